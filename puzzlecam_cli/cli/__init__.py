@@ -1,0 +1,1 @@
+"""The command line: thin, and quick to start. Nothing here imports PyTorch at the top of a file."""

@@ -1,0 +1,53 @@
+"""`puzzlecam`: the commands and their order."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from puzzlecam_cli import __version__
+from puzzlecam_cli.cli.boundary import BoundaryGroup
+from puzzlecam_cli.cli.look import backbones, status
+from puzzlecam_cli.cli.recipes import recipes
+from puzzlecam_cli.cli.stages import run_all, stage_command
+from puzzlecam_cli.stages import PIPELINE
+
+STAGES = "Stages, in order"
+LOOK = "Look around"
+
+app = typer.Typer(
+    cls=BoundaryGroup,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Try it now, on a CPU, without downloads:  puzzlecam run-all quickstart",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def puzzlecam(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Learn to segment from image tags alone: Puzzle-CAM, one command per stage."""
+
+
+for _stage in PIPELINE:
+    app.command(_stage.name, rich_help_panel=STAGES)(stage_command(_stage))
+app.command("run-all", rich_help_panel=STAGES)(run_all)
+app.command("status", rich_help_panel=LOOK)(status)
+app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
+app.command("backbones", rich_help_panel=LOOK)(backbones)
+
+
+def main() -> None:
+    app()

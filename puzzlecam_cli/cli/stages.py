@@ -1,0 +1,172 @@
+"""The seven commands that work on a run: one for each stage, and `run-all`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from puzzlecam_cli.cli.options import (
+    CpuOption,
+    ForceOption,
+    PlainOption,
+    PrecisionOption,
+    ProcessesOption,
+    RecipeArgument,
+    RunOption,
+    SetOption,
+    run_folder,
+)
+from puzzlecam_cli.events import Event, RunStarted
+from puzzlecam_cli.run.pipeline import Stage, choose
+from puzzlecam_cli.stages import PIPELINE
+
+FromOption = Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Redo from this stage on.")]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")]
+PlanOption = Annotated[bool, typer.Option("--plan", help="Say what would run, and why; change nothing.")]
+
+
+def stage_command(stage: Stage) -> Callable[..., None]:
+    """The command of one stage."""
+
+    def command(
+        recipe: RecipeArgument,
+        run: RunOption = None,
+        set_: SetOption = None,
+        force: ForceOption = False,
+        num_processes: ProcessesOption = 1,
+        mixed_precision: PrecisionOption = None,
+        cpu: CpuOption = False,
+        plain: PlainOption = False,
+    ) -> None:
+        changes = runtime_changes(set_, mixed_precision, cpu)
+        # `eval` scores what lies there now, so it looks again whenever it is asked
+        work(recipe, run, changes, (stage,), force or stage.name == "eval", num_processes, plain)
+
+    command.__doc__ = stage.does
+    return command
+
+
+def run_all(
+    recipe: RecipeArgument,
+    run: RunOption = None,
+    set_: SetOption = None,
+    from_: FromOption = None,
+    until: UntilOption = None,
+    plan: PlanOption = False,
+    force: ForceOption = False,
+    num_processes: ProcessesOption = 1,
+    mixed_precision: PrecisionOption = None,
+    cpu: CpuOption = False,
+    plain: PlainOption = False,
+) -> None:
+    """Run every stage that is missing or out of date, in order.
+
+    Finished stages are kept while their recipe section and inputs are unchanged. Ctrl-C is safe: the next run
+    continues.
+    """
+    stages = choose(PIPELINE, from_, until)
+    changes = runtime_changes(set_, mixed_precision, cpu)
+    if plan:
+        show_plan(recipe, run, changes, stages, force or from_ is not None)
+    else:
+        work(recipe, run, changes, stages, force or from_ is not None, num_processes, plain)
+
+
+def runtime_changes(set_: list[str] | None, mixed_precision: str | None, cpu: bool) -> list[str]:
+    """The options of this machine, as `--set` changes."""
+    precision = [f"runtime.mixed_precision='{mixed_precision}'"] if mixed_precision else []
+    return [*(set_ or ()), *precision, *(["runtime.cpu=true"] if cpu else [])]
+
+
+def show_plan(
+    recipe_name: str, run: Path | None, changes: Iterable[str], stages: tuple[Stage, ...], force: bool
+) -> None:
+    """Print one line a step: what would be done, and why."""
+    from puzzlecam_cli.recipe.load import load_recipe
+    from puzzlecam_cli.run.folder import RunFolder
+    from puzzlecam_cli.run.ledger import Ledger
+    from puzzlecam_cli.run.plan import plan
+
+    folder = RunFolder(run_folder(recipe_name, run))
+    recipe = load_recipe(recipe_name, changes)
+    for decision in plan(recipe, folder, Ledger(folder.ledger), PIPELINE, stages, force):
+        typer.echo(f"{decision.action:7} {decision.step:17} {decision.because}")
+
+
+def work(
+    recipe_name: str,
+    run: Path | None,
+    changes: list[str],
+    stages: tuple[Stage, ...],
+    force: bool,
+    num_processes: int,
+    plain: bool,
+) -> None:
+    """Plan and carry out stages, under the display; print the scores if `eval` was among them."""
+    from puzzlecam_cli.recipe.load import load_recipe
+    from puzzlecam_cli.run.execute import execute
+    from puzzlecam_cli.run.folder import RunFolder
+    from puzzlecam_cli.run.launch import agreed, in_group, launch_group
+    from puzzlecam_cli.run.ledger import Ledger
+    from puzzlecam_cli.run.plan import plan
+
+    recipe = load_recipe(recipe_name, changes)
+    folder = RunFolder(run_folder(recipe_name, run))
+    if num_processes > 1 and not in_group():
+        raise typer.Exit(launch_group(num_processes, recipe.runtime.cpu))
+    accelerator = None
+    if in_group():
+        from puzzlecam_cli.engine.accelerator import make_accelerator
+
+        accelerator = make_accelerator(recipe.runtime)
+    ledger = Ledger(folder.ledger)
+    decisions = agreed(plan(recipe, folder, ledger, PIPELINE, stages, force), accelerator)
+    if accelerator is not None and not accelerator.is_main_process:
+        execute(recipe, folder, ledger, stages, decisions, accelerator, lambda event: None)
+        return
+    with ExitStack() as stack:
+        emit = open_views(folder.root, plain, stack)
+        emit(RunStarted(Path(recipe_name).stem, str(folder.root), tuple(stage.name for stage in stages)))
+        execute(recipe, folder, ledger, stages, decisions, accelerator, emit)
+    if stages[-1].name == "eval" and folder.scores.exists():
+        show_scores(folder.scores)
+
+
+def open_views(folder: Path, plain: bool, stack: ExitStack) -> Callable[[Event], None]:
+    """The display on stderr and `events.jsonl`, open until the stack closes."""
+    from puzzlecam_cli.view.event_file import EventFile
+    from puzzlecam_cli.view.plain import PlainView
+
+    folder.mkdir(parents=True, exist_ok=True)
+    views: list[Callable[[Event], None]] = [EventFile(folder / "events.jsonl")]
+    if plain or not (sys.stdout.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+        views.append(stack.enter_context(PlainView()))
+    else:
+        from rich.console import Console
+
+        from puzzlecam_cli.view.dashboard import Dashboard
+
+        views.append(stack.enter_context(Dashboard(Console(stderr=True))))
+
+    def emit(event: Event) -> None:
+        for view in views:
+            view(event)
+
+    return emit
+
+
+def show_scores(path: Path) -> None:
+    """The table of scores, on stdout."""
+    from rich.console import Console
+
+    from puzzlecam_cli.run.scores import read_scores
+    from puzzlecam_cli.view.tables import score_table
+
+    Console(width=None if sys.stdout.isatty() else 120).print(score_table(read_scores(path)))
+    typer.echo(f"Scores in full: {path.parent}")

@@ -1,0 +1,1 @@
+"""Photos, their tags and, for scoring only, their masks."""

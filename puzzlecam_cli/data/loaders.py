@@ -1,0 +1,158 @@
+"""Batches for training and photos for inference, loaded ahead by worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from puzzlecam_cli.data.images import open_image, read_mask
+from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.data.transforms import Colour, generator_for, normalize, random_view, resized
+from puzzlecam_cli.errors import UserError
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingViews(Dataset[Batch | UserError]):
+    """Random views of photos with their tags and, if `mask_of` names label files, their labels.
+
+    An item is asked for by (epoch, index): `image` (3, S, S), `tags` (C,) multi-hot, `mask` (S, S) int64.
+    """
+
+    photos: Sequence[Photo]
+    num_classes: int
+    seed: int
+    resize: tuple[int, int]
+    crop: int
+    mean: Colour
+    std: Colour
+    mask_of: Callable[[str], Path] | None = None
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, key: tuple[int, int]) -> Batch | UserError:
+        epoch, index = key
+        photo = self.photos[index]
+        try:
+            mask = read_mask(self.mask_of(photo.id)) if self.mask_of else None
+            image, labels = random_view(
+                open_image(photo.image),
+                mask,
+                generator_for(self.seed, epoch, index),
+                resize=self.resize,
+                crop=self.crop,
+                mean=self.mean,
+                std=self.std,
+            )
+        except UserError as error:
+            return error  # raised in the main process: workers would turn it into text
+        tags = torch.zeros(self.num_classes)
+        tags[[tag - 1 for tag in photo.tags]] = 1
+        return {"image": image, "tags": tags} | ({} if labels is None else {"mask": labels})
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """A batch sampler over all steps of a training: shuffled by (seed, epoch), divided over processes.
+
+    The last, smaller batch of an epoch is dropped [code], unless it is the only one.
+    """
+
+    count: int
+    batch: int
+    epochs: int
+    seed: int
+    first_step: int = 0
+    process: int = 0
+    processes: int = 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return max(1, self.count // self.batch)
+
+    def __len__(self) -> int:
+        return self.epochs * self.steps_per_epoch - self.first_step
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        first_epoch, skipped = divmod(self.first_step, self.steps_per_epoch)
+        for epoch in range(first_epoch, self.epochs):
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.count).tolist()
+            for step in range(skipped, self.steps_per_epoch):
+                chosen = order[step * self.batch : (step + 1) * self.batch]
+                yield [(epoch, index) for index in chosen[self.process :: self.processes]]
+            skipped = 0
+
+
+@dataclass(frozen=True)
+class ScaledPhotos(Dataset[Any]):
+    """Whole photos at several scales, normalised: (index, (H, W, 3) uint8, one (3, h, w) float32 a scale)."""
+
+    photos: Sequence[Photo]
+    scales: Sequence[float]
+    mean: Colour
+    std: Colour
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> tuple[int, Tensor, list[Tensor]] | UserError:
+        try:
+            image = open_image(self.photos[index].image)
+        except UserError as error:
+            return error
+        views = [normalize(np.asarray(resized(image, scale)), self.mean, self.std) for scale in self.scales]
+        return index, torch.from_numpy(np.array(image)), views
+
+
+def _first_error_or_stack(items: list[Batch | UserError]) -> Batch | UserError:
+    batch = []
+    for item in items:
+        if isinstance(item, UserError):
+            return item
+        batch.append(item)
+    return {key: torch.stack([item[key] for item in batch]) for key in batch[0]}
+
+
+def _only_item(items: list[Any]) -> Any:
+    return items[0]
+
+
+def training_loader(views: TrainingViews, batches: TrainingBatches, workers: int) -> Iterator[Batch]:
+    """The batches of a training, in order.
+
+    Raises:
+        UserError: a photo or a mask cannot be read.
+    """
+    loader: DataLoader[Any] = DataLoader(
+        views,
+        batch_sampler=batches,
+        collate_fn=_first_error_or_stack,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+    )
+    yield from _raising(loader)
+
+
+def photo_loader(photos: ScaledPhotos, workers: int) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
+    """The photos in order, see `ScaledPhotos`.
+
+    Raises:
+        UserError: a photo cannot be read.
+    """
+    yield from _raising(DataLoader(photos, batch_size=1, collate_fn=_only_item, num_workers=workers))
+
+
+def _raising(loader: DataLoader[Any]) -> Iterator[Any]:
+    for item in loader:
+        if isinstance(item, UserError):
+            raise item
+        yield item

@@ -1,0 +1,77 @@
+"""Photos to network inputs. All randomness comes from (seed, epoch, index): the same in any process and run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+Colour = Sequence[float]
+IGNORE = 255
+
+
+def generator_for(seed: int, epoch: int, index: int) -> np.random.Generator:
+    return np.random.default_rng((seed, epoch, index))
+
+
+def normalize(image: NDArray[np.uint8], mean: Colour, std: Colour) -> Tensor:
+    """(H, W, 3) uint8 → (3, H, W) float32, (x/255 − mean) / std."""
+    x = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1).div_(255)
+    return x.sub_(torch.tensor(mean)[:, None, None]).div_(torch.tensor(std)[:, None, None])
+
+
+def resized(image: Image.Image, scale: float) -> Image.Image:
+    """The photo enlarged or shrunk by a factor, bicubic."""
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def random_view(
+    image: Image.Image,
+    mask: NDArray[np.uint8] | None,
+    generator: np.random.Generator,
+    *,
+    resize: tuple[int, int],
+    crop: int,
+    mean: Colour,
+    std: Colour,
+) -> tuple[Tensor, Tensor | None]:
+    """A random training view: longer side drawn from `resize`, mirrored half of the time, cropped.
+
+    A photo smaller than the crop lands at a random place on a canvas of the mean colour, its mask on `IGNORE`.
+
+    Returns:
+        (3, crop, crop) float32 and, with a mask, (crop, crop) int64.
+    """
+    longer = int(generator.integers(resize[0], resize[1] + 1))
+    scale = longer / max(image.size)
+    image = resized(image, scale)
+    width, height = image.size
+    mirror = generator.random() < 0.5
+    # `inside` is where the crop begins in the photo, `onto` where the photo begins on the canvas; one of them is 0
+    inside_y, onto_y, shown_y = _overlap(height, crop, generator)
+    inside_x, onto_x, shown_x = _overlap(width, crop, generator)
+    source = (slice(inside_y, inside_y + shown_y), slice(inside_x, inside_x + shown_x))
+    target = (slice(onto_y, onto_y + shown_y), slice(onto_x, onto_x + shown_x))
+
+    pixels = np.asarray(image)
+    pixels = pixels[:, ::-1] if mirror else pixels
+    view = torch.zeros(3, crop, crop)
+    view[:, target[0], target[1]] = normalize(pixels[source], mean, std)
+    if mask is None:
+        return view, None
+    labels = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
+    labels = labels[:, ::-1] if mirror else labels
+    canvas = np.full((crop, crop), IGNORE, dtype=np.int64)
+    canvas[target] = labels[source]
+    return view, torch.from_numpy(canvas)
+
+
+def _overlap(side: int, crop: int, generator: np.random.Generator) -> tuple[int, int, int]:
+    """Where a crop of a photo's side begins, where it lands on the canvas, and how much is shown."""
+    offset = int(generator.integers(0, abs(side - crop) + 1))
+    return (offset, 0, crop) if side >= crop else (0, offset, side)

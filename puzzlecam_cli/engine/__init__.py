@@ -1,0 +1,1 @@
+"""What the stages share: one training loop, one way to walk over photos, one pool for work without a network."""

@@ -1,0 +1,46 @@
+"""Devices, precision, processes and seeds, through HuggingFace Accelerate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from puzzlecam_cli.recipe.schema import Runtime
+
+
+def make_accelerator(runtime: Runtime) -> Accelerator:
+    """The accelerator of a run; TF32 and other shortcuts stay off."""
+    return Accelerator(mixed_precision=runtime.mixed_precision, cpu=runtime.cpu)
+
+
+def workers_of(runtime: Runtime) -> int:
+    """Processes that load photos or run CRFs beside this one."""
+    return min(os.cpu_count() or 1, 8) if runtime.workers is None else runtime.workers
+
+
+def seed_everything(seed: int, purpose: str) -> None:
+    """Seed PyTorch for one purpose, e.g. the first weights of one stage; independent of what ran before."""
+    state = np.random.SeedSequence((seed, crc32(purpose.encode()))).generate_state(1, np.uint64)
+    torch.manual_seed(int(state[0]) & (2**63 - 1))
+
+
+def share(items: Sequence[Any], accelerator: Accelerator) -> Sequence[Any]:
+    """The items this process works on."""
+    return items[accelerator.process_index :: accelerator.num_processes]
+
+
+def for_inference(network: nn.Module, accelerator: Accelerator) -> nn.Module:
+    """The network, where and how it predicts best."""
+    return network.to(accelerator.device).to(memory_format=torch.channels_last).eval()
+
+
+def on_device(images: Tensor, accelerator: Accelerator) -> Tensor:
+    """(B, 3, H, W), where and how the networks want it."""
+    return images.to(accelerator.device, non_blocking=True).contiguous(memory_format=torch.channels_last)

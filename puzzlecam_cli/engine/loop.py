@@ -1,0 +1,171 @@
+"""The only training loop: classifier, AffinityNet and DeepLab differ in network, loss and data."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
+from puzzlecam_cli.engine.accelerator import on_device, seed_everything, workers_of
+from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.events import Emit, Metric, Note, Progress
+from puzzlecam_cli.files import replacing
+from puzzlecam_cli.recipe.schema import Runtime, Training
+
+Losses = dict[str, Tensor]
+
+
+class LossModule(nn.Module):
+    """A network with its loss, so that all of a step's forward passes lie in one `forward` (as DDP needs)."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Batch, step: int, steps: int) -> Losses:
+        """A dictionary of scalars; `loss` is minimised, all are logged."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training. Its folder receives `metrics.jsonl` and `checkpoint/last.pt`."""
+
+    stage: str
+    module: LossModule
+    pretrained: nn.Module | None  # the part with pretrained weights
+    freeze_batchnorm: nn.Module | None  # the part that keeps its running statistics
+    views: TrainingViews
+    settings: Training
+    runtime: Runtime
+    seed: int
+    folder: Path
+
+
+def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
+    """Train to the last epoch; an interrupted training continues after its last finished epoch.
+
+    Raises:
+        UserError: the loss is no longer finite, or a photo cannot be read.
+    """
+    settings, processes = task.settings, accelerator.num_processes
+    batches = TrainingBatches(len(task.views), settings.batch, settings.epochs, task.seed)
+    steps, per_epoch = len(batches), batches.steps_per_epoch
+    if len(task.views) < settings.batch:
+        emit(
+            Note(
+                task.stage,
+                f"only {len(task.views)} images: batches of {len(task.views)}, not {settings.batch}",
+            )
+        )
+
+    module = task.module.to(accelerator.device).to(memory_format=torch.channels_last)
+    optimiser = make_optimiser(module, task.pretrained, settings)
+    checkpoint = task.folder / "checkpoint" / "last.pt"
+    first_epoch = _restore(checkpoint, module, optimiser)
+    first_step = first_epoch * per_epoch
+    if first_epoch:
+        emit(Note(task.stage, f"continues after epoch {first_epoch} of {settings.epochs}"))
+    log = MetricLog(task.folder / "metrics.jsonl", first_step, accelerator.is_main_process)
+    wrapped, prepared = accelerator.prepare(module, optimiser)
+
+    mine = TrainingBatches(
+        len(task.views),
+        settings.batch,
+        settings.epochs,
+        task.seed,
+        first_step,
+        accelerator.process_index,
+        processes,
+    )
+    loader = training_loader(task.views, mine, workers_of(task.runtime))
+    last_log = -math.inf
+    for step, batch in enumerate(loader, start=first_step):
+        epoch, within = divmod(step, per_epoch)
+        if within == 0:
+            seed_everything(task.seed, f"{task.stage} epoch {epoch} process {accelerator.process_index}")
+            _train_mode(wrapped, task.freeze_batchnorm)
+        rate = poly_rate(step, steps, settings)
+        set_rate(optimiser, rate)
+        batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
+        batch["image"] = on_device(batch["image"], accelerator)
+        with accelerator.autocast():
+            losses = wrapped(batch, step, steps)
+        accelerator.backward(losses["loss"])
+        if settings.clip_norm:
+            accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
+        prepared.step()
+        prepared.zero_grad()
+
+        is_last = step + 1 == steps
+        if time.monotonic() - last_log >= task.runtime.log_seconds or is_last:
+            values: dict[str, float] = {"epoch": epoch, "lr": rate} | {
+                name: value.item() for name, value in losses.items()
+            }
+            _check_finite(task.stage, step, values)
+            log.write({"step": step, **values})
+            emit(Metric(task.stage, step, values))
+            emit(Progress(task.stage, f"epoch {epoch + 1}/{settings.epochs}", step + 1, steps, "steps"))
+            last_log = time.monotonic()
+        if within + 1 == per_epoch and accelerator.is_main_process:
+            _save(checkpoint, epoch + 1, module, optimiser)
+    accelerator.free_memory()
+
+
+class MetricLog:
+    """`metrics.jsonl`: one object a logged step. Steps at or after `first_step` are of an interrupted try and go."""
+
+    def __init__(self, path: Path, first_step: int, active: bool):
+        self.path, self.active = path, active
+        if active:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lines = path.read_text().splitlines() if path.exists() and first_step else []
+            kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] < first_step]
+            path.write_text("".join(line + "\n" for line in kept))
+
+    def write(self, values: dict[str, float]) -> None:
+        if self.active:
+            with self.path.open("a") as file:
+                file.write(json.dumps(values) + "\n")
+
+
+def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:
+    module.train()
+    for part in freeze_batchnorm.modules() if freeze_batchnorm else ():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.eval()
+
+
+def _check_finite(stage: str, step: int, values: dict[str, float]) -> None:
+    if not all(math.isfinite(value) for value in values.values()):
+        raise UserError(
+            "loss-not-finite",
+            f"the loss of {stage} is no longer finite at step {step}",
+            tuple(f"{name} = {value}" for name, value in values.items()),
+            f"lower {stage.replace('-', '_')}.lr, or set {stage.replace('-', '_')}.clip_norm=2",
+        )
+
+
+def _save(path: Path, epochs: int, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    state = {"epochs": epochs, "module": module.state_dict(), "optimiser": optimiser.state_dict()}
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def _restore(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    """Epochs already done."""
+    if not path.exists():
+        return 0
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    module.load_state_dict(state["module"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["epochs"])

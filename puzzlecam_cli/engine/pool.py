@@ -1,0 +1,43 @@
+"""Work on many photos without a network, spread over processes (pydensecrf holds the GIL: threads would not help)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import islice
+from multiprocessing import get_context
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """`function` of each item, in the order they finish; at most 2 items a worker are under way.
+
+    Args:
+        function: importable from the top of a module; so are its argument and its result picklable.
+        items: taken one by one, so they may be made on the way.
+        workers: processes; 0 or 1 works in this one.
+    """
+    if workers < 2:
+        yield from map(function, items)
+        return
+    rest = iter(items)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        try:
+            running: set[Future[Result]] = {pool.submit(function, item) for item in islice(rest, 2 * workers)}
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                running |= {pool.submit(function, item) for item in islice(rest, len(done))}
+                for future in done:
+                    yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,133 @@
+"""Semantic affinities between neighbouring grid cells, from a class-boundary map (Ahn et al., IRNet, CVPR 2019).
+
+A pair of cells is as unlike as the strongest boundary on the straight path between them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Offset = tuple[int, int]  # (down, right) in grid cells
+
+
+@lru_cache
+def neighbour_offsets(radius: int) -> tuple[Offset, ...]:
+    """One offset (down, right) for each unordered pair of cells closer than `radius`: 34 for 5, 152 for 10."""
+    reach = range(1 - radius, radius)
+    return tuple((y, x) for y in range(radius) for x in reach if (y > 0 or x > 0) and x * x + y * y < radius * radius)
+
+
+@lru_cache
+def path_cells(offset: Offset) -> tuple[Offset, ...]:
+    """The cells from (0, 0) to `offset`, both included, that lie closer than 1 to the segment."""
+    down, right = offset
+    squared_length = down * down + right * right
+    cells = (
+        (y, x)
+        for y in range(down + 1)
+        for x in range(min(right, 0), max(right, 0) + 1)
+        if (down * x - right * y) ** 2 < squared_length
+    )
+    return tuple(sorted(cells, key=lambda cell: cell[0] ** 2 + cell[1] ** 2))
+
+
+def _window(x: Tensor, radius: int, offset: Offset = (0, 0)) -> Tensor:
+    """The cells at `offset` from every source cell. A source has all its neighbours inside the grid:
+    (..., H, W) → (..., H − radius + 1, W − 2·radius + 2)."""
+    margin = radius - 1
+    height, width = x.shape[-2] - margin, x.shape[-1] - 2 * margin
+    top, left = offset[0], margin + offset[1]
+    return x[..., top : top + height, left : left + width]
+
+
+class _PathAffinity(torch.autograd.Function):
+    """1 − the path maximum. The backward pass finds the maxima again instead of storing 2,134 slices (radius 10);
+    the gradient goes to the first maximal cell of a path, as in max-pooling."""
+
+    @staticmethod
+    def forward(ctx: Any, edges: Tensor, radius: int) -> Tensor:
+        ctx.save_for_backward(edges)
+        ctx.radius = radius
+        offsets = neighbour_offsets(radius)
+        shape = _window(edges, radius).shape
+        affinity = edges.new_empty(shape[0], len(offsets), *shape[1:])
+        for number, offset in enumerate(offsets):
+            highest = affinity[:, number]
+            highest.copy_(_window(edges, radius))
+            for cell in path_cells(offset)[1:]:
+                torch.maximum(highest, _window(edges, radius, cell), out=highest)
+        return affinity.neg_().add_(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (edges,), radius = ctx.saved_tensors, ctx.radius
+        gradient = torch.zeros_like(edges)
+        for number, offset in enumerate(neighbour_offsets(radius)):
+            cells = path_cells(offset)
+            highest = _window(edges, radius).clone()
+            for cell in cells[1:]:
+                torch.maximum(highest, _window(edges, radius, cell), out=highest)
+            rest = -gradients[0][:, number]
+            for cell in cells:
+                share = rest * (_window(edges, radius, cell) == highest)
+                _window(gradient, radius, cell).add_(share)
+                rest = rest - share
+        return gradient, None
+
+
+def edges_to_affinity(edges: Tensor, radius: int) -> Tensor:
+    """Affinity a = 1 − max of the boundary over the path, for each source cell and neighbour.
+
+    Args:
+        edges: (B, H, W) boundary probabilities in [0, 1].
+        radius: cells closer than this are neighbours.
+
+    Returns:
+        (B, D, H − radius + 1, W − 2·radius + 2) in [0, 1], D = len(neighbour_offsets(radius)). Sources are the
+        cells whose neighbours all lie inside the grid.
+
+    Raises:
+        ValueError: the grid is too small to hold a source.
+    """
+    if edges.shape[-2] < radius or edges.shape[-1] < 2 * radius - 1:
+        raise ValueError(f"a {edges.shape[-2]}×{edges.shape[-1]} grid is too small for radius {radius}")
+    affinity: Tensor = _PathAffinity.apply(edges, radius)
+    return affinity
+
+
+def affinity_labels(labels: Tensor, radius: int, ignore: int = 255) -> tuple[Tensor, Tensor, Tensor]:
+    """Which pairs belong together.
+
+    Args:
+        labels: (B, H, W) class indices, 0 background, `ignore` for cells that say nothing.
+
+    Returns:
+        Three bool tensors shaped as the affinities of `edges_to_affinity`: both background; both the same object
+        class; different.
+    """
+    source = _window(labels, radius)[:, None]  # (B, 1, h, w)
+    target = torch.stack([_window(labels, radius, offset) for offset in neighbour_offsets(radius)], dim=1)
+    valid = (source != ignore) & (target != ignore)
+    same = (source == target) & valid
+    return same & (source == 0), same & (source > 0), valid & ~same
+
+
+def affinity_loss(affinity: Tensor, background: Tensor, foreground: Tensor, different: Tensor) -> Tensor:
+    """Cross-entropy of affinities, averaged within and then over the three kinds of pairs (IRNet, Eq. 6).
+
+    Args:
+        affinity: (B, D, h, w) from `edges_to_affinity`.
+        background, foreground, different: bool, the same shape, from `affinity_labels`.
+    """
+    together = -torch.log(affinity + 1e-5)
+    apart = -torch.log(1 + 1e-5 - affinity)
+
+    def mean_over(loss: Tensor, pairs: Tensor) -> Tensor:
+        return (loss * pairs).sum() / (pairs.sum() + 1e-5)
+
+    positive = mean_over(together, background) / 2 + mean_over(together, foreground) / 2
+    return (positive + mean_over(apart, different)) / 2

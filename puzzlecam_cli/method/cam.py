@@ -1,0 +1,57 @@
+"""Class activation maps, their normalisation and their sum over views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
+    """Eq. (1): A_c = θ_cᵀ f.
+
+    Args:
+        features: (B, D, H, W), the backbone's last map f.
+        weight: (C, D), the classifier's weights θ.
+
+    Returns:
+        (B, C, H, W) raw signed maps; their spatial mean is the classifier's logit.
+    """
+    return F.conv2d(features, weight[:, :, None, None])
+
+
+def normalize_cams(maps: Tensor) -> Tensor:
+    """Negative parts cut, each map divided by its maximum (§3.2): (..., H, W) → the same, in [0, 1)."""
+    positive: Tensor = maps.relu()
+    return positive / (positive.amax(dim=(-2, -1), keepdim=True) + 1e-5)
+
+
+def add_mirrored(maps: Tensor) -> Tensor:
+    """Maps of an image and of its mirror image → their sum, negative parts cut: (2, C, H, W) → (C, H, W)."""
+    positive = maps.relu()
+    return positive[0] + positive[1].flip(-1)
+
+
+def sum_scales(maps: Sequence[Tensor], size: tuple[int, int], stride: int) -> Tensor:
+    """Maps of several scales, brought to one grid, summed and normalised.
+
+    As in the authors' code, the full-size maps are interpolated on a grid of whole 16-pixel cells and cropped.
+
+    Args:
+        maps: one (K, h, w) a scale, not negative.
+        size: (H, W) of the photo in pixels.
+        stride: 4, or 1 for full size.
+
+    Returns:
+        (K, ceil(H/stride), ceil(W/stride)) float32 scores in [0, 1).
+    """
+    if stride not in (1, 4):
+        raise ValueError(f"stride must be 1 or 4, not {stride}")
+    height, width = (-(-side // stride) for side in size)
+    grid = (height, width) if stride == 4 else (-(-size[0] // 16) * 16, -(-size[1] // 16) * 16)
+    if maps[0].shape[0] == 0:
+        return torch.zeros(0, height, width)
+    resized = [F.interpolate(m[None].float(), grid, mode="bilinear", align_corners=False)[0] for m in maps]
+    return normalize_cams(torch.stack(resized).sum(0)[:, :height, :width])

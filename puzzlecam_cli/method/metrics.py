@@ -1,0 +1,108 @@
+"""Confusion matrices and intersection over union (Everingham et al., PASCAL VOC, IJCV 2010)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def _valid(mask: Tensor, num_classes: int, ignore: int) -> Tensor:
+    valid = mask != ignore
+    inside = mask[valid]
+    if inside.numel() and int(inside.max()) > num_classes:
+        raise ValueError(f"the mask holds class {int(inside.max())}, there are {num_classes}")
+    return valid
+
+
+def confusion_matrix(prediction: Tensor, mask: Tensor, num_classes: int, ignore: int = 255) -> Tensor:
+    """Count pixels by true and predicted class.
+
+    Args:
+        prediction: (H, W) integers 0..num_classes, 0 background.
+        mask: (H, W) integers 0..num_classes, or `ignore`: not counted.
+        num_classes: object classes C, without background.
+
+    Returns:
+        (C+1, C+1) int64, rows = mask, columns = prediction.
+
+    Raises:
+        ValueError: the shapes differ, or a value is no class.
+    """
+    if prediction.shape != mask.shape:
+        raise ValueError(f"the prediction is {tuple(prediction.shape)}, the mask {tuple(mask.shape)}")
+    size = num_classes + 1
+    valid = _valid(mask, num_classes, ignore)
+    truth, predicted = mask[valid].long(), prediction[valid].long()
+    if predicted.numel() and int(predicted.max()) > num_classes:
+        raise ValueError(f"the prediction holds class {int(predicted.max())}, there are {num_classes}")
+    return torch.bincount(truth * size + predicted, minlength=size * size).reshape(size, size)
+
+
+def iou_from_confusion(confusion: Tensor) -> Tensor:
+    """Intersection over union of each class: (..., C+1, C+1) int64 → (..., C+1) float64.
+
+    NaN for a class that neither the masks nor the predictions hold; leave it out of the mean (`nanmean`).
+    """
+    hit = confusion.diagonal(dim1=-2, dim2=-1).double()
+    return hit / (confusion.sum(-1) + confusion.sum(-2) - hit)
+
+
+def over_and_under_activation(confusion: Tensor) -> tuple[float, float]:
+    """False positives and false negatives as shares of the union, averaged over the object classes present.
+
+    As in SEAM (Wang et al., CVPR 2020): high FP is over-activation, high FN under-activation.
+    """
+    hit = confusion.diagonal().double()
+    truth, predicted = confusion.sum(1).double(), confusion.sum(0).double()
+    union = truth + predicted - hit
+    rates = torch.stack([(predicted - hit) / union, (truth - hit) / union])[:, 1:].nanmean(dim=1)
+    return float(rates[0]), float(rates[1])
+
+
+def threshold_sweep(
+    scores: Tensor,
+    classes: Tensor,
+    mask: Tensor,
+    thresholds: Sequence[float],
+    num_classes: int,
+    ignore: int = 255,
+) -> Tensor:
+    """The confusion matrices for all background thresholds, in one pass over the pixels.
+
+    A pixel is background where its best score is not above the threshold (compared in float32); a tie between
+    classes goes to the first.
+
+    Args:
+        scores: (K, H, W) floats.
+        classes: (K,) the class index 1..C of each map.
+        mask: (H, W) integers 0..C, or `ignore`.
+        thresholds: T values, in any order.
+        num_classes: object classes C, without background.
+
+    Returns:
+        (T, C+1, C+1) int64, rows = mask, columns = prediction.
+
+    Raises:
+        ValueError: the shapes differ, or the mask holds a value that is no class.
+    """
+    if scores.shape[1:] != mask.shape:
+        raise ValueError(f"the scores are {tuple(scores.shape[1:])}, the mask {tuple(mask.shape)}")
+    size, count = num_classes + 1, len(thresholds)
+    valid = _valid(mask, num_classes, ignore)
+    truth = mask[valid].long()
+    totals = torch.bincount(truth, minlength=size)  # pixels of each true class
+    counts = torch.zeros(count, size, size, dtype=torch.int64)
+    if scores.shape[0]:
+        levels, order = torch.tensor(thresholds, dtype=torch.float32).sort()
+        best, winner = scores[:, valid].float().max(dim=0)
+        above = torch.searchsorted(levels, best)  # thresholds below the best score, 0..T
+        column = classes.long()[winner]
+        bins = torch.bincount((truth * size + column) * (count + 1) + above, minlength=size * size * (count + 1))
+        histogram = bins.reshape(size, size, count + 1)
+        # at the i-th threshold, objects are the pixels whose best score passes more than i thresholds
+        objects = histogram.flip(-1).cumsum(-1).flip(-1)[:, :, 1:]
+        counts[order] = objects.permute(2, 0, 1)
+    counts[:, :, 0] = totals - counts.sum(-1)
+    return counts

@@ -1,0 +1,129 @@
+"""The puzzle module and its losses: Eq. (2) to (7) of the paper."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from puzzlecam_cli.method.cam import normalize_cams
+
+Reduction = Literal["mean", "per_tag"]
+
+
+def tile(x: Tensor, rows: int = 2) -> Tensor:
+    """Cut images into equal tiles (§3.3): (B, C, H, W) → (rows² · B, C, H/rows, W/rows).
+
+    The tiles (0, 0) of all images come first, then all (0, 1), row by row.
+
+    Raises:
+        ValueError: the sides are no multiples of `rows`.
+    """
+    batch, channels, height, width = x.shape
+    if height % rows or width % rows:
+        raise ValueError(f"cannot cut {height}×{width} into {rows}×{rows} equal tiles")
+    grid = x.reshape(batch, channels, rows, height // rows, rows, width // rows)
+    return grid.permute(2, 4, 0, 1, 3, 5).reshape(-1, channels, height // rows, width // rows)
+
+
+def merge(tiles: Tensor, rows: int = 2) -> Tensor:
+    """Undo `tile`: (rows² · B, C, H, W) → (B, C, rows · H, rows · W).
+
+    Raises:
+        ValueError: the number of tiles is no multiple of rows².
+    """
+    count, channels, height, width = tiles.shape
+    if count % rows**2:
+        raise ValueError(f"{count} tiles do not form grids of {rows}×{rows}")
+    grid = tiles.reshape(rows, rows, count // rows**2, channels, height, width)
+    return grid.permute(2, 3, 0, 4, 1, 5).reshape(-1, channels, rows * height, rows * width)
+
+
+def pool(maps: Tensor) -> Tensor:
+    """Global average pooling G: (B, C, H, W) maps → (B, C) logits."""
+    return maps.mean(dim=(-2, -1))
+
+
+def classification_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Eq. (2)-(3): the multi-label soft margin loss, averaged over classes and images.
+
+    Args:
+        logits: (B, C).
+        labels: (B, C), 1 where the class is in the image, else 0.
+    """
+    return F.multilabel_soft_margin_loss(logits.float(), labels)
+
+
+def reconstruction_loss(
+    whole: Tensor,
+    puzzle: Tensor,
+    labels: Tensor | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Eq. (6): L_re = ‖A^s − A^re‖₁ between the maps of the whole images and the merged maps of their tiles.
+
+    The authors' code masks absent classes but averages over all of them, so that the loss fades as 1/C with the
+    number of classes (`mean`); `per_tag` averages over the maps of present classes only.
+
+    Args:
+        whole: (B, C, H, W), A^s.
+        puzzle: (B, C, H, W), A^re.
+        labels: (B, C), 1 for classes to compare; None compares all.
+        reduction: `mean` or `per_tag`.
+    """
+    distance = (whole.float() - puzzle.float()).abs().mean(dim=(-2, -1))  # (B, C)
+    if labels is None:
+        return distance.mean()
+    distance = distance * labels
+    return distance.mean() if reduction == "mean" else distance.sum() / labels.sum().clamp(min=1)
+
+
+def alpha_at(step: int, total_steps: int, alpha: float = 4.0, ramp: float = 0.5) -> float:
+    """The weight of L_re at a step: grows linearly from 0 to `alpha` over `ramp` of the training (§4.1)."""
+    ramp_steps = ramp * total_steps
+    return alpha if step >= ramp_steps else alpha * step / ramp_steps
+
+
+def puzzle_loss(
+    whole: Tensor,
+    puzzle: Tensor,
+    labels: Tensor,
+    alpha: float,
+    *,
+    classify_tiles: bool = True,
+    compare: Literal["features", "cams"] = "features",
+    mask: Literal["labels", "none"] = "labels",
+    reduction: Reduction = "mean",
+    detach: Literal["none", "whole", "tiles"] = "none",
+) -> dict[str, Tensor]:
+    """Eq. (7): L = L_cls + L_p-cls + alpha · L_re.
+
+    Args:
+        whole: (B, C, H, W) raw maps of the images, A^s.
+        puzzle: (B, C, H, W) raw maps of their tiles, merged, A^re.
+        labels: (B, C), 1 where the class is in the image, else 0.
+        alpha: weight of L_re, see `alpha_at`.
+        classify_tiles: False leaves L_p-cls out of the sum (Table 1).
+        compare: `features` compares raw maps, as the authors' code does; `cams` maps after ReLU and division by
+            their maximum, as the paper writes.
+        mask: `labels` compares the image's own classes only, as the authors' code does.
+        reduction: see `reconstruction_loss`.
+        detach: the branch of L_re that receives no gradient; the authors' code trains both.
+
+    Returns:
+        `loss_cls` Eq. (4), `loss_p_cls` Eq. (5), `loss_re` Eq. (6) and `loss` Eq. (7), scalars.
+    """
+    loss_cls = classification_loss(pool(whole), labels)
+    loss_p_cls = classification_loss(pool(puzzle), labels)
+    if compare == "cams":
+        whole, puzzle = normalize_cams(whole), normalize_cams(puzzle)
+    loss_re = reconstruction_loss(
+        whole.detach() if detach == "whole" else whole,
+        puzzle.detach() if detach == "tiles" else puzzle,
+        labels if mask == "labels" else None,
+        reduction,
+    )
+    loss = loss_cls + alpha * loss_re + (loss_p_cls if classify_tiles else torch.zeros_like(loss_p_cls))
+    return {"loss_cls": loss_cls, "loss_p_cls": loss_p_cls, "loss_re": loss_re, "loss": loss}

@@ -1,0 +1,129 @@
+"""What a backbone is, and how one is found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.registry import backbone_factory
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Backbone(nn.Module):
+    """A network that gives five feature maps, finest first.
+
+    Args:
+        network: (B, 3, H, W) → five maps (B, channels[i], ceil(H/strides[i]), ceil(W/strides[i])).
+        channels: of the five maps.
+        strides: of the five maps; one must be 4, the last is the CAM's.
+        mean, std: of the normalised input, per colour in [0, 1].
+
+    Raises:
+        ValueError: not five maps, or none at stride 4.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        channels: Sequence[int],
+        strides: Sequence[int] = (4, 4, 8, 16, 16),
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ):
+        super().__init__()
+        if not len(channels) == len(strides) == 5 or 4 not in strides:
+            raise ValueError(f"a backbone gives five maps, one at stride 4; got strides {tuple(strides)}")
+        self.network = network
+        self.channels = tuple(channels)
+        self.strides = tuple(strides)
+        self.mean = tuple(mean)
+        self.std = tuple(std)
+
+    @property
+    def quarter(self) -> int:
+        """Index of the deepest map at stride 4, the grid of affinities and of the decoder."""
+        return max(index for index, stride in enumerate(self.strides) if stride == 4)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) normalised → five maps."""
+        features: list[Tensor] = list(self.network(images))
+        return features
+
+
+def load_backbone(
+    name: str, *, pretrained: bool = False, weights: str | Path | None = None, **options: Any
+) -> Backbone:
+    """The backbone called `name`: built in, from a plugin, or `timm:<model>`.
+
+    Args:
+        name: as `puzzlecam backbones` lists it.
+        pretrained: start from ImageNet weights.
+        weights: a .pth or .safetensors file to start from instead, in the backbone's own naming.
+        options: passed on to the backbone.
+
+    Raises:
+        UserError: there is no such backbone, its plugin is broken, or its weights cannot be had.
+    """
+    factory = backbone_factory(name)
+    try:
+        backbone = factory(pretrained=pretrained, weights=str(weights) if weights else None, **options)
+    except TypeError as error:
+        raise UserError("backbone-options", f"backbone `{name}` does not take these options: {error}") from error
+    if not isinstance(backbone, Backbone):
+        raise UserError("plugin-broken", f"backbone `{name}` gave a {type(backbone).__name__}, not a Backbone")
+    return backbone
+
+
+def load_weights(network: nn.Module, file: str | Path, without: Sequence[str] = ("fc.",)) -> None:
+    """Load a weight file; its tensors must be exactly the network's, apart from the classifier's.
+
+    Args:
+        network: its parameters carry the file's names.
+        file: .safetensors, or a .pth of tensors only, possibly under `state_dict` and with a `module.` prefix.
+        without: prefixes of names to leave out.
+
+    Raises:
+        UserError: the file cannot be read, or names or shapes differ: which ones.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise UserError("weights-missing", f"there is no weight file {path}")
+    try:
+        state: dict[str, Any]
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = dict(load_file(path))
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError("weights-unreadable", f"{path} cannot be read as weights: {error}") from error
+    state = state.get("state_dict", state)
+    state = {key.removeprefix("module."): value for key, value in state.items()}
+    state = {key: value for key, value in state.items() if not key.startswith(tuple(without))}
+    wanted = network.state_dict()
+    # files from before PyTorch 0.4.1 do not count batches
+    state |= {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked") and k not in state}
+    problems = [f"missing: {key}" for key in wanted.keys() - state.keys()]
+    problems += [f"unknown: {key}" for key in state.keys() - wanted.keys()]
+    problems += [
+        f"shape: {key} is {tuple(state[key].shape)}, must be {tuple(wanted[key].shape)}"
+        for key in wanted.keys() & state.keys()
+        if state[key].shape != wanted[key].shape
+    ]
+    if problems:
+        matched = len(wanted) - sum(not p.startswith("unknown") for p in problems)
+        raise UserError(
+            "weights-mismatch",
+            f"{path} fits {matched} of {len(wanted)} tensors of this network",
+            shorten(sorted(problems)),
+            "the file must come from the same architecture",
+        )
+    network.load_state_dict(state)

@@ -1,0 +1,263 @@
+"""One frozen model per section of a recipe. A default is the authors' value; its description names the source.
+
+[paper]: Jo and Yu, Puzzle-CAM, ICIP 2021. [code]: what the authors' published code does where the paper is silent.
+[IRNet]: Ahn, Cho and Kwak, CVPR 2019. [ours]: our choice.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def default(value: Any, description: str, **bounds: Any) -> Any:
+    """A field with its default, what it means and where the default comes from."""
+    return Field(default=value, description=description, **bounds)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class VocData(Section):
+    """A folder in PASCAL VOC layout."""
+
+    kind: Literal["voc"]
+    root: Path = Field(description="Folder with JPEGImages, Annotations and ImageSets.")
+    train: str = default("train_aug", "List trained on [paper]: VOC's train_aug (10,582 ids) is shipped.")
+    val: str | None = default("val", "List predicted at the end [paper]; null: none.")
+    score: str | None = default(
+        None,
+        "List on which maps and pseudo labels are scored; null: `train`, for train_aug VOC's train [code].",
+    )
+    classes: Path | None = default(None, "One class name a line; null: root/classes.txt, else VOC's 20.")
+    tags: Literal["annotations", "masks"] = default(
+        "annotations", "Where tags come from. `masks` reads them off pixel masks: the scores will say so."
+    )
+
+    @property
+    def score_split(self) -> str:
+        return self.score or ("train" if self.train == "train_aug" else self.train)
+
+
+class SyntheticData(Section):
+    """Made-up pictures: objects with a small telling part and a plain larger body. Written once, VOC layout."""
+
+    kind: Literal["synthetic"]
+    root: Path | None = default(None, "Where the pictures are written; null: `data` in the run folder [ours].")
+    pictures: Count = default(240, "Pictures to train on [ours].")
+    val_pictures: Count = default(60, "Pictures to predict and score [ours].")
+    size: int = default(160, "Longer side in pixels, about [ours].", ge=48)
+    classes: int = default(6, "Object classes [ours].", ge=1, le=8)
+
+
+Data = Annotated[VocData | SyntheticData, Field(discriminator="kind")]
+
+
+class Backbone(Section):
+    """A backbone by name (`puzzlecam backbones` lists them); keys beyond these three are its options."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+    pretrained: bool = default(True, "Start from ImageNet weights [code].")
+    weights: Path | None = default(None, "A weight file (.pth or .safetensors) in place of a download.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Training(Section):
+    """What every training has: schedule, optimiser, crops."""
+
+    epochs: Count = default(15, "Passes over the training images [code].")
+    batch: Count = default(32, "Images a step, over all processes [code].")
+    lr: float = default(0.1, "Learning rate at step 0 for pretrained weights [code].", gt=0)
+    momentum: float = default(
+        1e-4,
+        "SGD momentum. The authors' code passes its weight decay here, so that is the default [code].",
+        ge=0,
+    )
+    weight_decay: float = default(1e-4, "For weights, not for biases [code].", ge=0)
+    poly_power: float = default(0.9, "lr = lr₀·(1 − step/steps)^power [code].", ge=0)
+    new_lr: float = default(10.0, "Learning rate factor of layers without pretrained weights [code].", gt=0)
+    bias_lr: float = default(2.0, "Learning rate factor of biases [code].", gt=0)
+    clip_norm: float | None = default(None, "Largest gradient norm; null: unlimited [code].", gt=0)
+    resize: tuple[int, int] = default((320, 640), "Longer side, drawn uniformly from this range [paper, code].")
+    crop: int = default(512, "Side of the square crop, a multiple of 32 [paper].", ge=32, multiple_of=32)
+
+    @field_validator("resize")
+    @classmethod
+    def _a_range(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 16 <= value[0] <= value[1]:
+            raise ValueError("must be [smallest, largest] with 16 ≤ smallest ≤ largest")
+        return value
+
+
+class Puzzle(Section):
+    """The puzzle module and its losses, Eq. (4)-(7)."""
+
+    tiles: int = default(4, "Tiles an image is cut into: 4 = 2 × 2 [paper].")
+    classify_tiles: bool = default(True, "Use L_p-cls, Eq. (5) [paper].")
+    alpha: float = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp [paper]; 0: no L_re.", ge=0)
+    ramp: Fraction = default(0.5, "Share of the training over which alpha grows linearly from 0 [paper].")
+    compare: Literal["features", "cams"] = default(
+        "features", "L_re compares raw class maps [code] or maps after ReLU and max-normalisation [paper]."
+    )
+    mask: Literal["labels", "none"] = default("labels", "L_re looks at the image's own classes [code] or all.")
+    reduction: Literal["mean", "per_tag"] = default(
+        "mean",
+        "Mean of L_re over all classes [code], or over the image's own: does not fade with many classes.",
+    )
+    detach: Literal["none", "whole", "tiles"] = default(
+        "none", "Branch of L_re that gets no gradient; the authors' code trains both [code]."
+    )
+
+    @field_validator("tiles")
+    @classmethod
+    def _a_square(cls, value: int) -> int:
+        if value < 4 or isqrt(value) ** 2 != value:
+            raise ValueError("must be a square (4, 9, 16): tiles form an equal grid")
+        return value
+
+    @property
+    def rows(self) -> int:
+        return isqrt(self.tiles)
+
+
+class TrainCls(Training):
+    batchnorm: Literal["train", "frozen"] = default(
+        "train", "`frozen` keeps the pretrained running statistics; scale and shift train [code: train]."
+    )
+    puzzle: Puzzle = Puzzle()
+
+    @model_validator(mode="after")
+    def _tiles_fit(self) -> TrainCls:
+        if self.crop % (16 * self.puzzle.rows):
+            raise ValueError(f"crop {self.crop} must be a multiple of {16 * self.puzzle.rows} to be cut into tiles")
+        return self
+
+
+class Views(Section):
+    """Test-time views that are summed."""
+
+    scales: tuple[Annotated[float, Field(gt=0, le=8)], ...] = default(
+        (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1
+    )
+    flip: bool = default(True, "Add the mirrored view [paper].")
+
+
+class Crf(Section):
+    """A dense CRF (Krähenbühl and Koltun 2011)."""
+
+    iterations: int = default(10, "Mean-field steps; 0: no CRF.", ge=0)
+    smooth_xy: float = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
+    smooth_weight: float = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
+    colour_xy: float = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
+    colour_rgb: float = default(5.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
+    colour_weight: float = default(10.0, "Weight of the colour kernel [code].", ge=0)
+
+
+class LabelCrf(Crf):
+    """A dense CRF that starts from hard labels."""
+
+    confidence: float = default(0.7, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
+
+
+class AffinityLabels(Section):
+    foreground: Fraction = default(0.40, "A pixel above this score is surely foreground [code].")
+    background: Fraction = default(0.10, "A pixel below this score is surely background [code].")
+    crf: LabelCrf = LabelCrf(iterations=10)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AffinityLabels:
+        if self.background > self.foreground:
+            raise ValueError("background must not exceed foreground: between them lies what is ignored")
+        return self
+
+
+class Affinity(Training):
+    """AffinityNet: IRNet's class-boundary branch over a frozen ImageNet backbone [code]."""
+
+    epochs: Count = default(3, "Passes over the training images [code].")
+    new_lr: float = default(1.0, "One parameter group [code].", gt=0)
+    bias_lr: float = default(1.0, "One parameter group [code].", gt=0)
+    radius: int = default(10, "Pairs of grid cells closer than this are compared [code, IRNet].", ge=2, le=20)
+    labels: AffinityLabels = AffinityLabels()
+
+    @model_validator(mode="after")
+    def _pairs_fit(self) -> Affinity:
+        if self.crop < 8 * self.radius:
+            raise ValueError(f"crop {self.crop} must be at least 8 × radius {self.radius}: pairs live on its quarter")
+        return self
+
+
+class RandomWalk(Section):
+    radius: int = default(5, "Cells closer than this are neighbours [code, IRNet].", ge=2, le=20)
+    beta: float = default(10.0, "Exponent of the affinities [code, IRNet].", gt=0)
+    log2_steps: int = default(8, "2^this steps [code, IRNet].", ge=0, le=16)
+    background: Fraction = default(0.35, "Walked scores up to this are background [code].")
+    crf: LabelCrf = LabelCrf(iterations=1)
+
+
+class Predict(Views):
+    crf: Crf = Crf(iterations=10, colour_xy=80, colour_rgb=13)
+
+
+class Seg(Training):
+    """DeepLabv3+ (Chen et al. 2018) on the pseudo labels."""
+
+    epochs: Count = default(50, "Passes over the training images [code].")
+    lr: float = default(0.007, "Learning rate at step 0 for pretrained weights [code].", gt=0)
+    momentum: float = default(4e-5, "As in `train_cls`: the authors' weight decay [code].", ge=0)
+    weight_decay: float = default(4e-5, "For weights, not for biases [code].", ge=0)
+    resize: tuple[int, int] = default((256, 1024), "Longer side, drawn uniformly from this range [code].")
+    batchnorm: Literal["train", "frozen"] = default("frozen", "Backbone statistics [code: frozen].")
+    width: int = default(256, "Channels of ASPP and decoder [code]; a multiple of 4.", ge=4, multiple_of=4)
+    norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")
+    predict: Predict = Predict()
+
+
+class Eval(Section):
+    thresholds: tuple[Fraction, ...] = default(
+        tuple(round(0.05 * k, 2) for k in range(1, 16)),
+        "Background thresholds tried on maps [code].",
+        min_length=1,
+    )
+
+
+class Runtime(Section):
+    """How the work is done; none of it decides what is kept."""
+
+    mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks [code: fp32].")
+    cpu: bool = default(False, "Leave GPUs alone.")
+    workers: int | None = default(None, "Loader and CRF processes; null: one a core, at most 8.", ge=0)
+    log_seconds: float = default(1.0, "Least time between two logged steps.", ge=0)
+
+
+class Recipe(Section):
+    """Everything that decides a run's result."""
+
+    recipe: Literal[1] = Field(description="Format version.")
+    seed: int = default(0, "Every random choice follows from it [code: 0].", ge=0)
+    data: Data
+    backbone: Backbone
+    train_cls: TrainCls = TrainCls()
+    cams: Views = Views()
+    affinity: Affinity = Affinity()
+    rw: RandomWalk = RandomWalk()
+    seg: Seg = Seg()
+    eval: Eval = Eval()
+    runtime: Runtime = Runtime()
+
+    @field_validator("backbone", mode="before")
+    @classmethod
+    def _just_a_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value

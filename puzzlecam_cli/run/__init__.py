@@ -1,0 +1,1 @@
+"""What is on disk, and why it can be trusted."""

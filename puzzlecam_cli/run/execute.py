@@ -1,0 +1,117 @@
+"""Carry out a plan: step after step, each remembered in the ledger when it is whole."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from puzzlecam_cli.events import Emit, StageEnded, StageKept, StageStarted
+from puzzlecam_cli.files import write_text
+from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.run.ledger import Ledger, Record, State, now, versions
+from puzzlecam_cli.run.pipeline import Stage, Step
+from puzzlecam_cli.run.plan import Decision, fingerprint, inputs_of
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def execute(
+    recipe: Recipe,
+    folder: RunFolder,
+    ledger: Ledger,
+    chosen: Iterable[Stage],
+    decisions: list[Decision],
+    accelerator: Accelerator | None,
+    emit: Emit,
+) -> None:
+    """Run what the decisions say.
+
+    Args:
+        accelerator: made when the first step needs it, if None.
+    """
+    is_main = accelerator is None or accelerator.is_main_process
+    by_step = {decision.step: decision for decision in decisions}
+    for stage in chosen:
+        todo = [step for step in stage.steps if by_step[step.name].action != "keep"]
+        if not todo:
+            emit(StageKept(stage.name, by_step[stage.steps[0].name].because))
+            continue
+        if accelerator is None:
+            from puzzlecam_cli.engine.accelerator import make_accelerator
+
+            accelerator = make_accelerator(recipe.runtime)
+        emit(StageStarted(stage.name, by_step[todo[0].name].because))
+        began, state = time.monotonic(), "failed"
+        try:
+            if is_main:
+                write_recipe(folder, recipe)
+            for step in todo:
+                _make(recipe, folder, ledger, stage.name, step, by_step[step.name], accelerator, emit)
+            state = "done"
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
+        finally:
+            emit(StageEnded(stage.name, state, time.monotonic() - began))
+
+
+def write_recipe(folder: RunFolder, recipe: Recipe) -> None:
+    """`recipe.yaml`: the resolved recipe, every default written out."""
+    values = recipe.model_dump(mode="json")
+    write_text(folder.recipe, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+
+def _make(
+    recipe: Recipe,
+    folder: RunFolder,
+    ledger: Ledger,
+    stage: str,
+    step: Step,
+    decision: Decision,
+    accelerator: Accelerator,
+    emit: Emit,
+) -> None:
+    from puzzlecam_cli.stages.context import Context
+
+    inputs = inputs_of(recipe, folder, ledger, step)
+    record = Record("running", fingerprint(inputs), inputs, started=now(), versions=versions())
+    began = time.monotonic()
+
+    def note(state: State) -> None:
+        if accelerator.is_main_process:
+            record.state, record.ended, record.seconds = state, now(), round(time.monotonic() - began, 3)
+            record.files = len(step.found(folder.root))
+            ledger.put(stage, step.name, record)
+
+    if accelerator.is_main_process:
+        if decision.action == "run":
+            for name in step.own:
+                _delete(folder.root / name)
+        ledger.put(stage, step.name, record)
+    accelerator.wait_for_everyone()
+    module, _, function = step.function.partition(":")
+    try:
+        getattr(import_module(module), function)(Context(stage, recipe, folder, accelerator, emit))
+        accelerator.wait_for_everyone()
+    except KeyboardInterrupt:
+        note("interrupted")
+        raise
+    except BaseException:
+        note("failed")
+        raise
+    note("done")
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,77 @@
+"""What stages and steps are. A stage is a command; a step makes one kind of artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from puzzlecam_cli.errors import UserError
+
+
+@dataclass(frozen=True)
+class Step:
+    """One artifact of a run, and all that decides what is in it.
+
+    Args:
+        name: where it lies in the run folder.
+        function: `module:function`, called with a `Context`.
+        keys: recipe keys or sections it reads.
+        without: keys below those that it does not read.
+        data: splits it reads, each with `tags` or `masks` if it reads these.
+        needs: steps whose artifacts it reads.
+        files: patterns in the run folder that its finished files match.
+        own: files and folders that are deleted before it is made anew.
+        takes_what_is_there: it can work with a part of what it needs.
+        version: raised when the code begins to make something else of the same inputs.
+    """
+
+    name: str
+    function: str
+    keys: tuple[str, ...]
+    files: tuple[str, ...]
+    own: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    takes_what_is_there: bool = False
+    version: int = 1
+
+    def found(self, root: Path) -> list[Path]:
+        """Its finished files in a run folder."""
+        return sorted(path for pattern in self.files for path in root.glob(pattern) if path.name[0] != ".")
+
+
+@dataclass(frozen=True, init=False)
+class Stage:
+    """A command of its own: what it does in one sentence, and its steps in order."""
+
+    name: str
+    does: str
+    steps: tuple[Step, ...]
+
+    def __init__(self, name: str, does: str, *steps: Step):
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "does", does)
+        object.__setattr__(self, "steps", steps)
+
+
+def choose(pipeline: tuple[Stage, ...], first: str | None, last: str | None) -> tuple[Stage, ...]:
+    """The stages from `first` to `last`, both included.
+
+    Raises:
+        UserError: there is no such stage, or they are in the wrong order.
+    """
+    names = [stage.name for stage in pipeline]
+    for name in (first, last):
+        if name is not None and name not in names:
+            raise UserError("usage", f"there is no stage `{name}`", hint=f"stages are {', '.join(names)}")
+    begin = names.index(first) if first else 0
+    end = names.index(last) if last else len(names) - 1
+    if begin > end:
+        raise UserError("usage", f"`{first}` comes after `{last}`")
+    return pipeline[begin : end + 1]
+
+
+def all_steps(stages: Iterable[Stage]) -> list[Step]:
+    return [step for stage in stages for step in stage.steps]

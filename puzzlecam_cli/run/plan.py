@@ -1,0 +1,182 @@
+"""Keep, resume or run: decided from recipe, data and ledger, with the reason in words. Changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from puzzlecam_cli.data.open import data_fingerprint, resolve_data
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.run.ledger import Inputs, Ledger, Record
+from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
+
+Action = Literal["keep", "resume", "run"]
+NOT_THERE = "not there"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done with a step, and why."""
+
+    stage: str
+    step: str
+    action: Action
+    because: str
+
+
+def plan(
+    recipe: Recipe,
+    folder: RunFolder,
+    ledger: Ledger,
+    pipeline: tuple[Stage, ...],
+    chosen: Iterable[Stage],
+    force: bool = False,
+) -> list[Decision]:
+    """One decision a step of the chosen stages, in order.
+
+    Raises:
+        UserError: a stage outside the chosen ones is needed, but missing or out of date.
+    """
+    chosen_names = {stage.name for stage in chosen}
+    decisions: dict[str, Decision] = {}
+    for stage in pipeline:
+        for step in stage.steps:
+            wanted = stage.name in chosen_names
+            decisions[step.name] = _decide(recipe, folder, ledger, stage.name, step, decisions, wanted and force)
+    stage_of = {step.name: stage.name for stage in pipeline for step in stage.steps}
+    for step in all_steps(stage for stage in pipeline if stage.name in chosen_names):
+        if step.takes_what_is_there:
+            continue
+        for need in step.needs:
+            if stage_of[need] not in chosen_names and decisions[need].action != "keep":
+                raise _not_ready(decisions[need], ledger)
+    return [decision for decision in decisions.values() if decision.stage in chosen_names]
+
+
+def inputs_of(recipe: Recipe, folder: RunFolder, ledger: Ledger, step: Step) -> Inputs:
+    """All that decides what a step makes, by name."""
+    inputs: Inputs = {"version": step.version}
+    values = recipe.model_dump(mode="json")
+    for key in step.keys:
+        inputs |= {
+            name: value
+            for name, value in flatten(key, _lookup(values, key))
+            if not any(name == skipped or name.startswith(skipped + ".") for skipped in step.without)
+        }
+    for wanted in step.data:
+        inputs |= _data_input(recipe, folder, wanted, step.takes_what_is_there)
+    for need in step.needs:
+        record = ledger.get(need)
+        inputs[need] = record.made if record and record.state == "done" else _found(folder, need)
+    return inputs
+
+
+def fingerprint(inputs: Inputs) -> str:
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """A section as dotted keys and plain values."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from flatten(f"{name}.{key}", below)
+    else:
+        yield name, value
+
+
+def _lookup(values: dict[str, Any], key: str) -> Any:
+    found: Any = values
+    for part in key.split("."):
+        found = found[part]
+    return found
+
+
+def _data_input(recipe: Recipe, folder: RunFolder, wanted: str, tolerant: bool) -> Inputs:
+    which, *extra = wanted.split()
+    settings = resolve_data(recipe.data, folder.root)
+    split = {"train": settings.train, "val": settings.val, "score": settings.score_split}[which]
+    if split is None:
+        return {f"data.{which}": None}
+    try:
+        value = data_fingerprint(recipe, folder.root, split, tags="tags" in extra, masks="masks" in extra)
+    except UserError:
+        if not tolerant:
+            raise
+        value = NOT_THERE
+    return {f"data.{which}": f"{split} {value}"}
+
+
+def _found(folder: RunFolder, need: str) -> str:
+    """A hash of files that no step is known to have made, for steps that take what is there."""
+    stats = [
+        f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"
+        for path in sorted((folder.root / need).rglob("*"))
+        if path.is_file()
+    ]
+    return f"found {hashlib.sha256(' '.join(stats).encode()).hexdigest()[:16]}" if stats else NOT_THERE
+
+
+def _decide(
+    recipe: Recipe,
+    folder: RunFolder,
+    ledger: Ledger,
+    stage: str,
+    step: Step,
+    earlier: dict[str, Decision],
+    force: bool,
+) -> Decision:
+    def decision(action: Action, because: str) -> Decision:
+        return Decision(stage, step.name, action, because)
+
+    record = ledger.get(step.name)
+    if record is None:
+        return decision("run", "not made yet")
+    if force:
+        return decision("run", "asked for")
+    renewed = [need for need in step.needs if earlier[need].action != "keep" and ledger.get(need) is not None]
+    if renewed:
+        return decision("run", f"{renewed[0]} is made anew")
+    inputs = inputs_of(recipe, folder, ledger, step)
+    if inputs != record.inputs:
+        return decision("run", what_changed(record.inputs, inputs))
+    if record.state != "done":
+        return decision("resume", "was interrupted" if record.state != "failed" else "had failed")
+    missing = record.files - len(step.found(folder.root))
+    if missing > 0:
+        return decision("resume", f"{missing} of {record.files} files are not there any more")
+    return decision("keep", "recipe and inputs unchanged")
+
+
+def what_changed(before: Inputs, after: Inputs) -> str:
+    """The first difference in words, and how many more there are."""
+    changes = []
+    for key in [*after, *(key for key in before if key not in after)]:
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        if key == "version":
+            changes.append("the program makes it differently now")
+        elif key.startswith("data."):
+            changes.append(f"the photos, tags or masks of {key} changed")
+        elif isinstance(new, str) and (key in ("cams",) or "/" in key):
+            changes.append(f"{key} was made anew")
+        else:
+            changes.append(f"{key} changed: {json.dumps(old)} → {json.dumps(new)}")
+    more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
+    return f"{changes[0]}{more}"
+
+
+def _not_ready(decision: Decision, ledger: Ledger) -> UserError:
+    record: Record | None = ledger.get(decision.step)
+    missing = record is None or record.state != "done"
+    return UserError(
+        "stage-missing" if missing else "stage-stale",
+        f"`{decision.stage}` has to be run first: {decision.step} is {'missing' if missing else 'out of date'}",
+        (decision.because,),
+        f"run `puzzlecam {decision.stage} RECIPE` with the same recipe, run folder and --set, or `puzzlecam run-all`",
+    )

@@ -1,0 +1,114 @@
+"""The story in one table: what a run makes, in order, from what.
+
+Nothing here imports a stage: planning a run must not load PyTorch.
+"""
+
+from __future__ import annotations
+
+from puzzlecam_cli.run.pipeline import Stage, Step
+
+PIPELINE = (
+    Stage(
+        "train-cls",
+        "Train the classifier with the puzzle losses.",
+        Step(
+            "train-cls/model",
+            "puzzlecam_cli.stages.train_cls:train_classifier",
+            keys=("seed", "backbone", "train_cls", "runtime.mixed_precision"),
+            data=("train tags",),
+            files=("train-cls/model.safetensors",),
+            own=("train-cls",),
+        ),
+    ),
+    Stage(
+        "cams",
+        "Turn the classifier into class activation maps.",
+        Step(
+            "cams",
+            "puzzlecam_cli.stages.cams:make_cams",
+            keys=("cams", "runtime.mixed_precision"),
+            needs=("train-cls/model",),
+            files=("cams/*.npz",),
+            own=("cams",),
+        ),
+    ),
+    Stage(
+        "affinity",
+        "Learn which neighbouring pixels belong together.",
+        Step(
+            "affinity/labels",
+            "puzzlecam_cli.stages.affinity:make_labels",
+            keys=("affinity.labels",),
+            needs=("cams",),
+            files=("affinity/labels/*.png",),
+            own=("affinity/labels",),
+        ),
+        Step(
+            "affinity/model",
+            "puzzlecam_cli.stages.affinity:train_affinity",
+            keys=("seed", "backbone", "affinity", "runtime.mixed_precision"),
+            without=("affinity.labels",),
+            needs=("affinity/labels",),
+            files=("affinity/model.safetensors",),
+            own=("affinity/model.safetensors", "affinity/metrics.jsonl", "affinity/checkpoint"),
+        ),
+    ),
+    Stage(
+        "rw",
+        "Spread the maps by random walk; write pseudo labels.",
+        Step(
+            "rw/scores",
+            "puzzlecam_cli.stages.rw:walk",
+            keys=("rw", "runtime.mixed_precision"),
+            without=("rw.background", "rw.crf"),
+            needs=("cams", "affinity/model"),
+            files=("rw/scores/*.npz",),
+            own=("rw/scores",),
+        ),
+        Step(
+            "rw/pseudo_labels",
+            "puzzlecam_cli.stages.rw:make_pseudo_labels",
+            keys=("rw.background", "rw.crf"),
+            needs=("rw/scores",),
+            files=("rw/pseudo_labels/*.png",),
+            own=("rw/pseudo_labels",),
+        ),
+    ),
+    Stage(
+        "seg",
+        "Train DeepLabv3+ on the pseudo labels; predict the evaluation split.",
+        Step(
+            "seg/model",
+            "puzzlecam_cli.stages.seg:train_segmentation",
+            keys=("seed", "backbone", "seg", "runtime.mixed_precision"),
+            without=("seg.predict",),
+            needs=("rw/pseudo_labels",),
+            files=("seg/model.safetensors",),
+            own=("seg/model.safetensors", "seg/metrics.jsonl", "seg/checkpoint"),
+        ),
+        Step(
+            "seg/predictions",
+            "puzzlecam_cli.stages.seg:predict",
+            keys=("seg.predict", "runtime.mixed_precision"),
+            data=("val",),
+            needs=("seg/model",),
+            files=("seg/predictions/*/*.png",),
+            own=("seg/predictions",),
+        ),
+    ),
+    Stage(
+        "eval",
+        "Score maps, pseudo labels and predictions.",
+        Step(
+            "eval/scores",
+            "puzzlecam_cli.stages.eval:score",
+            keys=("eval", "rw.background", "rw.crf.iterations", "seg.predict.crf.iterations"),
+            data=("score masks", "val masks"),
+            needs=("cams", "rw/scores", "rw/pseudo_labels", "seg/predictions"),
+            files=("eval/scores.json",),
+            own=("eval",),
+            takes_what_is_there=True,
+        ),
+    ),
+)
+STAGE_NAMES = tuple(stage.name for stage in PIPELINE)

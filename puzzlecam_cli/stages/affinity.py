@@ -1,0 +1,78 @@
+"""affinity: sure labels from the maps, then AffinityNet trained on them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from puzzlecam_cli.data.loaders import Batch, TrainingViews
+from puzzlecam_cli.engine.accelerator import seed_everything, workers_of
+from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
+from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss, edges_to_affinity
+from puzzlecam_cli.models.affinitynet import AffinityNet
+from puzzlecam_cli.run.artifacts import save_model
+from puzzlecam_cli.stages.context import Context
+from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
+
+
+def make_labels(context: Context) -> None:
+    """Write `affinity/labels/<id>.png`: class, 0 background, 255 unsure."""
+    folder = context.folder
+    photos = context.to_do(context.train_photos, folder.affinity_label)
+    jobs = (
+        LabelJob(photo.image, folder.cam(photo.id), folder.affinity_label(photo.id), context.recipe.affinity.labels)
+        for photo in photos
+    )
+    report = context.progress("labels")
+    for done, _ in enumerate(map_unordered(label_photo, jobs, workers_of(context.recipe.runtime)), start=1):
+        report(done, len(photos))
+
+
+class AffinityLosses(LossModule):
+    """The affinity loss of a batch."""
+
+    network: AffinityNet
+
+    def __init__(self, network: AffinityNet, radius: int):
+        super().__init__(network)
+        self.radius = radius
+
+    def forward(self, batch: Batch, step: int, steps: int) -> Losses:
+        """`image` (B, 3, S, S), `mask` (B, S, S) → `loss`."""
+        edges = torch.sigmoid(self.network(batch["image"]).float())  # (B, S/4, S/4)
+        labels: Tensor = batch["mask"][:, 2::4, 2::4]  # the pixel in the middle of each cell
+        with torch.autocast(edges.device.type, enabled=False):
+            affinity = edges_to_affinity(edges, self.radius)
+            return {"loss": affinity_loss(affinity, *affinity_labels(labels, self.radius))}
+
+
+def train_affinity(context: Context) -> None:
+    """Train on the confident labels, then write `affinity/model.safetensors`."""
+    settings, seed = context.recipe.affinity, context.recipe.seed
+    seed_everything(seed, "affinity")
+    backbone = context.backbone(pretrained=True)
+    network = AffinityNet(backbone)
+    task = Task(
+        stage="affinity",
+        module=AffinityLosses(network, settings.radius),
+        pretrained=None,
+        freeze_batchnorm=None,
+        views=TrainingViews(
+            context.train_photos,
+            context.num_classes,
+            seed,
+            resize=settings.resize,
+            crop=settings.crop,
+            mean=backbone.mean,
+            std=backbone.std,
+            mask_of=context.folder.affinity_label,
+        ),
+        settings=settings,
+        runtime=context.recipe.runtime,
+        seed=seed,
+        folder=context.folder.stage("affinity"),
+    )
+    train(task, context.accelerator, context.emit)
+    if context.accelerator.is_main_process:
+        save_model(context.folder.model("affinity"), network)

@@ -1,0 +1,63 @@
+"""What every step is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from puzzlecam_cli.data.open import open_data, resolve_data
+from puzzlecam_cli.data.photos import Photo, PhotoSet
+from puzzlecam_cli.engine.accelerator import share
+from puzzlecam_cli.events import Emit, Progress
+from puzzlecam_cli.models.backbone import Backbone, load_backbone
+from puzzlecam_cli.recipe.schema import Recipe, VocData
+from puzzlecam_cli.run.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Context:
+    stage: str
+    recipe: Recipe
+    folder: RunFolder
+    accelerator: Accelerator
+    emit: Emit
+
+    @cached_property
+    def splits(self) -> VocData:
+        """Names of the splits."""
+        return resolve_data(self.recipe.data, self.folder.root)
+
+    @cached_property
+    def data(self) -> PhotoSet:
+        with self.accelerator.main_process_first():
+            return open_data(self.recipe, self.folder.root, self.progress("writing pictures"))
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.data.classes)
+
+    @cached_property
+    def train_photos(self) -> list[Photo]:
+        return self.data.photos(self.splits.train, tags=True)
+
+    def backbone(self, *, pretrained: bool) -> Backbone:
+        """The recipe's backbone: from ImageNet, or bare, to be filled from a trained model."""
+        chosen = self.recipe.backbone
+        return load_backbone(
+            chosen.name,
+            pretrained=pretrained and chosen.pretrained,
+            weights=chosen.weights if pretrained else None,
+            **chosen.options,
+        )
+
+    def progress(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
+        """A function of (done, total) that reports the progress of a task."""
+        return lambda done, total: self.emit(Progress(self.stage, task, done, total, unit))
+
+    def to_do(self, photos: Sequence[Photo], artifact: Callable[[str], Path]) -> Sequence[Photo]:
+        """Of this process's share of the photos, those whose artifact is not there yet."""
+        return [photo for photo in share(photos, self.accelerator) if not artifact(photo.id).exists()]

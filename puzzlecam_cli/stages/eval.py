@@ -1,0 +1,150 @@
+"""eval: maps, walked maps, pseudo labels and predictions against the masks. Nothing is trained or chosen here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.engine.accelerator import workers_of
+from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.events import Note
+from puzzlecam_cli.files import write_text
+from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
+from puzzlecam_cli.run.scores import scores_table
+from puzzlecam_cli.stages.context import Context
+from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One row of the scores: which artifacts of which split, and what is said about them."""
+
+    what: str
+    split: str
+    kind: Literal["cams", "walked", "labels"]
+    folder: Path
+    artifact: Callable[[str], Path]
+    about: Result
+
+
+def rows_of(context: Context) -> list[Scored]:
+    """The rows whose artifacts are there, at least in part."""
+    folder, recipe, splits = context.folder, context.recipe, context.splits
+    train, val = splits.score_split, splits.val
+    swept = {"threshold_from": f"masks of {train}", "crf": False}
+    cut = {"threshold": recipe.rw.background, "threshold_from": "recipe", "crf": recipe.rw.crf.iterations > 0}
+    final = {"threshold": None, "threshold_from": None, "crf": recipe.seg.predict.crf.iterations > 0}
+    rows = [
+        Scored("cams", train, "cams", folder.cams, folder.cam, swept),
+        Scored("rw", train, "walked", folder.walked, folder.walked_scores, swept),
+        Scored("pseudo-labels", train, "labels", folder.pseudo_labels, folder.pseudo_label, cut),
+    ]
+    if val:
+        predicted = partial(folder.prediction, val)
+        rows.append(Scored("predictions", val, "labels", folder.predictions / val, predicted, final))
+    return [row for row in rows if row.folder.is_dir() and any(row.folder.iterdir())]
+
+
+def score(context: Context) -> None:
+    """Write `eval/scores.json` and `eval/scores.md`.
+
+    Raises:
+        UserError: nothing to score, an artifact or a mask of some image is missing, or they do not fit.
+    """
+    if not context.accelerator.is_main_process:
+        return
+    rows = rows_of(context)
+    if not rows:
+        raise UserError(
+            "stage-missing",
+            f"there is nothing to score in {context.folder.root}",
+            hint="run `puzzlecam run-all` or the stages before `eval` first",
+        )
+    jobs = [job for row in rows for job in _jobs(context, row)]
+    totals: dict[str, Tensor] = {}
+    images: dict[str, int] = {}
+    report = context.progress("scoring", "files")
+    for done, (what, counts) in enumerate(
+        map_unordered(score_photo, jobs, workers_of(context.recipe.runtime)), start=1
+    ):
+        totals[what] = totals.get(what, torch.zeros((), dtype=torch.int64)) + counts
+        images[what] = images.get(what, 0) + 1
+        report(done, len(jobs))
+    results = [_result(context, row, images[row.what], totals[row.what]) for row in rows if row.what in totals]
+    scores = {
+        "schema": 1,
+        "tags_from": context.splits.tags,
+        "seed": context.recipe.seed,
+        "results": results,
+    }
+    write_text(context.folder.scores, json.dumps(scores, indent=1) + "\n")
+    write_text(context.folder.scores_table, scores_table(scores))
+
+
+def _jobs(context: Context, row: Scored) -> list[ScoreJob]:
+    """One job an image of the row's split; none, with a note, where the split has no masks."""
+    photos = context.data.photos(row.split)
+    without = [photo.id for photo in photos if photo.mask is None]
+    if len(without) == len(photos):
+        context.emit(Note("eval", f"`{row.split}` has no masks: {row.what} are not scored"))
+        return []
+    if without:
+        raise UserError(
+            "mask-missing",
+            f"{len(without)} of {len(photos)} images of `{row.split}` have no mask; every image counts",
+            shorten(without),
+            "name a list of the images that have masks in data.score or data.val",
+        )
+    missing = [photo.id for photo in photos if not row.artifact(photo.id).exists()]
+    if missing:
+        raise UserError(
+            "artifact-missing",
+            f"{row.what} of {len(missing)} of {len(photos)} images of `{row.split}` are not there; every image counts",
+            shorten(missing),
+            "run the stage that makes them, or name a list of the images you have in data.score",
+        )
+    return [_job(context, row, photo, photo.mask) for photo in photos if photo.mask]
+
+
+def _job(context: Context, row: Scored, photo: Photo, mask: Path) -> ScoreJob:
+    thresholds = context.recipe.eval.thresholds
+    return ScoreJob(row.what, row.kind, row.artifact(photo.id), mask, thresholds, context.num_classes)
+
+
+def _result(context: Context, row: Scored, images: int, counts: Tensor) -> Result:
+    """`counts` (T, C+1, C+1): the best threshold is reported, and the whole sweep; T = 1 for labels."""
+    result: Result = {"what": row.what, "split": row.split, "images": images} | row.about
+    mean_ious = iou_from_confusion(counts).nanmean(dim=-1)  # (T,)
+    best = int(mean_ious.argmax())
+    if row.kind != "labels":
+        thresholds = context.recipe.eval.thresholds
+        result["threshold"] = thresholds[best]
+        result["sweep"] = [[t, round(float(m), 6)] for t, m in zip(thresholds, mean_ious, strict=True)]
+    return result | measures(counts[best], ("background", *context.data.classes))
+
+
+def measures(confusion: Tensor, names: Sequence[str]) -> Result:
+    """mIoU, FP, FN and the IoU of each class; null for a class that neither masks nor predictions hold."""
+    iou = iou_from_confusion(confusion)
+    fp, fn = over_and_under_activation(confusion)
+    values = {"miou": float(iou.nanmean()), "fp": fp, "fn": fn}
+    by_class = dict(zip(names, iou.tolist(), strict=True))
+    return {key: _or_null(value) for key, value in values.items()} | {
+        "iou": {name: _or_null(value) for name, value in by_class.items()}
+    }
+
+
+def _or_null(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,110 @@
+"""What is done photo by photo in a pool of processes: CRFs and scores.
+
+A worker imports this module: it must stay light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from puzzlecam_cli.data.images import open_image, read_mask
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.crf import dense_crf
+from puzzlecam_cli.method.labels import confident_labels, pseudo_labels
+from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
+from puzzlecam_cli.recipe.schema import AffinityLabels, Crf, RandomWalk
+from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_labels
+
+
+@dataclass(frozen=True)
+class LabelJob:
+    image: Path
+    cams: Path
+    out: Path
+    settings: AffinityLabels
+
+
+def label_photo(job: LabelJob) -> None:
+    """Write the confident labels of one photo."""
+    settings = job.settings
+    classes, cams = read_cams(job.cams, stride=1)
+    labels = confident_labels(
+        torch.from_numpy(np.array(open_image(job.image))),
+        cams,
+        torch.from_numpy(classes),
+        foreground=settings.foreground,
+        background=settings.background,
+        **settings.crf.model_dump(),
+    )
+    write_labels(job.out, labels)
+
+
+@dataclass(frozen=True)
+class PseudoLabelJob:
+    image: Path
+    scores: Path
+    out: Path
+    settings: RandomWalk
+
+
+def pseudo_label_photo(job: PseudoLabelJob) -> None:
+    """Write the pseudo labels of one photo."""
+    classes, scores = read_walked(job.scores, stride=1)
+    labels = pseudo_labels(
+        torch.from_numpy(np.array(open_image(job.image))),
+        scores,
+        torch.from_numpy(classes),
+        background=job.settings.background,
+        **job.settings.crf.model_dump(),
+    )
+    write_labels(job.out, labels)
+
+
+@dataclass(frozen=True)
+class PredictionJob:
+    image: NDArray[np.uint8]  # (H, W, 3)
+    probabilities: NDArray[np.float32]  # (C+1, H, W)
+    out: Path
+    crf: Crf
+
+
+def refine_prediction(job: PredictionJob) -> None:
+    """CRF and argmax of one prediction."""
+    probabilities = torch.from_numpy(job.probabilities)
+    refined = dense_crf(torch.from_numpy(job.image), probabilities, **job.crf.model_dump())
+    write_labels(job.out, refined.argmax(dim=0).to(torch.uint8))
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    what: str
+    kind: Literal["cams", "walked", "labels"]
+    artifact: Path
+    mask: Path
+    thresholds: tuple[float, ...]
+    num_classes: int
+
+
+def score_photo(job: ScoreJob) -> tuple[str, Tensor]:
+    """What was scored, and the confusion matrices of one photo: (T, C+1, C+1) int64, T = 1 for labels."""
+    mask = torch.from_numpy(read_mask(job.mask))
+    try:
+        if job.kind == "labels":
+            prediction = torch.from_numpy(read_mask(job.artifact))
+            return job.what, confusion_matrix(prediction, mask, job.num_classes)[None]
+        read = read_cams if job.kind == "cams" else read_walked
+        classes, scores = read(job.artifact, stride=1)
+        return job.what, threshold_sweep(scores, torch.from_numpy(classes), mask, job.thresholds, job.num_classes)
+    except ValueError as error:
+        raise UserError(
+            "score-impossible",
+            f"{job.artifact} does not fit {job.mask}: {error}",
+            hint="masks hold class indices of the recipe's classes, at the photo's size",
+        ) from None

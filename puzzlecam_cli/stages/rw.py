@@ -1,0 +1,56 @@
+"""rw: the maps spread along affinities by random walk, then cut and refined into pseudo labels."""
+
+from __future__ import annotations
+
+import torch
+
+from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
+from puzzlecam_cli.engine.accelerator import for_inference, workers_of
+from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.method.random_walk import random_walk
+from puzzlecam_cli.models.affinitynet import AffinityNet
+from puzzlecam_cli.run.artifacts import load_model, read_cams, write_walked
+from puzzlecam_cli.stages.context import Context
+from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
+
+
+@torch.inference_mode()
+def walk(context: Context) -> None:
+    """Write `rw/scores/<id>.npz`: the maps at stride 4 after the walk."""
+    settings, accelerator, folder = context.recipe.rw, context.accelerator, context.folder
+    network = AffinityNet(context.backbone(pretrained=False))
+    load_model(folder.model("affinity"), network)
+    for_inference(network, accelerator)
+
+    photos = context.to_do(context.train_photos, folder.walked_scores)
+    report = context.progress("walks")
+    views = ScaledPhotos(photos, (1.0,), network.backbone.mean, network.backbone.std)
+    for done, (index, image, (view,)) in enumerate(photo_loader(views, workers_of(context.recipe.runtime)), start=1):
+        photo = photos[index]
+        classes, cams = read_cams(folder.cam(photo.id), stride=4)
+        if len(classes):
+            with accelerator.autocast():
+                edges = network.edges(view.to(accelerator.device))
+            cams = random_walk(
+                cams.to(accelerator.device),
+                edges,
+                radius=settings.radius,
+                beta=settings.beta,
+                log2_steps=settings.log2_steps,
+            ).cpu()
+            cams /= cams.max().clamp(min=torch.finfo(cams.dtype).tiny)
+        write_walked(folder.walked_scores(photo.id), classes, (image.shape[0], image.shape[1]), cams)
+        report(done, len(photos))
+
+
+def make_pseudo_labels(context: Context) -> None:
+    """Write `rw/pseudo_labels/<id>.png`: class or 0, at the photo's size."""
+    folder = context.folder
+    photos = context.to_do(context.train_photos, folder.pseudo_label)
+    jobs = (
+        PseudoLabelJob(photo.image, folder.walked_scores(photo.id), folder.pseudo_label(photo.id), context.recipe.rw)
+        for photo in photos
+    )
+    report = context.progress("pseudo labels")
+    for done, _ in enumerate(map_unordered(pseudo_label_photo, jobs, workers_of(context.recipe.runtime)), start=1):
+        report(done, len(photos))

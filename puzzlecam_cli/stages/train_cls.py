@@ -1,0 +1,80 @@
+"""train-cls: the classifier, trained with the puzzle losses."""
+
+from __future__ import annotations
+
+import torch
+
+from puzzlecam_cli.data.images import check_readable
+from puzzlecam_cli.data.loaders import Batch, TrainingViews
+from puzzlecam_cli.engine.accelerator import seed_everything
+from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
+from puzzlecam_cli.method.puzzle import alpha_at, classification_loss, merge, pool, puzzle_loss, tile
+from puzzlecam_cli.models.classifier import Classifier
+from puzzlecam_cli.recipe.schema import Puzzle
+from puzzlecam_cli.run.artifacts import save_model
+from puzzlecam_cli.stages.context import Context
+
+
+class PuzzleLosses(LossModule):
+    """Eq. (4)-(7) for a batch of images and their tiles, which share the classifier's weights."""
+
+    network: Classifier
+
+    def __init__(self, network: Classifier, settings: Puzzle):
+        super().__init__(network)
+        self.settings = settings
+
+    def forward(self, batch: Batch, step: int, steps: int) -> Losses:
+        """`image` (B, 3, S, S), `tags` (B, C) → the losses, and `alpha` if tiles are used."""
+        puzzle, images, labels = self.settings, batch["image"], batch["tags"]
+        whole = self.network(images)  # (B, C, S/16, S/16)
+        if not puzzle.classify_tiles and puzzle.alpha == 0:
+            loss = classification_loss(pool(whole), labels)
+            return {"loss_cls": loss, "loss": loss}
+        merged = merge(self.network(tile(images, puzzle.rows)), puzzle.rows)
+        alpha = alpha_at(step, steps, puzzle.alpha, puzzle.ramp)
+        losses = puzzle_loss(
+            whole,
+            merged,
+            labels,
+            alpha,
+            classify_tiles=puzzle.classify_tiles,
+            compare=puzzle.compare,
+            mask=puzzle.mask,
+            reduction=puzzle.reduction,
+            detach=puzzle.detach,
+        )
+        return losses | {"alpha": torch.tensor(alpha)}
+
+
+def train_classifier(context: Context) -> None:
+    """Train, then write `train-cls/model.safetensors`."""
+    settings, seed = context.recipe.train_cls, context.recipe.seed
+    photos = context.train_photos
+    if context.accelerator.is_main_process:
+        check_readable([photo.image for photo in photos], context.progress("looking at the photos"))
+    seed_everything(seed, "train-cls")
+    backbone = context.backbone(pretrained=True)
+    classifier = Classifier(backbone, context.num_classes)
+    task = Task(
+        stage="train-cls",
+        module=PuzzleLosses(classifier, settings.puzzle),
+        pretrained=backbone,
+        freeze_batchnorm=backbone if settings.batchnorm == "frozen" else None,
+        views=TrainingViews(
+            photos,
+            context.num_classes,
+            seed,
+            resize=settings.resize,
+            crop=settings.crop,
+            mean=backbone.mean,
+            std=backbone.std,
+        ),
+        settings=settings,
+        runtime=context.recipe.runtime,
+        seed=seed,
+        folder=context.folder.stage("train-cls"),
+    )
+    train(task, context.accelerator, context.emit)
+    if context.accelerator.is_main_process:
+        save_model(context.folder.model("train-cls"), classifier)

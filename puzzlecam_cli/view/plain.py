@@ -1,0 +1,60 @@
+"""Log lines, for pipes, files and `--plain`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+
+from puzzlecam_cli.events import (
+    Event,
+    Metric,
+    Note,
+    Progress,
+    RunStarted,
+    StageEnded,
+    StageKept,
+    StageStarted,
+)
+from puzzlecam_cli.view.words import duration, metric_words
+
+EVERY = 10.0  # seconds between two lines of progress
+
+
+class PlainView:
+    """One line on stderr for each thing worth knowing."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._metric = ""
+
+    def __enter__(self) -> PlainView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stderr.flush()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case RunStarted(recipe, folder, stages):
+                self._say(f"{recipe}: {', '.join(stages)} in {folder}")
+            case StageStarted(stage, because):
+                self._next = 0.0
+                self._metric = ""
+                self._say(f"{stage}: started, {because}")
+            case StageKept(stage, because):
+                self._say(f"{stage}: kept, {because}")
+            case Metric():
+                self._metric = metric_words(event.values)
+            case Progress(stage, task, done, total, unit):
+                if time.monotonic() >= self._next or done == total:
+                    self._next = time.monotonic() + EVERY
+                    words = f"  {self._metric}" if unit == "steps" else ""
+                    self._say(f"{stage}: {task}  {done}/{total} {unit}{words}")
+            case Note(stage, text):
+                self._say(f"{stage}: {text}")
+            case StageEnded(stage, state, seconds):
+                self._say(f"{stage}: {state} after {duration(seconds)}")
+
+    def _say(self, text: str) -> None:
+        print(f"{datetime.now():%H:%M:%S}  {text}", file=sys.stderr, flush=True)
