@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -29,10 +28,6 @@ def backbone_factory(name: str) -> Callable[..., Any]:
     Raises:
         UserError: no such backbone is installed, or its plugin fails to load.
     """
-    if name.startswith("timm:"):
-        from puzzlecam_cli.models.generic import timm_backbone
-
-        return partial(timm_backbone, name.removeprefix("timm:"))
     installed = installed_backbones()
     if name not in installed:
         close = get_close_matches(name, installed, 1)

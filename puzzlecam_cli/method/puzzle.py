@@ -1,4 +1,4 @@
-"""The puzzle module and its losses: Eq. (2) to (7) of the paper."""
+"""The puzzle module (§3.3) and its losses (§3.4)."""
 
 from __future__ import annotations
 
@@ -113,10 +113,10 @@ def puzzle_loss(
         detach: the branch of L_re that receives no gradient; the authors' code trains both.
 
     Returns:
-        `loss_cls` Eq. (4), `loss_p_cls` Eq. (5), `loss_re` Eq. (6) and `loss` Eq. (7), scalars.
+        The scalars `loss_cls`, `loss_p_cls`, `loss_re` and `loss`.
     """
-    loss_cls = classification_loss(pool(whole), labels)
-    loss_p_cls = classification_loss(pool(puzzle), labels)
+    loss_cls = classification_loss(pool(whole), labels)  # Eq. (4)
+    loss_p_cls = classification_loss(pool(puzzle), labels)  # Eq. (5)
     if compare == "cams":
         whole, puzzle = normalize_cams(whole), normalize_cams(puzzle)
     loss_re = reconstruction_loss(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,12 @@ def load_backbone(
     Raises:
         UserError: there is no such backbone, its plugin is broken, or its weights cannot be had.
     """
-    factory = backbone_factory(name)
+    if name.startswith("timm:"):
+        from puzzlecam_cli.models.generic import timm_backbone
+
+        factory: Callable[..., Any] = partial(timm_backbone, name.removeprefix("timm:"))
+    else:
+        factory = backbone_factory(name)
     try:
         backbone = factory(pretrained=pretrained, weights=str(weights) if weights else None, **options)
     except TypeError as error:

@@ -79,7 +79,7 @@ def _make(
     accelerator: Accelerator,
     emit: Emit,
 ) -> None:
-    from puzzlecam_cli.stages.context import Context
+    from puzzlecam_cli.run.context import Context
 
     inputs = inputs_of(recipe, folder, ledger, step)
     record = Record("running", fingerprint(inputs), inputs, started=now(), versions=versions())

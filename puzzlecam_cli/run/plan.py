@@ -12,11 +12,12 @@ from puzzlecam_cli.data.open import data_fingerprint, resolve_data
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.ledger import Inputs, Ledger, Record
+from puzzlecam_cli.run.ledger import Inputs, Ledger
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
 
 Action = Literal["keep", "resume", "run"]
 NOT_THERE = "not there"
+NOT_MADE = "not made yet"
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,7 @@ def plan(
         for step in stage.steps:
             wanted = stage.name in chosen_names
             decisions[step.name] = _decide(recipe, folder, ledger, stage.name, step, decisions, wanted and force)
-    stage_of = {step.name: stage.name for stage in pipeline for step in stage.steps}
-    for step in all_steps(stage for stage in pipeline if stage.name in chosen_names):
-        if step.takes_what_is_there:
-            continue
-        for need in step.needs:
-            if stage_of[need] not in chosen_names and decisions[need].action != "keep":
-                raise _not_ready(decisions[need], ledger)
+    _check_earlier(pipeline, chosen_names, decisions)
     return [decision for decision in decisions.values() if decision.stage in chosen_names]
 
 
@@ -135,7 +130,7 @@ def _decide(
 
     record = ledger.get(step.name)
     if record is None:
-        return decision("run", "not made yet")
+        return decision("run", NOT_MADE)
     if force:
         return decision("run", "asked for")
     renewed = [need for need in step.needs if earlier[need].action != "keep" and ledger.get(need) is not None]
@@ -171,12 +166,24 @@ def what_changed(before: Inputs, after: Inputs) -> str:
     return f"{changes[0]}{more}"
 
 
-def _not_ready(decision: Decision, ledger: Ledger) -> UserError:
-    record: Record | None = ledger.get(decision.step)
-    missing = record is None or record.state != "done"
-    return UserError(
+def _check_earlier(pipeline: tuple[Stage, ...], chosen: set[str], decisions: dict[str, Decision]) -> None:
+    """Whether all that the chosen stages need from others is there and up to date."""
+    steps = {step.name: step for step in all_steps(pipeline)}
+    needed = [
+        need
+        for step in steps.values()
+        if decisions[step.name].stage in chosen and not step.takes_what_is_there
+        for need in step.needs
+    ]
+    for need in needed:  # grows while it is read: what a needed step needs in turn
+        needed += [below for below in steps[need].needs if below not in needed]
+    late = [d for d in decisions.values() if d.step in needed and d.stage not in chosen and d.action != "keep"]
+    if not late:
+        return
+    missing = any(decision.because == NOT_MADE for decision in late)
+    raise UserError(
         "stage-missing" if missing else "stage-stale",
-        f"`{decision.stage}` has to be run first: {decision.step} is {'missing' if missing else 'out of date'}",
-        (decision.because,),
-        f"run `puzzlecam {decision.stage} RECIPE` with the same recipe, run folder and --set, or `puzzlecam run-all`",
+        f"an earlier stage has to be run first: {late[0].stage}",
+        tuple(f"{decision.step}: {decision.because}" for decision in late),
+        f"run `puzzlecam {late[0].stage}` with the same recipe, --run and --set, or `puzzlecam run-all`",
     )

@@ -12,7 +12,7 @@ from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss, edges_to_affinity
 from puzzlecam_cli.models.affinitynet import AffinityNet
 from puzzlecam_cli.run.artifacts import save_model
-from puzzlecam_cli.stages.context import Context
+from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 
 

@@ -10,7 +10,7 @@ from puzzlecam_cli.engine.accelerator import for_inference, on_device, workers_o
 from puzzlecam_cli.method.cam import add_mirrored
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.run.artifacts import load_model, write_cams
-from puzzlecam_cli.stages.context import Context
+from puzzlecam_cli.run.context import Context
 
 
 @torch.inference_mode()

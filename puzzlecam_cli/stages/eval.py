@@ -20,8 +20,8 @@ from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Note
 from puzzlecam_cli.files import write_text
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
+from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.run.scores import scores_table
-from puzzlecam_cli.stages.context import Context
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
 
 Result = dict[str, Any]

@@ -10,7 +10,7 @@ from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.method.random_walk import random_walk
 from puzzlecam_cli.models.affinitynet import AffinityNet
 from puzzlecam_cli.run.artifacts import load_model, read_cams, write_walked
-from puzzlecam_cli.stages.context import Context
+from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
 
 

@@ -14,7 +14,7 @@ from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.run.artifacts import load_model, save_model
-from puzzlecam_cli.stages.context import Context
+from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction
 
 IGNORE = 255

@@ -12,11 +12,11 @@ from puzzlecam_cli.method.puzzle import alpha_at, classification_loss, merge, po
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.recipe.schema import Puzzle
 from puzzlecam_cli.run.artifacts import save_model
-from puzzlecam_cli.stages.context import Context
+from puzzlecam_cli.run.context import Context
 
 
 class PuzzleLosses(LossModule):
-    """Eq. (4)-(7) for a batch of images and their tiles, which share the classifier's weights."""
+    """The puzzle losses of a batch of images and their tiles, which share the classifier's weights."""
 
     network: Classifier
 

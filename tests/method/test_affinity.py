@@ -44,12 +44,7 @@ def slow_affinity(edges: Tensor, radius: int) -> Tensor:
     batch, height, width = edges.shape
     starts = sources(height, width, radius)
     paths = [torch.tensor([dy * width + dx for dy, dx in cells_near(o)]) for o in neighbour_offsets(radius)]
-    values = [
-        1 - image[path + y * width + x].max()
-        for image in edges.flatten(1)
-        for path in paths
-        for y, x in starts
-    ]
+    values = [1 - image[path + y * width + x].max() for image in edges.flatten(1) for path in paths for y, x in starts]
     rows = len({y for y, _ in starts})
     return torch.stack(values).reshape(batch, len(neighbour_offsets(radius)), rows, -1)
 

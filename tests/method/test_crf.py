@@ -47,9 +47,7 @@ def directly(
     field: Any = densecrf.DenseCRF2D(WIDTH, HEIGHT, len(unary))
     field.setUnaryEnergy(np.ascontiguousarray(unary.reshape(len(unary), -1)))
     field.addPairwiseGaussian(sxy=smooth_xy, compat=smooth_weight)
-    field.addPairwiseBilateral(
-        sxy=colour_xy, srgb=colour_rgb, rgbim=image.numpy().copy(), compat=colour_weight
-    )
+    field.addPairwiseBilateral(sxy=colour_xy, srgb=colour_rgb, rgbim=image.numpy().copy(), compat=colour_weight)
     return np.array(field.inference(iterations)).reshape(unary.shape)
 
 
@@ -138,9 +136,7 @@ def test_no_iterations_give_the_input_back():
     assert torch.equal(dense_crf(photo(), given, iterations=0), given)
 
 
-@pytest.mark.parametrize(
-    "shape", [(3, HEIGHT, WIDTH), (2, WIDTH, HEIGHT), (2, HEIGHT, WIDTH - 1), (2, HEIGHT * WIDTH)]
-)
+@pytest.mark.parametrize("shape", [(3, HEIGHT, WIDTH), (2, WIDTH, HEIGHT), (2, HEIGHT, WIDTH - 1), (2, HEIGHT * WIDTH)])
 @pytest.mark.parametrize("iterations", [0, 2])
 def test_probabilities_of_another_shape_are_refused(shape, iterations):
     with pytest.raises(ValueError, match="probabilities are"):
@@ -157,9 +153,7 @@ def test_a_picture_that_is_not_rgb_is_refused(image):
         DenseCrf(image, 2)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="crf.py:57: a float photo is cast to uint8 in silence: [0, 1] becomes black"
-)
+@pytest.mark.xfail(strict=True, reason="crf.py:57: a float photo is cast to uint8 in silence: [0, 1] becomes black")
 def test_a_photo_of_floats_is_refused():
     with pytest.raises(ValueError, match="uint8"):
         DenseCrf(photo() / 255, 2)
@@ -183,9 +177,7 @@ def test_hard_labels_become_the_probabilities_of_pydensecrf(count, confidence):
 
 
 def test_the_authors_confidence_is_the_default():
-    assert torch.equal(
-        label_probabilities(torch.tensor([[1]]), 4), label_probabilities(torch.tensor([[1]]), 4, 0.7)
-    )
+    assert torch.equal(label_probabilities(torch.tensor([[1]]), 4), label_probabilities(torch.tensor([[1]]), 4, 0.7))
 
 
 def test_one_label_is_certain():

@@ -31,9 +31,7 @@ def mask_with_void(*shape: int, seed: int = 1, void: int = 255) -> Tensor:
     return mask
 
 
-def plain_sweep(
-    scores: Tensor, classes: Tensor, mask: Tensor, thresholds: Sequence[float], void: int = 255
-) -> Tensor:
+def plain_sweep(scores: Tensor, classes: Tensor, mask: Tensor, thresholds: Sequence[float], void: int = 255) -> Tensor:
     """The argmax over [threshold, maps] for one threshold after the other; the first of equals wins."""
     counts = []
     for threshold in thresholds:
@@ -70,9 +68,7 @@ def test_an_ignored_pixel_may_hold_any_prediction():
 def test_iou_equals_scikit_learn():
     prediction, mask = labels(40, 50), mask_with_void(40, 50)
     seen = (mask != 255).numpy()
-    expected = jaccard_score(
-        mask.numpy()[seen], prediction.numpy()[seen], average=None, labels=range(CLASSES + 1)
-    )
+    expected = jaccard_score(mask.numpy()[seen], prediction.numpy()[seen], average=None, labels=range(CLASSES + 1))
     found = iou_from_confusion(confusion_matrix(prediction, mask, CLASSES))
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
 
@@ -97,9 +93,7 @@ def test_only_a_class_that_nobody_holds_has_no_iou():
 
 
 def test_iou_is_taken_over_leading_dimensions():
-    stack = torch.stack(
-        [confusion_matrix(labels(9, 9, seed=s), labels(9, 9, seed=9), CLASSES) for s in range(3)]
-    )
+    stack = torch.stack([confusion_matrix(labels(9, 9, seed=s), labels(9, 9, seed=9), CLASSES) for s in range(3)])
     alone = torch.stack([iou_from_confusion(matrix) for matrix in stack])
     assert torch.equal(iou_from_confusion(stack), alone)
 
@@ -119,9 +113,9 @@ def test_false_positives_and_negatives_by_hand():
 
 def test_iou_and_both_errors_share_one_union():
     confusion = confusion_matrix(labels(40, 50), mask_with_void(40, 50), CLASSES)
-    assert sum(over_and_under_activation(confusion)) + float(
-        iou_from_confusion(confusion)[1:].mean()
-    ) == pytest.approx(1)
+    assert sum(over_and_under_activation(confusion)) + float(iou_from_confusion(confusion)[1:].mean()) == pytest.approx(
+        1
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -167,17 +161,13 @@ def test_thresholds_are_compared_in_single_precision():
 
 @pytest.mark.parametrize("classes", [[3, 1], [1, 3]])
 def test_a_tie_between_classes_goes_to_the_first_map(classes):
-    found = threshold_sweep(
-        torch.full((2, 1, 1), 0.5), torch.tensor(classes), torch.tensor([[1]]), [0.2], CLASSES
-    )
+    found = threshold_sweep(torch.full((2, 1, 1), 0.5), torch.tensor(classes), torch.tensor([[1]]), [0.2], CLASSES)
     assert found[0, 1].nonzero().flatten().tolist() == [classes[0]]
 
 
 def test_without_maps_all_pixels_are_background():
     mask = mask_with_void(20, 20)
-    found = threshold_sweep(
-        torch.zeros(0, 20, 20), torch.zeros(0, dtype=torch.long), mask, [0.1, 0.5], CLASSES
-    )
+    found = threshold_sweep(torch.zeros(0, 20, 20), torch.zeros(0, dtype=torch.long), mask, [0.1, 0.5], CLASSES)
     expected = torch.zeros(2, CLASSES + 1, CLASSES + 1, dtype=torch.long)
     expected[:, :, 0] = torch.tensor([int((mask == c).sum()) for c in range(CLASSES + 1)])
     assert torch.equal(found, expected)

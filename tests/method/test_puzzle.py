@@ -73,9 +73,7 @@ def test_tiles_that_form_no_grid_are_refused():
 
 
 def test_pooling_is_the_mean_over_the_grid():
-    assert pool(torch.tensor([[[[1.0, 2.0], [3.0, 6.0]], [[0.0, 0.0], [0.0, -4.0]]]])).tolist() == [
-        [3.0, -1.0]
-    ]
+    assert pool(torch.tensor([[[[1.0, 2.0], [3.0, 6.0]], [[0.0, 0.0], [0.0, -4.0]]]])).tolist() == [[3.0, -1.0]]
 
 
 def test_classification_loss_is_the_soft_margin():
@@ -89,7 +87,7 @@ def test_half_precision_logits_lose_nothing_to_the_loss():
     assert float(classification_loss(logits, torch.tensor([[0.0, 1.0]]))) == pytest.approx(60.0)
 
 
-# Two images, two classes, maps of 1 × 2. Mean distances: (|1−0| + |2−0|) / 2 = 1.5, and 4; in the second 1 and 3.
+# Two images, two classes, maps of 1 × 2. Mean distances: 1.5 and 4 in the first image, 1 and 3 in the second.
 WHOLE = torch.tensor([[[[1.0, 2.0]], [[-4.0, 4.0]]], [[[0.0, 0.0]], [[1.0, 5.0]]]])
 PUZZLE = torch.tensor([[[[0.0, 0.0]], [[0.0, 0.0]]], [[[1.0, 1.0]], [[-1.0, 1.0]]]])
 TAGS = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
@@ -131,9 +129,7 @@ def test_alpha_ramps_over_the_first_half_of_the_authors_training(step, expected)
     assert alpha_at(step, 4950) == pytest.approx(expected, rel=1e-12, abs=0)
 
 
-@pytest.mark.parametrize(
-    ("step", "ramp", "expected"), [(0, 0.0, 3.0), (5, 1.0, 1.5), (10, 1.0, 3.0), (1, 0.2, 1.5)]
-)
+@pytest.mark.parametrize(("step", "ramp", "expected"), [(0, 0.0, 3.0), (5, 1.0, 1.5), (10, 1.0, 3.0), (1, 0.2, 1.5)])
 def test_alpha_follows_its_ramp(step, ramp, expected):
     assert alpha_at(step, 10, alpha=3.0, ramp=ramp) == pytest.approx(expected)
 
@@ -152,9 +148,7 @@ def test_the_four_rows_of_table_1_sum_their_losses(alpha, classify_tiles):
     assert set(losses) == {"loss", "loss_cls", "loss_p_cls", "loss_re"}
 
 
-@pytest.mark.parametrize(
-    ("mask", "reduction", "expected"), [("none", "mean", 9.5 / 4), ("labels", "per_tag", 5.5 / 3)]
-)
+@pytest.mark.parametrize(("mask", "reduction", "expected"), [("none", "mean", 9.5 / 4), ("labels", "per_tag", 5.5 / 3)])
 def test_the_comparison_is_masked_and_averaged_as_asked(mask, reduction, expected):
     losses = puzzle_loss(WHOLE, PUZZLE, TAGS, 1.0, mask=mask, reduction=reduction)
     assert float(losses["loss_re"]) == pytest.approx(expected)

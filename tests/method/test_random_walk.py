@@ -49,15 +49,11 @@ def dense_walk(scores: Array, edges: Array, radius: int, beta: float, log2_steps
 def case(height: int, width: int, maps: int = 2, seed: int = 0) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     scores = torch.rand(maps, height, width, generator=generator, dtype=torch.float64)
-    edges = (
-        torch.rand(height, width, generator=generator, dtype=torch.float64) ** 4
-    )  # mostly low, some boundaries
+    edges = torch.rand(height, width, generator=generator, dtype=torch.float64) ** 4  # mostly low, some boundaries
     return scores, edges
 
 
-def assert_equals_dense(
-    scores: Tensor, edges: Tensor, radius: int = 5, beta: float = 10, log2_steps: int = 8
-) -> None:
+def assert_equals_dense(scores: Tensor, edges: Tensor, radius: int = 5, beta: float = 10, log2_steps: int = 8) -> None:
     walked = random_walk(scores, edges, radius=radius, beta=beta, log2_steps=log2_steps, tolerance=0.0)
     expected = dense_walk(scores.numpy(), edges.numpy(), radius, beta, log2_steps)
     np.testing.assert_allclose(walked.numpy(), expected, rtol=0, atol=1e-11)
@@ -202,9 +198,7 @@ def test_the_type_of_the_scores_comes_back_and_the_input_stays_as_it_was():
         given = (scores.to(kind), edges.to(kind))
         walked = random_walk(*given)
         assert walked.dtype == kind
-        torch.testing.assert_close(
-            walked.double(), exact, rtol=0, atol=2e-2 if kind == torch.float16 else 1e-5
-        )
+        torch.testing.assert_close(walked.double(), exact, rtol=0, atol=2e-2 if kind == torch.float16 else 1e-5)
         assert torch.equal(given[0], scores.to(kind))
         assert torch.equal(given[1], edges.to(kind))
 
@@ -237,8 +231,6 @@ def test_the_weights_give_the_power_at_every_point_and_sum_to_1(power):
 def test_what_is_left_out_weighs_at_most_the_tolerance_and_not_one_term_more_could_go(tolerance):
     power = 256
     kept = len(chebyshev_weights(power, tolerance))
-    exact = [
-        comb(power, (power - k) // 2) / 2 ** (power - 1) if k % 2 == 0 else 0.0 for k in range(power + 1)
-    ]
+    exact = [comb(power, (power - k) // 2) / 2 ** (power - 1) if k % 2 == 0 else 0.0 for k in range(power + 1)]
     assert sum(exact[kept:]) <= tolerance < sum(exact[kept - 1 :])
     assert kept < 8 * power**0.5

@@ -1,0 +1,74 @@
+"""Tiny data, tiny recipes, and one finished run that tests may look at but not change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from typer.testing import CliRunner, Result
+
+from puzzlecam_cli.cli.app import app
+
+TINY = {
+    "recipe": 1,
+    "data": {"kind": "synthetic", "pictures": 6, "val_pictures": 3, "size": 64, "classes": 3},
+    "backbone": {"name": "timm:mobilenetv3_small_050", "pretrained": False},
+    "train_cls": {"epochs": 2, "batch": 3, "lr": 0.01, "resize": [56, 72], "crop": 64},
+    "cams": {"scales": [0.5, 1.0]},
+    "affinity": {
+        "epochs": 2,
+        "batch": 3,
+        "lr": 0.01,
+        "resize": [56, 72],
+        "crop": 64,
+        "radius": 4,
+        "labels": {"crf": {"iterations": 2}},
+    },
+    "rw": {"log2_steps": 3},
+    "seg": {
+        "epochs": 2,
+        "batch": 3,
+        "resize": [56, 72],
+        "crop": 64,
+        "width": 16,
+        "predict": {"scales": [1.0], "crf": {"iterations": 1}},
+    },
+    "runtime": {"workers": 0, "log_seconds": 0, "cpu": True},
+}
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recipe of a run that takes seconds, without pretrained weights."""
+    path = tmp_path_factory.mktemp("recipes") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(TINY))
+    return path
+
+
+@pytest.fixture(scope="session")
+def puzzlecam() -> Run:
+    """Call the command line as a shell would: `puzzlecam("run-all", recipe, "--run", folder)`."""
+
+    def call(*arguments: object) -> Result:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, puzzlecam: Run) -> Path:
+    """The folder of a finished run; read only."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    result = puzzlecam("run-all", tiny_recipe, "--run", folder)
+    assert result.exit_code == 0, result.output
+    return folder
