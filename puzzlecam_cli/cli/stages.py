@@ -23,7 +23,7 @@ from puzzlecam_cli.cli.options import (
     run_folder,
 )
 from puzzlecam_cli.events import Event, RunStarted
-from puzzlecam_cli.run.pipeline import Stage, choose
+from puzzlecam_cli.run.pipeline import Stage, all_steps, choose
 from puzzlecam_cli.stages import PIPELINE
 
 FromOption = Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Redo from this stage on.")]
@@ -114,7 +114,7 @@ def work(
     from puzzlecam_cli.run.folder import RunFolder
     from puzzlecam_cli.run.launch import agreed, in_group, launch_group
     from puzzlecam_cli.run.ledger import Ledger
-    from puzzlecam_cli.run.plan import plan
+    from puzzlecam_cli.run.plan import check_data, plan
 
     recipe = load_recipe(recipe_name, changes)
     folder = RunFolder(run_folder(recipe_name, run))
@@ -127,6 +127,8 @@ def work(
         accelerator = make_accelerator(recipe.runtime)
     ledger = Ledger(folder.ledger)
     decisions = agreed(plan(recipe, folder, ledger, PIPELINE, stages, force), accelerator)
+    todo = {decision.step for decision in decisions if decision.action != "keep"}
+    check_data(recipe, folder, [step for step in all_steps(stages) if step.name in todo])
     if accelerator is not None and not accelerator.is_main_process:
         execute(recipe, folder, ledger, stages, decisions, accelerator, lambda event: None)
         return

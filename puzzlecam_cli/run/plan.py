@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from puzzlecam_cli.data.open import data_fingerprint, resolve_data
+from puzzlecam_cli.data.voc import VocFolder
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.recipe.schema import Recipe, SyntheticData
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Inputs, Ledger
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
@@ -91,10 +92,29 @@ def _lookup(values: dict[str, Any], key: str) -> Any:
     return found
 
 
+def check_data(recipe: Recipe, folder: RunFolder, steps: Iterable[Step]) -> None:
+    """Look at the lists, photos and tags that steps will read, before anything is written.
+
+    Raises:
+        UserError: what is wrong with them.
+    """
+    if isinstance(recipe.data, SyntheticData):
+        return
+    photos = VocFolder(recipe.data)
+    for wanted in {wanted for step in steps if not step.takes_what_is_there for wanted in step.data}:
+        which, *extra = wanted.split()
+        if split := _split(recipe, folder, which):
+            photos.photos(split, tags="tags" in extra)
+
+
+def _split(recipe: Recipe, folder: RunFolder, which: str) -> str | None:
+    settings = resolve_data(recipe.data, folder.root)
+    return {"train": settings.train, "val": settings.val, "score": settings.score_split}[which]
+
+
 def _data_input(recipe: Recipe, folder: RunFolder, wanted: str, tolerant: bool) -> Inputs:
     which, *extra = wanted.split()
-    settings = resolve_data(recipe.data, folder.root)
-    split = {"train": settings.train, "val": settings.val, "score": settings.score_split}[which]
+    split = _split(recipe, folder, which)
     if split is None:
         return {f"data.{which}": None}
     try:

@@ -1,0 +1,200 @@
+"""What goes wrong is said once, clearly, with exit code 2, and leaves nothing half-written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from typer.testing import Result
+
+from puzzlecam_cli.engine import loop
+from puzzlecam_cli.run.ledger import Ledger
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def photos(finished_run: Path, tmp_path: Path) -> Path:
+    """A folder of photos in VOC layout that a test may damage."""
+    return shutil.copytree(finished_run / "data", tmp_path / "photos")
+
+
+@pytest.fixture
+def voc(photos: Path) -> list[str]:
+    """Options that make the tiny recipe read it."""
+    return ["-s", "data={kind: voc, train: train, val: val}", "-s", f"data.root={photos}"]
+
+
+def first_id(photos: Path) -> str:
+    return (photos / "ImageSets" / "Segmentation" / "train.txt").read_text().split()[0]
+
+
+def refused(result: Result, *words: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("error: ") == 1
+    for word in words:
+        assert word in result.stderr
+
+
+def leftovers(run: Path) -> list[Path]:
+    """Files that look like artifacts, or like halves of some."""
+    endings = (".safetensors", ".npz", ".png", ".pt")
+    return [path for path in run.rglob("*") if path.suffix in endings or path.name.startswith(".")]
+
+
+def test_a_bad_recipe_is_refused_before_anything_is_written(puzzlecam: Run, tmp_path: Path) -> None:
+    recipe = tmp_path / "bad.yaml"
+    recipe.write_text("extends: quickstart\ntrain_cls:\n  epoch: 3\n  crop: 50\n")
+    result = puzzlecam("run-all", recipe, "--run", tmp_path / "run")
+    refused(result, "line 3", "did you mean `epochs`?", "line 4", "train_cls.crop", "2 problems")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_image_is_named(
+    puzzlecam: Run, tiny_recipe: Path, photos: Path, voc: list[str], tmp_path: Path
+) -> None:
+    lost = first_id(photos)
+    (photos / "JPEGImages" / f"{lost}.jpg").unlink()
+    refused(puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", *voc), "image-missing", lost, "1 of 6")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", None], ids=["empty", "text", "cut short"])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_jpeg_is_named(
+    puzzlecam: Run,
+    tiny_recipe: Path,
+    photos: Path,
+    voc: list[str],
+    tmp_path: Path,
+    content: bytes | None,
+    workers: int,
+) -> None:
+    image = photos / "JPEGImages" / f"{first_id(photos)}.jpg"
+    image.write_bytes(image.read_bytes()[:900] if content is None else content)
+    result = puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", *voc, "-s", f"runtime.workers={workers}")
+    refused(result, "image-unreadable", image.name)
+    assert leftovers(tmp_path / "run") == []
+    assert Ledger(tmp_path / "run" / "run.json").get("train-cls/model").state == "failed"  # type: ignore[union-attr]
+
+
+def test_a_tag_that_is_no_class_is_named_with_its_file(
+    puzzlecam: Run, tiny_recipe: Path, photos: Path, voc: list[str], tmp_path: Path
+) -> None:
+    annotation = photos / "Annotations" / f"{first_id(photos)}.xml"
+    annotation.write_text(annotation.read_text().replace("<name>", "<name>un"))
+    result = puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", *voc)
+    refused(result, "tags-invalid", annotation.name, "is no class", "classes are: striped, checkered, dotted")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_list_is_refused(
+    puzzlecam: Run, tiny_recipe: Path, photos: Path, voc: list[str], tmp_path: Path
+) -> None:
+    (photos / "ImageSets" / "Segmentation" / "train.txt").write_text("\n")
+    refused(puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", *voc), "train.txt", "names no image")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_folder_is_refused(puzzlecam: Run, tiny_recipe: Path, voc: list[str], tmp_path: Path) -> None:
+    nowhere = ["-s", f"data.root={tmp_path / 'nowhere'}"]
+    refused(puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", *voc, *nowhere), "data.root=", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("stage", "first"), [("cams", "train-cls"), ("affinity", "train-cls"), ("rw", "train-cls"), ("seg", "train-cls")]
+)
+def test_a_stage_names_the_earlier_stage_that_is_missing(
+    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, stage: str, first: str
+) -> None:
+    refused(puzzlecam(stage, tiny_recipe, "--run", tmp_path / "run"), "stage-missing", f"run first: {first}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_stage_refuses_an_earlier_stage_that_is_out_of_date(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path
+) -> None:
+    result = puzzlecam("seg", tiny_recipe, "--run", finished_run, "--set", "rw.beta=8")
+    refused(result, "stage-stale", "rw.beta changed: 10.0 → 8.0")
+
+
+def test_eval_refuses_a_split_of_which_an_artifact_is_missing(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    lost = sorted((run / "seg" / "predictions" / "val").iterdir())[0]
+    lost.unlink()
+    refused(puzzlecam("eval", tiny_recipe, "--run", run), "predictions of 1 of 3 images", lost.stem)
+
+
+def test_a_damaged_map_is_named_and_not_scored(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    damaged = sorted((run / "cams").iterdir())[0]
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    refused(puzzlecam("eval", tiny_recipe, "--run", run), "artifact-unreadable", damaged.name)
+
+
+def test_a_damaged_ledger_is_named(puzzlecam: Run, tiny_recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"stages"')
+    refused(puzzlecam("status", tiny_recipe, "--run", tmp_path), "run-unreadable", "run.json")
+
+
+def test_an_unknown_stage_is_refused(puzzlecam: Run, tiny_recipe: Path) -> None:
+    refused(puzzlecam("run-all", tiny_recipe, "--until", "segment"), "there is no stage `segment`")
+
+
+def test_a_loss_that_explodes_stops_the_training(puzzlecam: Run, tiny_recipe: Path, tmp_path: Path) -> None:
+    explode = ["-s", "train_cls.lr=1e30", "-s", "train_cls.epochs=3"]
+    refused(puzzlecam("run-all", tiny_recipe, "--run", tmp_path, *explode), "loss-not-finite", "clip_norm")
+    assert not (tmp_path / "train-cls" / "model.safetensors").exists()
+
+
+def test_our_own_failure_is_exit_code_1_with_a_traceback(
+    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(loop, "make_optimiser", broken)
+    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path)
+    assert result.exit_code == 1
+    assert "ZeroDivisionError" in result.stderr
+    assert "Please report" in result.stderr
+
+
+@pytest.mark.parametrize("stage", ["train-cls", "affinity", "seg"])
+def test_a_training_interrupted_between_epochs_ends_with_the_same_weights(
+    puzzlecam: Run,
+    tiny_recipe: Path,
+    finished_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    save = loop._save
+
+    def save_and_stop(*arguments: object) -> None:
+        save(*arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "_save", save_and_stop)
+    interrupted = puzzlecam("run-all", tiny_recipe, "--run", run, "--from", stage, "--until", stage)
+    assert interrupted.exit_code == 130
+    assert not (run / stage / "model.safetensors").exists()
+    monkeypatch.undo()
+    continued = puzzlecam("run-all", tiny_recipe, "--run", run, "--until", stage)
+    assert continued.exit_code == 0, continued.output
+    assert "continues after epoch 1 of 2" in continued.stderr
+    ours = load_file(run / stage / "model.safetensors")
+    theirs = load_file(finished_run / stage / "model.safetensors")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    log = (run / stage / "metrics.jsonl").read_text()
+    assert log == (finished_run / stage / "metrics.jsonl").read_text()
