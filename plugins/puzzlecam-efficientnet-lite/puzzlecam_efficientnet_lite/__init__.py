@@ -17,19 +17,16 @@ TAKEN = (0, 1, 2, 4, 6)  # the last block group of each resolution: strides 2, 4
 
 
 class LiteStages(nn.Module):
-    """The trunk of a timm EfficientNet-Lite, parameters named as timm's."""
+    """The trunk of a timm EfficientNet-Lite up to its last, linear map; parameters named as timm's."""
 
     conv_stem: nn.Module
     bn1: nn.Module
     blocks: nn.Sequential
-    conv_head: nn.Module
-    bn2: nn.Module
 
-    def __init__(self, network: nn.Module, head: bool):
+    def __init__(self, network: nn.Module):
         super().__init__()
-        for name in ("conv_stem", "bn1", "blocks", *(("conv_head", "bn2") if head else ())):
+        for name in ("conv_stem", "bn1", "blocks"):
             self.add_module(name, network.get_submodule(name))
-        self.head = head
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) → five maps at strides 2, 4, 8, 16, 16."""
@@ -39,8 +36,6 @@ class LiteStages(nn.Module):
             x = block(x)
             if index in TAKEN:
                 features.append(x)
-        if self.head:
-            features[-1] = self.bn2(self.conv_head(x))
         return features
 
 
@@ -57,39 +52,34 @@ def _offline_weights(network: nn.Module, number: int) -> None:
         ) from None
     state = torch.load(model_file.get_model_file_path(), map_location="cpu", weights_only=True)
     wanted = network.state_dict()
-    shapes = [tuple(value.shape) for value in state.values()]
-    if shapes != [tuple(value.shape) for value in wanted.values()]:
+    if [value.shape for value in state.values()] != [value.shape for value in wanted.values()]:
         raise UserError("weights-mismatch", f"{package} does not hold timm's EfficientNet-Lite{number}")
     network.load_state_dict(dict(zip(wanted, state.values(), strict=True)))
 
 
-def _lite(number: int, pretrained: bool, weights: str | None, head: bool) -> Backbone:
+def _lite(number: int, pretrained: bool, weights: str | None) -> Backbone:
     network: Any = timm.create_model(f"tf_efficientnet_lite{number}", output_stride=16)
     if pretrained and not weights:
         _offline_weights(network, number)
-    last = [network.blocks[index][-1] for index in TAKEN]
-    channels = [
-        block.conv_pw.out_channels if index == 0 else block.conv_pwl.out_channels
-        for index, block in zip(TAKEN, last, strict=True)
-    ]
-    if head:
-        channels[-1] = network.conv_head.out_channels
-    stages = LiteStages(network, head)
+    stages = LiteStages(network)
     if weights:
-        load_weights(stages, weights, without=("classifier.", *(() if head else ("conv_head.", "bn2."))))
+        load_weights(stages, weights, without=("conv_head.", "bn2.", "classifier."))
+    # the first group's blocks end in `conv_pw`, the others' in `conv_pwl`
+    first, *others = (network.blocks[index][-1] for index in TAKEN)
+    channels = [first.conv_pw.out_channels, *(block.conv_pwl.out_channels for block in others)]
     return Backbone(stages, channels, (2, 4, 8, 16, 16), COLOUR, COLOUR)
 
 
-def efficientnet_lite0(*, pretrained: bool, weights: str | None, head: bool = True) -> Backbone:
-    """EfficientNet-Lite0, 3.4 M parameters with its head."""
-    return _lite(0, pretrained, weights, head)
+def efficientnet_lite0(*, pretrained: bool, weights: str | None) -> Backbone:
+    """EfficientNet-Lite0: 2.9 M parameters, 320 channels at the end."""
+    return _lite(0, pretrained, weights)
 
 
-def efficientnet_lite1(*, pretrained: bool, weights: str | None, head: bool = True) -> Backbone:
+def efficientnet_lite1(*, pretrained: bool, weights: str | None) -> Backbone:
     """EfficientNet-Lite1."""
-    return _lite(1, pretrained, weights, head)
+    return _lite(1, pretrained, weights)
 
 
-def efficientnet_lite2(*, pretrained: bool, weights: str | None, head: bool = True) -> Backbone:
+def efficientnet_lite2(*, pretrained: bool, weights: str | None) -> Backbone:
     """EfficientNet-Lite2."""
-    return _lite(2, pretrained, weights, head)
+    return _lite(2, pretrained, weights)

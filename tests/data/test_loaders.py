@@ -1,0 +1,223 @@
+"""Batches that a resumed or divided training repeats exactly, and errors that survive worker processes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from puzzlecam_cli.data.images import VOC_PALETTE, open_image, read_mask
+from puzzlecam_cli.data.loaders import ScaledPhotos, TrainingBatches, TrainingViews, photo_loader, training_loader
+from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.errors import UserError
+
+PLAIN: dict[str, Any] = {"mean": (0, 0, 0), "std": (1, 1, 1)}
+
+
+def photos(folder: Path, count: int = 3) -> list[Photo]:
+    """Grey pictures; the brightness is 10 times the index."""
+    made = []
+    for index in range(count):
+        path = folder / f"{index}.png"
+        Image.new("RGB", (40, 24), (10 * index,) * 3).save(path)
+        made.append(Photo(str(index), path, tags=tuple(range(1, index + 1))))
+    return made
+
+
+def views(given: list[Photo], **settings: Any) -> TrainingViews:
+    return TrainingViews(given, num_classes=3, seed=0, resize=(32, 32), crop=32, **PLAIN, **settings)
+
+
+def all_steps(**settings: Any) -> list[list[tuple[int, int]]]:
+    return list(TrainingBatches(**({"count": 12, "batch": 4, "epochs": 3, "seed": 0} | settings)))
+
+
+def test_every_photo_comes_once_an_epoch():
+    steps = all_steps()
+    assert len(steps) == len(TrainingBatches(12, 4, 3, 0)) == 9
+    for epoch in range(3):
+        keys = list(chain(*steps[3 * epoch : 3 * epoch + 3]))
+        assert sorted(keys) == [(epoch, index) for index in range(12)]
+
+
+def test_epochs_and_seeds_are_shuffled_differently():
+    def orders(seed: int) -> list[tuple[int, ...]]:
+        steps = all_steps(seed=seed)
+        return [tuple(index for _, index in chain(*steps[3 * e : 3 * e + 3])) for e in range(3)]
+
+    assert len({*orders(0), *orders(1)}) == 6
+    assert orders(0) == orders(0)
+
+
+def test_a_last_smaller_batch_is_dropped():
+    steps = all_steps(count=14)
+    assert [len(step) for step in steps] == [4] * 9
+    for epoch in range(3):
+        assert len(set(chain(*steps[3 * epoch : 3 * epoch + 3]))) == 12
+
+
+def test_fewer_photos_than_a_batch_make_one_smaller_batch():
+    assert [sorted(step) for step in all_steps(count=3)] == [[(e, i) for i in range(3)] for e in range(3)]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 4])
+def test_processes_share_each_batch_without_overlap(processes):
+    shares = [all_steps(process=number, processes=processes) for number in range(processes)]
+    for whole, *parts in zip(all_steps(), *shares, strict=True):
+        assert sorted(chain(*parts)) == sorted(whole)
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("first_step", [0, 1, 3, 4, 8, 9])
+def test_a_resumed_training_gets_exactly_the_rest(first_step):
+    assert all_steps(first_step=first_step) == all_steps()[first_step:]
+    assert len(TrainingBatches(12, 4, 3, 0, first_step=first_step)) == 9 - first_step
+
+
+@pytest.mark.xfail(
+    strict=True, reason="loaders.py:91, 122: a process without a photo gets an empty batch, an IndexError"
+)
+def test_no_process_goes_without_a_photo():
+    assert all(len(step) > 0 for step in all_steps(count=3, process=3, processes=4))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_carry_pictures_tags_and_masks(tmp_path, workers):
+    given = photos(tmp_path)
+    for photo in given:
+        Image.fromarray(np.full((24, 40), int(photo.id), np.uint8)).save(tmp_path / f"mask{photo.id}.png")
+    source = views(given, mask_of=MaskOf(tmp_path))
+    batches = TrainingBatches(3, 3, 2, 0)
+    seen = list(training_loader(source, batches, workers))
+    assert len(seen) == 2
+    for batch, keys in zip(seen, batches, strict=True):
+        order = [index for _, index in keys]
+        assert batch["image"].shape == (3, 3, 32, 32)
+        assert batch["mask"].shape == (3, 32, 32)
+        np.testing.assert_allclose(batch["image"].amax(dim=(1, 2, 3)).numpy() * 255, [10 * i for i in order], atol=1e-3)
+        assert batch["tags"].tolist() == [[float(c < i) for c in range(3)] for i in order]
+        assert [set(mask.unique().tolist()) for mask in batch["mask"]] == [{i, 255} for i in order]
+
+
+class MaskOf:
+    """Importable, so that worker processes may be spawned."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __call__(self, name: str) -> Path:
+        return self.folder / f"mask{name}.png"
+
+
+def test_batches_without_masks_have_none(tmp_path):
+    (batch,) = training_loader(views(photos(tmp_path)), TrainingBatches(3, 3, 1, 0), 0)
+    assert set(batch) == {"image", "tags"}
+
+
+def test_a_resumed_loader_repeats_the_pixels(tmp_path):
+    source = views(photos(tmp_path, 3))
+    whole = list(training_loader(source, TrainingBatches(3, 1, 2, 0), 0))
+    rest = list(training_loader(source, TrainingBatches(3, 1, 2, 0, first_step=2), 1))
+    assert len(rest) == 4
+    for one, other in zip(whole[2:], rest, strict=True):
+        assert torch.equal(one["image"], other["image"])
+        assert torch.equal(one["tags"], other["tags"])
+
+
+def broken_jpeg(path: Path) -> Path:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:900])
+    return path
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("kind", ["truncated", "text", "empty", "gone"])
+def test_a_photo_that_cannot_be_read_is_the_users_to_mend(tmp_path, kind, workers):
+    file = tmp_path / "bad.jpg"
+    if kind == "truncated":
+        broken_jpeg(file)
+    elif kind != "gone":
+        file.write_bytes(b"<html>" if kind == "text" else b"")
+    given = [*photos(tmp_path, 1), Photo("bad", file)]
+    expected = "image-missing" if kind == "gone" else "image-unreadable"
+    with pytest.raises(UserError, match=expected) as caught:
+        list(training_loader(views(given), TrainingBatches(2, 2, 1, 0), workers))
+    assert str(file) in caught.value.problem
+    with pytest.raises(UserError, match=expected):
+        list(photo_loader(ScaledPhotos(given, (1.0,), **PLAIN), workers))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_mask_that_cannot_be_read_is_the_users_to_mend(tmp_path, workers):
+    given = photos(tmp_path, 1)
+    source = views(given, mask_of=MaskOf(tmp_path))
+    with pytest.raises(UserError, match="mask-missing"):
+        list(training_loader(source, TrainingBatches(1, 1, 1, 0), workers))
+    Image.new("RGB", (40, 24)).save(tmp_path / "mask0.png")
+    with pytest.raises(UserError, match="mask-unreadable") as caught:
+        list(training_loader(source, TrainingBatches(1, 1, 1, 0), workers))
+    assert "RGB" in caught.value.problem
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_whole_photos_come_in_order_at_every_scale(tmp_path, workers):
+    given = photos(tmp_path)
+    seen = list(photo_loader(ScaledPhotos(given, (0.5, 1.0, 2.0), **PLAIN), workers))
+    assert [index for index, _, _ in seen] == [0, 1, 2]
+    for index, image, scaled in seen:
+        assert image.dtype == torch.uint8
+        assert image.shape == (24, 40, 3)
+        assert bool((image == 10 * index).all())
+        assert [tuple(x.shape) for x in scaled] == [(3, 12, 20), (3, 24, 40), (3, 48, 80)]
+        torch.testing.assert_close(scaled[1].permute(1, 2, 0), image / 255)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
+def test_photos_of_every_mode_become_rgb(tmp_path, mode):
+    Image.new(mode, (5, 4)).save(tmp_path / "photo.tif")
+    photo = open_image(tmp_path / "photo.tif")
+    assert (photo.mode, photo.size) == ("RGB", (5, 4))
+
+
+def test_a_photo_is_turned_as_its_camera_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise
+    picture = np.zeros((16, 32, 3), np.uint8)
+    picture[:, :16] = 255
+    Image.fromarray(picture).save(tmp_path / "photo.png", exif=exif.tobytes())
+    expected = np.rot90(picture, k=-1)
+    np.testing.assert_array_equal(np.asarray(open_image(tmp_path / "photo.png")), expected)
+
+
+@pytest.mark.xfail(strict=True, reason="images.py:21: Pillow also raises TypeError and struct.error on broken EXIF")
+def test_a_photo_with_broken_exif_is_the_users_to_mend(tmp_path):
+    # a big-endian TIFF block: one entry, Orientation (0x0112), given as text, not as a number
+    tiff = b"MM\x00*\x00\x00\x00\x08" + b"\x00\x02" + b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"
+    tiff += b"\x01\x1a\x00\x02\x00\x00\x00\x02A\x00\x00\x00" + b"\x00\x00\x00\x00"
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg", exif=b"Exif\x00\x00" + tiff)
+    with suppress(UserError):  # it may also be read: the pixels are fine
+        open_image(tmp_path / "photo.jpg")
+
+
+@pytest.mark.parametrize("mode", ["P", "L"])
+def test_masks_are_read_as_indices(tmp_path, mode):
+    values = np.array([[0, 1, 20], [255, 7, 0]], np.uint8)
+    picture = Image.fromarray(values)
+    if mode == "P":
+        picture.putpalette(VOC_PALETTE)
+    picture.save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), values)
+
+
+def test_the_palette_is_vocs():
+    colours = [tuple(VOC_PALETTE[3 * label : 3 * label + 3]) for label in range(256)]
+    assert colours[:4] == [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
+    assert (colours[15], colours[20], colours[255]) == ((192, 128, 128), (0, 64, 128), (224, 224, 192))
+    assert len(set(colours)) == 256
