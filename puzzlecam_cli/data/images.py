@@ -18,9 +18,6 @@ VOC_PALETTE = [
     for channel in range(3)
 ]
 
-# What Pillow raises for truncated, broken, foreign or too large files
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-
 
 def open_image(path: Path) -> Image.Image:
     """A photo in RGB, turned as its camera says.
@@ -33,7 +30,7 @@ def open_image(path: Path) -> Image.Image:
             return ImageOps.exif_transpose(file).convert("RGB")
     except FileNotFoundError:
         raise UserError("image-missing", f"{path} is not there any more") from None
-    except UNREADABLE as error:
+    except Exception as error:  # broken files make Pillow raise almost anything
         raise UserError(
             "image-unreadable",
             f"{path} cannot be decoded: {error}",
@@ -55,7 +52,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
             mode = file.mode
     except FileNotFoundError:
         raise UserError("mask-missing", f"{path} is not there") from None
-    except UNREADABLE as error:
+    except Exception as error:  # broken files make Pillow raise almost anything
         raise UserError("mask-unreadable", f"{path} cannot be decoded: {error}") from None
     raise UserError(
         "mask-unreadable",
@@ -75,7 +72,7 @@ def check_readable(paths: Sequence[Path], progress: Callable[[int, int], None]) 
         try:
             with Image.open(path) as file:
                 file.verify()
-        except UNREADABLE as error:
+        except Exception as error:  # broken files make Pillow raise almost anything
             broken.append(f"{path}: {error}")
         if number % 500 == 0:
             progress(number, len(paths))

@@ -55,6 +55,8 @@ class TrainingViews(Dataset[Batch | UserError]):
             )
         except UserError as error:
             return error  # raised in the main process: workers would turn it into text
+        except ValueError as error:
+            return UserError("mask-size", f"the labels of {photo.id} do not fit its photo: {error}")
         tags = torch.zeros(self.num_classes)
         tags[[tag - 1 for tag in photo.tags]] = 1
         return {"image": image, "tags": tags} | ({} if labels is None else {"mask": labels})

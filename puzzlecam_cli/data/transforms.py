@@ -46,7 +46,12 @@ def random_view(
 
     Returns:
         (3, crop, crop) float32 and, with a mask, (crop, crop) int64.
+
+    Raises:
+        ValueError: the mask has another size than the photo.
     """
+    if mask is not None and mask.shape != image.size[::-1]:
+        raise ValueError(f"the mask is {mask.shape}, the photo {image.size[::-1]}")
     longer = int(generator.integers(resize[0], resize[1] + 1))
     scale = longer / max(image.size)
     image = resized(image, scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import Counter
 from functools import cached_property
@@ -43,7 +44,7 @@ class VocFolder:
             if self.settings.classes:
                 raise UserError("data-missing", f"there is no class list {file}")
             return VOC_CLASSES
-        names = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
         names = names[1:] if names[:1] == ["background"] else names
         if not names or len(set(names)) < len(names) or len(names) > 254:
             raise UserError("data-invalid", f"{file} must name 1 to 254 different classes, one a line")
@@ -57,7 +58,7 @@ class VocFolder:
             if not shipped.is_file():
                 raise UserError("data-missing", f"there is no list {file}", hint="a list holds one image id a line")
             file = shipped
-        lines = (line.split() for line in file.read_text(encoding="utf-8").splitlines())
+        lines = (line.split() for line in file.read_text(encoding="utf-8-sig").splitlines())
         ids = [Path(words[0]).stem if "/" in words[0] else words[0] for words in lines if words]
         if not ids:
             raise UserError("data-invalid", f"{file} names no image")
@@ -120,8 +121,8 @@ class VocFolder:
             except FileNotFoundError:
                 problems.append(f"{file.name}: not there")
                 continue
-            except ElementTree.ParseError as error:
-                problems.append(f"{file.name}: not valid XML ({error})")
+            except (ElementTree.ParseError, ValueError) as error:
+                problems.append(f"{file.name}: cannot be read ({error})")
                 continue
             problems += [f"{file.name}: `{name}` is no class" for name in sorted(names - index.keys())]
             found[i] = tuple(sorted(index[name] for name in names & index.keys()))
@@ -141,15 +142,23 @@ class VocFolder:
 
         if image_id not in self._masks:
             raise UserError("mask-missing", f"`data.tags: masks` needs a mask of {image_id}")
-        values = np.unique(read_mask(self._masks[image_id]))
-        return tuple(int(v) for v in values if 0 < v <= count)
+        values = [int(value) for value in np.unique(read_mask(self._masks[image_id])) if value not in (0, 255)]
+        if values and values[-1] > count:
+            raise UserError(
+                "tags-invalid", f"{self._masks[image_id]} holds class {values[-1]}, there are {count} classes"
+            )
+        return tuple(values)
 
 
 def object_names(file: Path) -> set[str]:
-    """Class names of the objects in a VOC annotation; an object whose clipped box is empty does not count."""
+    """Class names of the objects in a VOC annotation; an object whose clipped box is empty does not count.
+
+    Raises:
+        ValueError: a size or a box is not made of numbers.
+    """
     tree = ElementTree.parse(file)
-    width = float(tree.findtext("size/width") or "inf")
-    height = float(tree.findtext("size/height") or "inf")
+    width = float(tree.findtext("size/width") or 0) or math.inf  # 0: not known
+    height = float(tree.findtext("size/height") or 0) or math.inf
     names = set()
     for item in tree.iterfind("object"):
         box = item.find("bndbox")

@@ -60,6 +60,12 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     settings, processes = task.settings, accelerator.num_processes
     batches = TrainingBatches(len(task.views), settings.batch, settings.epochs, task.seed)
     steps, per_epoch = len(batches), batches.steps_per_epoch
+    if min(len(task.views), settings.batch) < processes:
+        raise UserError(
+            "batch-too-small",
+            f"a batch of {min(len(task.views), settings.batch)} cannot be divided over {processes} processes",
+            hint="lower --num-processes, or raise the stage's batch",
+        )
     if len(task.views) < settings.batch:
         emit(
             Note(

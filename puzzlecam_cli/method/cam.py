@@ -52,6 +52,6 @@ def sum_scales(maps: Sequence[Tensor], size: tuple[int, int], stride: int) -> Te
     height, width = (-(-side // stride) for side in size)
     grid = (height, width) if stride == 4 else (-(-size[0] // 16) * 16, -(-size[1] // 16) * 16)
     if maps[0].shape[0] == 0:
-        return torch.zeros(0, height, width)
+        return torch.zeros(0, height, width, device=maps[0].device)
     resized = [F.interpolate(m[None].float(), grid, mode="bilinear", align_corners=False)[0] for m in maps]
     return normalize_cams(torch.stack(resized).sum(0)[:, :height, :width])

@@ -47,6 +47,8 @@ class DenseCrf:
     ):
         if engine not in ("auto", "pydensecrf"):
             raise ValueError(f"no CRF engine is called {engine!r}")
+        if image.dtype != torch.uint8:
+            raise ValueError(f"the photo must be uint8, not {image.dtype}")
         self.height, self.width = image.shape[:2]
         self.labels = labels
         if labels < 2:
@@ -65,7 +67,7 @@ class DenseCrf:
                 f"{(self.labels, self.height, self.width)}"
             )
         if self.labels < 2 or iterations == 0:
-            return probabilities.float()
+            return probabilities.float().cpu()
         unary = -probabilities.float().clamp(1e-5, 1).log().reshape(self.labels, -1)
         self._field.setUnaryEnergy(np.ascontiguousarray(unary.cpu().numpy()))
         result = np.array(self._field.inference(iterations), dtype=np.float32)
@@ -111,7 +113,7 @@ def dense_crf(
 def label_probabilities(labels: Tensor, count: int, confidence: float = 0.7) -> Tensor:
     """Hard labels as probabilities: `confidence` for a pixel's label, the rest shared: (H, W) → (count, H, W)."""
     if count < 2:
-        return torch.ones(1, *labels.shape)
+        return torch.ones(1, *labels.shape, device=labels.device)
     rest = (1 - confidence) / (count - 1)
-    probabilities = torch.full((count, *labels.shape), rest)
+    probabilities = torch.full((count, *labels.shape), rest, device=labels.device)
     return probabilities.scatter_(0, labels[None].long(), confidence)

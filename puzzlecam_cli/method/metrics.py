@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 
 
-def _valid(mask: Tensor, num_classes: int, ignore: int) -> Tensor:
-    valid = mask != ignore
-    inside = mask[valid]
-    if inside.numel() and int(inside.max()) > num_classes:
-        raise ValueError(f"the mask holds class {int(inside.max())}, there are {num_classes}")
-    return valid
+def _check_labels(name: str, labels: Tensor, lowest: int, num_classes: int) -> None:
+    for value in (labels.min(), labels.max()) if labels.numel() else ():
+        if not lowest <= int(value) <= num_classes:
+            raise ValueError(f"the {name} holds class {int(value)}, there are {num_classes}")
 
 
 def confusion_matrix(prediction: Tensor, mask: Tensor, num_classes: int, ignore: int = 255) -> Tensor:
@@ -33,10 +31,10 @@ def confusion_matrix(prediction: Tensor, mask: Tensor, num_classes: int, ignore:
     if prediction.shape != mask.shape:
         raise ValueError(f"the prediction is {tuple(prediction.shape)}, the mask {tuple(mask.shape)}")
     size = num_classes + 1
-    valid = _valid(mask, num_classes, ignore)
+    valid = mask != ignore
     truth, predicted = mask[valid].long(), prediction[valid].long()
-    if predicted.numel() and int(predicted.max()) > num_classes:
-        raise ValueError(f"the prediction holds class {int(predicted.max())}, there are {num_classes}")
+    _check_labels("mask", truth, 0, num_classes)
+    _check_labels("prediction", predicted, 0, num_classes)
     return torch.bincount(truth * size + predicted, minlength=size * size).reshape(size, size)
 
 
@@ -90,12 +88,16 @@ def threshold_sweep(
     if scores.shape[1:] != mask.shape:
         raise ValueError(f"the scores are {tuple(scores.shape[1:])}, the mask {tuple(mask.shape)}")
     size, count = num_classes + 1, len(thresholds)
-    valid = _valid(mask, num_classes, ignore)
+    if classes.shape != scores.shape[:1]:
+        raise ValueError(f"{len(classes)} classes do not name {scores.shape[0]} maps")
+    valid = mask != ignore
     truth = mask[valid].long()
+    _check_labels("mask", truth, 0, num_classes)
+    _check_labels("list of classes", classes, 1, num_classes)
     totals = torch.bincount(truth, minlength=size)  # pixels of each true class
-    counts = torch.zeros(count, size, size, dtype=torch.int64)
+    counts = torch.zeros(count, size, size, dtype=torch.int64, device=mask.device)
     if scores.shape[0]:
-        levels, order = torch.tensor(thresholds, dtype=torch.float32).sort()
+        levels, order = torch.tensor(thresholds, dtype=torch.float32, device=mask.device).sort()
         best, winner = scores[:, valid].float().max(dim=0)
         above = torch.searchsorted(levels, best)  # thresholds below the best score, 0..T
         column = classes.long()[winner]

@@ -68,16 +68,17 @@ def random_walk(
     offsets = neighbour_offsets(radius)
     affinity = edges_to_affinity(padded[None], radius)[0].pow(beta)  # (D, H, W)
     weights = F.pad(affinity, (margin, margin)).reshape(len(offsets), height * row)  # zero in the margins
-    shifts = [down * row + right for down, right in offsets]
     length = height * row
+    shifts = [down * row + right for down, right in offsets]
+    neighbours = [(w, shift) for w, shift in zip(weights, shifts, strict=True) if shift < length]  # else none inside
 
     degree = torch.ones(length, dtype=torch.float64, device=edges.device)
-    for weight, shift in zip(weights, shifts, strict=True):
+    for weight, shift in neighbours:
         degree += weight
         degree[shift:] += weight[: length - shift]
     root = degree.sqrt()
     stencil = []
-    for weight, shift in zip(weights, shifts, strict=True):
+    for weight, shift in neighbours:
         reach = length - shift
         stencil.append((shift, weight[:reach] / (root[:reach] * root[shift:])))
     diagonal = 1 / degree

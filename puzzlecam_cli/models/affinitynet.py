@@ -14,7 +14,7 @@ class AffinityNet(nn.Module):
 
     def __init__(self, backbone: Backbone):
         super().__init__()
-        self.backbone = backbone.requires_grad_(False)
+        self.backbone = backbone.requires_grad_(False).eval()
         self.levels = nn.ModuleList(
             nn.Sequential(nn.Conv2d(channels, 32, 1, bias=False), nn.GroupNorm(4, 32)) for channels in backbone.channels
         )

@@ -80,8 +80,13 @@ def load_backbone(
         factory = backbone_factory(name)
     try:
         backbone = factory(pretrained=pretrained, weights=str(weights) if weights else None, **options)
-    except TypeError as error:
-        raise UserError("backbone-options", f"backbone `{name}` does not take these options: {error}") from error
+    except UserError:
+        raise
+    except Exception as error:
+        given = f" with options {options}" if options else ""
+        raise UserError(
+            "backbone-failed", f"backbone `{name}` cannot be built{given}: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(backbone, Backbone):
         raise UserError("plugin-broken", f"backbone `{name}` gave a {type(backbone).__name__}, not a Backbone")
     return backbone
@@ -111,7 +116,9 @@ def load_weights(network: nn.Module, file: str | Path, without: Sequence[str] = 
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise UserError("weights-unreadable", f"{path} cannot be read as weights: {error}") from error
-    state = state.get("state_dict", state)
+    state = state.get("state_dict", state) if isinstance(state, dict) else {}
+    if not all(isinstance(value, torch.Tensor) for value in state.values()) or not state:
+        raise UserError("weights-unreadable", f"{path} does not hold tensors by name")
     state = {key.removeprefix("module."): value for key, value in state.items()}
     state = {key: value for key, value in state.items() if not key.startswith(tuple(without))}
     wanted = network.state_dict()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import timm
+import torch
 from torch import Tensor, nn
 
 from puzzlecam_cli.errors import UserError
@@ -40,18 +42,36 @@ def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **option
         load_weights(network, weights, without=("fc.", "head.", "classifier."))
     if len(channels) == 4:
         channels, strides = [channels[0], *channels], [strides[0], *strides]
-        network = _FirstTwice(network)
     if len(channels) != 5 or 4 not in strides:
         raise UserError("backbone-unfit", f"timm's `{model}` has maps at strides {strides}; one must be 4")
+    network = _FiveMaps(network)
+    _check_maps(model, network, channels, strides)
     settings = timm.get_pretrained_cfg(model) or timm.models.PretrainedCfg()
     return Backbone(network, channels, strides, settings.mean, settings.std)
 
 
-class _FirstTwice(nn.Module):
+class _FiveMaps(nn.Module):
+    """The last five maps of a network, or its four and the finest of them once more."""
+
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        features = self.network(images)
-        return [features[0], *features]
+        features = self.network(images)[-5:]
+        return [features[0], *features] if len(features) == 4 else features
+
+
+@torch.inference_mode()
+def _check_maps(model: str, network: nn.Module, channels: Sequence[int], strides: Sequence[int]) -> None:
+    """Refuse networks of a fixed input size, and those whose maps are not what timm says."""
+    height, width = 192, 256
+    wanted = [(c, height // stride, width // stride) for c, stride in zip(channels, strides, strict=True)]
+    try:
+        found = [tuple(feature.shape[1:]) for feature in network.eval()(torch.zeros(1, 3, height, width))]
+    except Exception as error:  # whatever a network says to a size it does not know
+        raise UserError("backbone-unfit", f"timm's `{model}` does not take any image size: {error}") from error
+    if found != wanted:
+        raise UserError(
+            "backbone-unfit", f"timm's `{model}` gives maps {found} of a {height}×{width} image, not {wanted}"
+        )

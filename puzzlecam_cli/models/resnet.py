@@ -43,7 +43,7 @@ def create(model: str, pretrained: bool, **options: Any) -> Any:
     try:
         return timm.create_model(model, pretrained=pretrained, **options)
     except (OSError, RuntimeError, ValueError) as error:
-        if not pretrained:
+        if not pretrained or isinstance(error, NotImplementedError):
             raise
         raise UserError(
             "weights-unavailable",

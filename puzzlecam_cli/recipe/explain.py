@@ -16,6 +16,12 @@ from puzzlecam_cli.recipe.schema import Recipe
 def explain(error: ValidationError, document: Document, path: Path) -> UserError:
     """One error that lists every problem of the recipe."""
     problems = error.errors(include_url=False)
+    # a list whose items are wrong is also called too short: one of the two is enough
+    problems = [
+        problem
+        for problem in problems
+        if problem["type"] != "too_short" or not any(problem["loc"] == other["loc"][:-1] for other in problems)
+    ]
     kind = document.values.get("data", {})
     kind = kind.get("kind") if isinstance(kind, dict) else None
     where = []
@@ -40,6 +46,8 @@ def _in_words(problem: Any, keys: Keys, kind: str | None) -> str:
         case "extra_forbidden":
             close = get_close_matches(keys[-1], known_keys(keys[:-1], kind), 1, cutoff=0.5)
             return "is not a key" + (f"; did you mean `{close[0]}`?" if close else "")
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a section of keys and values"
         case "missing" | "union_tag_not_found":
             return "is missing"
         case "value_error":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from puzzlecam_cli.recipe.schema import Recipe
 
 Keys = tuple[str, ...]
+Places = dict[Keys, str]
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Document:
     """A recipe as merged text values, with the place each key was written at."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    places: dict[Keys, str] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
 
     def place(self, keys: Keys) -> str:
         """Where the value was written: its own line, else that of the section it is missing from."""
@@ -78,7 +79,7 @@ def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:
     path = find_recipe(name)
     document = read_document(path)
     for change in changes:
-        apply_change(document, change)
+        document = apply_change(document, change)
     try:
         return Recipe.model_validate(document.values)
     except ValidationError as error:
@@ -102,33 +103,46 @@ def read_document(path: Path, chain: tuple[Path, ...] = ()) -> Document:
         raise UserError("recipe-unreadable", f"{path} is not valid YAML: {problem}", where) from None
     if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
         raise UserError("recipe-unreadable", f"{path} must hold keys and values", hint="`puzzlecam recipes show`")
+    if isinstance(values.get("backbone"), str):
+        values["backbone"] = {"name": values["backbone"]}
     document = Document(values, dict(_places(node, path.name)))
     base_name = values.pop("extends", None)
     if base_name is None:
         return document
     beside = path.parent / str(base_name)
     base = read_document(beside if beside.is_file() else find_recipe(str(base_name)), (*chain, path.resolve()))
-    return Document(merge(base.values, document.values), base.places | document.places)
+    return lay_over(base, document)
 
 
 def _places(node: yaml.MappingNode, file: str, above: Keys = ()) -> Iterator[tuple[Keys, str]]:
     for key_node, value_node in node.value:
         keys = (*above, str(key_node.value))
+        if [str(key.value) for key, _ in node.value].count(keys[-1]) > 1:
+            line = key_node.start_mark.line + 1
+            raise UserError("recipe-unreadable", f"{file} names {'.'.join(keys)} twice", (f"line {line}",))
         yield keys, f"{file} line {key_node.start_mark.line + 1}"
         if isinstance(value_node, yaml.MappingNode):
             yield from _places(value_node, file, keys)
 
 
-def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, section by section. Another kind of data or another backbone replaces the section."""
-    merged = dict(base)
+def lay_over(base: Document, over: Document) -> Document:
+    """`over` laid over `base`, key by key. Another kind of data or another backbone replaces the whole section."""
+    return Document(*_lay_over(base.values, over.values, base.places, over.places, ()))
+
+
+def _lay_over(
+    base: dict[str, Any], over: dict[str, Any], base_places: Places, over_places: Places, above: Keys
+) -> tuple[dict[str, Any], Places]:
+    values, places = dict(base), base_places | {}
     for key, value in over.items():
-        below = merged.get(key)
+        keys, below = (*above, key), base.get(key)
         if isinstance(below, dict) and isinstance(value, dict) and _is_same_section(key, below, value):
-            merged[key] = merge(below, value)
+            values[key], places = _lay_over(below, value, places, over_places, keys)
         else:
-            merged[key] = value
-    return merged
+            values[key] = value
+            places = {known: place for known, place in places.items() if known[: len(keys)] != keys}
+        places |= {known: place for known, place in over_places.items() if known[: len(keys)] == keys}
+    return values, places
 
 
 def _is_same_section(key: str, below: dict[str, Any], over: dict[str, Any]) -> bool:
@@ -136,8 +150,8 @@ def _is_same_section(key: str, below: dict[str, Any], over: dict[str, Any]) -> b
     return chooser is None or over.get(chooser, below.get(chooser)) == below.get(chooser)
 
 
-def apply_change(document: Document, change: str) -> None:
-    """Apply one `dotted.key=YAML value` of the command line."""
+def apply_change(document: Document, change: str) -> Document:
+    """The document after one `dotted.key=YAML value` of the command line."""
     dotted, equals, text = change.partition("=")
     keys = tuple(dotted.strip().split("."))
     if not equals or not all(keys):
@@ -146,12 +160,8 @@ def apply_change(document: Document, change: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise UserError("usage", f"the value in `--set {change}` is not valid YAML") from None
-    section = document.values
-    for key in keys[:-1]:
-        below = section.get(key)
-        if key == "backbone" and isinstance(below, str):
-            below = {"name": below}
-        section[key] = dict(below) if isinstance(below, dict) else {}
-        section = section[key]
-    section[keys[-1]] = value
-    document.places[keys] = f"--set {change}"
+    if keys == ("backbone",) and isinstance(value, str):
+        value = {"name": value}
+    for key in reversed(keys):
+        value = {key: value}
+    return lay_over(document, Document(value, {keys: f"--set {change}"}))

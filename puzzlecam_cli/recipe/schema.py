@@ -10,10 +10,20 @@ from math import isqrt
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+
+def _no_truth(value: Any) -> Any:
+    """YAML reads `yes` as true, and true would pass for 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false (YAML also reads yes, no, on and off as these)")
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_no_truth)]
+Real = Annotated[float, BeforeValidator(_no_truth)]
+Fraction = Annotated[Real, Field(ge=0, le=1)]
+Count = Annotated[Integer, Field(ge=1)]
 
 
 def default(value: Any, description: str, **bounds: Any) -> Any:
@@ -22,7 +32,7 @@ def default(value: Any, description: str, **bounds: Any) -> Any:
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class VocData(Section):
@@ -53,8 +63,8 @@ class SyntheticData(Section):
     root: Path | None = default(None, "Where the pictures are written; null: `data` in the run folder [ours].")
     pictures: Count = default(240, "Pictures to train on [ours].")
     val_pictures: Count = default(60, "Pictures to predict and score [ours].")
-    size: int = default(160, "Longer side in pixels, about [ours].", ge=48)
-    classes: int = default(6, "Object classes [ours].", ge=1, le=8)
+    size: Integer = default(160, "Longer side in pixels, about [ours].", ge=48)
+    classes: Integer = default(6, "Object classes [ours].", ge=1, le=8)
 
 
 Data = Annotated[VocData | SyntheticData, Field(discriminator="kind")]
@@ -79,19 +89,19 @@ class Training(Section):
 
     epochs: Count = default(15, "Passes over the training images [code].")
     batch: Count = default(32, "Images a step, over all processes [code].")
-    lr: float = default(0.1, "Learning rate at step 0 for pretrained weights [code].", gt=0)
-    momentum: float = default(
+    lr: Real = default(0.1, "Learning rate at step 0 for pretrained weights [code].", gt=0)
+    momentum: Real = default(
         1e-4,
         "SGD momentum. The authors' code passes its weight decay here, so that is the default [code].",
         ge=0,
     )
-    weight_decay: float = default(1e-4, "For weights, not for biases [code].", ge=0)
-    poly_power: float = default(0.9, "lr = lr₀·(1 − step/steps)^power [code].", ge=0)
-    new_lr: float = default(10.0, "Learning rate factor of layers without pretrained weights [code].", gt=0)
-    bias_lr: float = default(2.0, "Learning rate factor of biases [code].", gt=0)
-    clip_norm: float | None = default(None, "Largest gradient norm; null: unlimited [code].", gt=0)
-    resize: tuple[int, int] = default((320, 640), "Longer side, drawn uniformly from this range [paper, code].")
-    crop: int = default(512, "Side of the square crop, a multiple of 32 [paper].", ge=32, multiple_of=32)
+    weight_decay: Real = default(1e-4, "For weights, not for biases [code].", ge=0)
+    poly_power: Real = default(0.9, "lr = lr₀·(1 − step/steps)^power [code].", ge=0)
+    new_lr: Real = default(10.0, "Learning rate factor of layers without pretrained weights [code].", gt=0)
+    bias_lr: Real = default(2.0, "Learning rate factor of biases [code].", gt=0)
+    clip_norm: Real | None = default(None, "Largest gradient norm; null: unlimited [code].", gt=0)
+    resize: tuple[Integer, Integer] = default((320, 640), "Longer side, drawn uniformly from this range [paper, code].")
+    crop: Integer = default(512, "Side of the square crop, a multiple of 32 [paper].", ge=32, multiple_of=32)
 
     @field_validator("resize")
     @classmethod
@@ -104,9 +114,9 @@ class Training(Section):
 class Puzzle(Section):
     """The puzzle module and its losses, Eq. (4)-(7)."""
 
-    tiles: int = default(4, "Tiles an image is cut into: 4 = 2 × 2 [paper].")
+    tiles: Integer = default(4, "Tiles an image is cut into: 4 = 2 × 2 [paper].")
     classify_tiles: bool = default(True, "Use L_p-cls, Eq. (5) [paper].")
-    alpha: float = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp [paper]; 0: no L_re.", ge=0)
+    alpha: Real = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp [paper]; 0: no L_re.", ge=0)
     ramp: Fraction = default(0.5, "Share of the training over which alpha grows linearly from 0 [paper].")
     compare: Literal["features", "cams"] = default(
         "features", "L_re compares raw class maps [code] or maps after ReLU and max-normalisation [paper]."
@@ -148,7 +158,7 @@ class TrainCls(Training):
 class Views(Section):
     """Test-time views that are summed."""
 
-    scales: tuple[Annotated[float, Field(gt=0, le=8)], ...] = default(
+    scales: tuple[Annotated[Real, Field(gt=0, le=8)], ...] = default(
         (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1
     )
     flip: bool = default(True, "Add the mirrored view [paper].")
@@ -157,18 +167,18 @@ class Views(Section):
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
-    iterations: int = default(10, "Mean-field steps; 0: no CRF.", ge=0)
-    smooth_xy: float = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
-    smooth_weight: float = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
-    colour_xy: float = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: float = default(5.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
-    colour_weight: float = default(10.0, "Weight of the colour kernel [code].", ge=0)
+    iterations: Integer = default(10, "Mean-field steps; 0: no CRF.", ge=0)
+    smooth_xy: Real = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
+    smooth_weight: Real = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
+    colour_xy: Real = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
+    colour_rgb: Real = default(5.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
+    colour_weight: Real = default(10.0, "Weight of the colour kernel [code].", ge=0)
 
 
 class LabelCrf(Crf):
     """A dense CRF that starts from hard labels."""
 
-    confidence: float = default(0.7, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
+    confidence: Real = default(0.7, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
 
 
 class AffinityLabels(Section):
@@ -187,9 +197,9 @@ class Affinity(Training):
     """AffinityNet: IRNet's class-boundary branch over a frozen ImageNet backbone [code]."""
 
     epochs: Count = default(3, "Passes over the training images [code].")
-    new_lr: float = default(1.0, "One parameter group [code].", gt=0)
-    bias_lr: float = default(1.0, "One parameter group [code].", gt=0)
-    radius: int = default(10, "Pairs of grid cells closer than this are compared [code, IRNet].", ge=2, le=20)
+    new_lr: Real = default(1.0, "One parameter group [code].", gt=0)
+    bias_lr: Real = default(1.0, "One parameter group [code].", gt=0)
+    radius: Integer = default(10, "Pairs of grid cells closer than this are compared [code, IRNet].", ge=2, le=20)
     labels: AffinityLabels = AffinityLabels()
 
     @model_validator(mode="after")
@@ -200,9 +210,9 @@ class Affinity(Training):
 
 
 class RandomWalk(Section):
-    radius: int = default(5, "Cells closer than this are neighbours [code, IRNet].", ge=2, le=20)
-    beta: float = default(10.0, "Exponent of the affinities [code, IRNet].", gt=0)
-    log2_steps: int = default(8, "2^this steps [code, IRNet].", ge=0, le=16)
+    radius: Integer = default(5, "Cells closer than this are neighbours [code, IRNet].", ge=2, le=20)
+    beta: Real = default(10.0, "Exponent of the affinities [code, IRNet].", gt=0)
+    log2_steps: Integer = default(8, "2^this steps [code, IRNet].", ge=0, le=16)
     background: Fraction = default(0.35, "Walked scores up to this are background [code].")
     crf: LabelCrf = LabelCrf(iterations=1)
 
@@ -215,12 +225,12 @@ class Seg(Training):
     """DeepLabv3+ (Chen et al. 2018) on the pseudo labels."""
 
     epochs: Count = default(50, "Passes over the training images [code].")
-    lr: float = default(0.007, "Learning rate at step 0 for pretrained weights [code].", gt=0)
-    momentum: float = default(4e-5, "As in `train_cls`: the authors' weight decay [code].", ge=0)
-    weight_decay: float = default(4e-5, "For weights, not for biases [code].", ge=0)
-    resize: tuple[int, int] = default((256, 1024), "Longer side, drawn uniformly from this range [code].")
+    lr: Real = default(0.007, "Learning rate at step 0 for pretrained weights [code].", gt=0)
+    momentum: Real = default(4e-5, "As in `train_cls`: the authors' weight decay [code].", ge=0)
+    weight_decay: Real = default(4e-5, "For weights, not for biases [code].", ge=0)
+    resize: tuple[Integer, Integer] = default((256, 1024), "Longer side, drawn uniformly from this range [code].")
     batchnorm: Literal["train", "frozen"] = default("frozen", "Backbone statistics [code: frozen].")
-    width: int = default(256, "Channels of ASPP and decoder [code]; a multiple of 4.", ge=4, multiple_of=4)
+    width: Integer = default(256, "Channels of ASPP and decoder [code]; a multiple of 4.", ge=4, multiple_of=4)
     norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")
     predict: Predict = Predict()
 
@@ -238,15 +248,15 @@ class Runtime(Section):
 
     mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks [code: fp32].")
     cpu: bool = default(False, "Leave GPUs alone.")
-    workers: int | None = default(None, "Loader and CRF processes; null: one a core, at most 8.", ge=0)
-    log_seconds: float = default(1.0, "Least time between two logged steps.", ge=0)
+    workers: Integer | None = default(None, "Loader and CRF processes; null: one a core, at most 8.", ge=0)
+    log_seconds: Real = default(1.0, "Least time between two logged steps.", ge=0)
 
 
 class Recipe(Section):
     """Everything that decides a run's result."""
 
     recipe: Literal[1] = Field(description="Format version.")
-    seed: int = default(0, "Every random choice follows from it [code: 0].", ge=0)
+    seed: Integer = default(0, "Every random choice follows from it [code: 0].", ge=0)
     data: Data
     backbone: Backbone
     train_cls: TrainCls = TrainCls()

@@ -153,7 +153,6 @@ def test_a_picture_that_is_not_rgb_is_refused(image):
         DenseCrf(image, 2)
 
 
-@pytest.mark.xfail(strict=True, reason="crf.py:57: a float photo is cast to uint8 in silence: [0, 1] becomes black")
 def test_a_photo_of_floats_is_refused():
     with pytest.raises(ValueError, match="uint8"):
         DenseCrf(photo() / 255, 2)

@@ -148,7 +148,6 @@ def test_the_boundary_backbone_stays_in_eval_whatever_is_asked(wrap):
         assert network.training is network.levels.training is mode
 
 
-@pytest.mark.xfail(strict=True, reason="affinitynet.py:17: until the first .train() or .eval(), statistics move")
 def test_the_boundary_backbone_is_in_eval_from_the_start():
     network = AffinityNet(backbone())
     before = snapshot(network.backbone)

@@ -122,7 +122,6 @@ def test_a_plugin_that_gives_no_backbone_is_named(install):
     assert "Identity" in caught.value.problem
 
 
-@pytest.mark.xfail(strict=True, reason="backbone.py:76: only a TypeError of the factory is caught")
 def test_a_plugin_that_fails_while_building_is_named(install):
     install("puzzlecam-clumsy", GOOD, clumsy_one="clumsy")
     with pytest.raises(UserError, match="clumsy_one"):

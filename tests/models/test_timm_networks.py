@@ -49,17 +49,14 @@ def test_a_timm_file_fits_without_its_classifier(tmp_path):
     assert all(torch.equal(loaded[f"network.{name}"], value) for name, value in source.state_dict().items())
 
 
-WRONG_MAPS = pytest.mark.xfail(strict=True, reason="generic.py:36: what the network really gives is not looked at")
-
-
 @pytest.mark.parametrize(
     "name",
     [
         "vit_tiny_patch16_224",
         "dla34",
         "hrnet_w18",
-        pytest.param("vgg11", marks=WRONG_MAPS),  # six maps
-        pytest.param("mambaout_femto", marks=WRONG_MAPS),  # channels last
+        "vgg11",  # six maps
+        "mambaout_femto",  # channels last
     ],
 )
 def test_a_timm_network_gives_what_it_declares_or_is_refused(name):

@@ -105,17 +105,12 @@ def test_a_problem_is_reported_where_it_was_written(base):
     }
 
 
-STALE = pytest.mark.xfail(strict=True, reason="load.py:111, 154: places of values that were replaced are kept")
-
-
-@STALE
 def test_a_replaced_section_is_not_blamed_on_the_extended_recipe(base):
     write(base, "recipe: 1\nbackbone: resnet18\ndata:\n  kind: synthetic\n  root: pictures\n", "base.yaml")
     error = refusal(write(base, "extends: base.yaml\ndata: {kind: voc}\n"))
     assert error.where[0] == "mine.yaml line 2  data.root"
 
 
-@STALE
 def test_a_section_that_was_set_is_not_blamed_on_the_file(base):
     error = refusal(str(base / "base.yaml"), ["seg={epochs: 0}"])
     assert error.where[0].startswith("--set")
@@ -176,7 +171,6 @@ def test_an_unknown_key_on_the_command_line_is_blamed_on_it(base):
     assert "did you mean `epochs`?" in error.where[1]
 
 
-@pytest.mark.xfail(strict=True, reason="load.py:149: what `extends` does for another backbone or kind, --set does not")
 def test_setting_another_backbone_leaves_the_old_ones_weights_behind(base):
     recipe = load_recipe(str(base / "base.yaml"), ["backbone.name=resnet50"])
     assert (recipe.backbone.name, recipe.backbone.weights) == ("resnet50", None)

@@ -193,9 +193,7 @@ def test_a_crop_that_cannot_be_cut_into_cells_is_refused(section, key, tmp_path)
         "train_cls: {resize: [640, 320]}",
         "train_cls: {resize: [320]}",
         "cams: {scales: []}",
-        pytest.param(
-            "cams: {scales: [0]}", marks=pytest.mark.xfail(strict=True, reason="explain.py: also `at least 1 item`")
-        ),
+        "cams: {scales: [0]}",
         "affinity: {labels: {foreground: 0.1, background: 0.4}}",
         "rw: {log2_steps: -1}",
         "rw: {background: 1.5}",
@@ -217,13 +215,11 @@ def test_every_way_to_write_a_small_number_is_a_number(text, tmp_path):
     assert load_recipe(write(tmp_path, LEAST), [f"seg.lr={text}"]).seg.lr == 4e-5
 
 
-@pytest.mark.xfail(strict=True, reason="schema.py: pydantic takes `true` for 1")
 @pytest.mark.parametrize("line", ["seg: {epochs: yes}", "train_cls: {lr: true}"])
 def test_yes_is_not_a_number(line, tmp_path):
     problems(write(tmp_path, LEAST + line))
 
 
-@pytest.mark.xfail(strict=True, reason="load.py:95: PyYAML keeps the last of two equal keys in silence")
 def test_a_key_given_twice_is_refused(tmp_path):
     refusal(write(tmp_path, LEAST + "seg:\n  epochs: 5\n  lr: 0.1\n  epochs: 6\n"))
 
