@@ -229,6 +229,9 @@ class Seg(Training):
     momentum: Real = default(4e-5, "As in `train_cls`: the authors' weight decay [code].", ge=0)
     weight_decay: Real = default(4e-5, "For weights, not for biases [code].", ge=0)
     resize: tuple[Integer, Integer] = default((256, 1024), "Longer side, drawn uniformly from this range [code].")
+    start_from: Literal["imagenet", "classifier"] = default(
+        "imagenet", "The backbone's first weights [code: imagenet]; `classifier`: those of train-cls, for few photos."
+    )
     batchnorm: Literal["train", "frozen"] = default("frozen", "Backbone statistics [code: frozen].")
     width: Integer = default(256, "Channels of ASPP and decoder [code]; a multiple of 4.", ge=4, multiple_of=4)
     norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")

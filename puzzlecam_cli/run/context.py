@@ -33,8 +33,7 @@ class Context:
 
     @cached_property
     def data(self) -> PhotoSet:
-        with self.accelerator.main_process_first():
-            return open_data(self.recipe, self.folder.root, self.progress("writing pictures"))
+        return open_data(self.recipe, self.folder.root, self.progress("writing pictures"))
 
     @property
     def num_classes(self) -> int:

@@ -91,15 +91,17 @@ def _make(
             record.files = len(step.found(folder.root))
             ledger.put(stage, step.name, record)
 
-    if accelerator.is_main_process:
-        if decision.action == "run":
-            for name in step.own:
-                _delete(folder.root / name)
-        ledger.put(stage, step.name, record)
-    accelerator.wait_for_everyone()
+    context = Context(stage, recipe, folder, accelerator, emit)
     module, _, function = step.function.partition(":")
     try:
-        getattr(import_module(module), function)(Context(stage, recipe, folder, accelerator, emit))
+        if accelerator.is_main_process:
+            if decision.action == "run":
+                for name in step.own:
+                    _delete(folder.root / name)
+            ledger.put(stage, step.name, record)
+            _ = context.data  # synthetic pictures are written now, before other processes look for them
+        accelerator.wait_for_everyone()
+        getattr(import_module(module), function)(context)
         accelerator.wait_for_everyone()
     except KeyboardInterrupt:
         note("interrupted")

@@ -82,7 +82,7 @@ PIPELINE = (
             "puzzlecam_cli.stages.seg:train_segmentation",
             keys=("seed", "backbone", "seg", "runtime.mixed_precision"),
             without=("seg.predict",),
-            needs=("rw/pseudo_labels",),
+            needs=("train-cls/model", "rw/pseudo_labels"),
             files=("seg/model.safetensors",),
             own=("seg/model.safetensors", "seg/metrics.jsonl", "seg/checkpoint"),
         ),

@@ -12,6 +12,7 @@ from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, TrainingViews, photo
 from puzzlecam_cli.engine.accelerator import for_inference, on_device, seed_everything, workers_of
 from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
 from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.run.artifacts import load_model, save_model
 from puzzlecam_cli.run.context import Context
@@ -30,8 +31,12 @@ class SegmentationLoss(LossModule):
 
 
 def _network(context: Context, *, pretrained: bool) -> DeepLab:
+    """The bare network, or with the backbone's first weights."""
     settings = context.recipe.seg
-    backbone = context.backbone(pretrained=pretrained)
+    from_classifier = settings.start_from == "classifier"
+    backbone = context.backbone(pretrained=pretrained and not from_classifier)
+    if pretrained and from_classifier:
+        load_model(context.folder.model("train-cls"), Classifier(backbone, context.num_classes))
     return DeepLab(backbone, context.num_classes + 1, settings.width, settings.norm)
 
 

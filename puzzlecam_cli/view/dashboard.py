@@ -129,7 +129,7 @@ class Screen:
         recent = self.losses[-200:]
         picked = recent[:: max(1, len(recent) // 24)]
         low, high = min(picked, default=0.0), max(picked, default=0.0)
-        return "".join(BARS[int((value - low) / (high - low + 1e-12) * 7)] for value in picked)
+        return "".join(BARS[round((value - low) / (high - low + 1e-12) * 7)] for value in picked)
 
 
 class Dashboard:

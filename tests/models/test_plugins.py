@@ -131,7 +131,7 @@ def test_a_plugin_that_fails_while_building_is_named(install):
 @pytest.mark.parametrize("name", ["option_one", "resnet18"])
 def test_an_option_the_backbone_does_not_take_is_the_users_to_mend(name, install):
     install("puzzlecam-option", GOOD, option_one="good")
-    with pytest.raises(UserError, match="backbone-options") as caught:
+    with pytest.raises(UserError, match="backbone-failed") as caught:
         load_backbone(name, depth=3)
     assert name in caught.value.problem
     assert "depth" in caught.value.problem
