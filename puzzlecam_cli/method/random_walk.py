@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import exp, lgamma, log
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,26 @@ def chebyshev_weights(power: int, tolerance: float) -> tuple[float, ...]:
     while len(weights) > 1 and left_out + weights[-1] <= tolerance:
         left_out += weights.pop()
     return tuple(weights)
+
+
+def walk_with_background(scores: Tensor, edges: Tensor, power: float, **walk: Any) -> Tensor:
+    """Let the background walk too (AffinityNet, CVPR 2018), with the score (1 − best score)^power.
+
+    What flows out of an object meets what flows out of the background: a score becomes its share of all that
+    arrives at a cell, so that a walk does not flood a picture of one object.
+
+    Args:
+        scores: (K, H, W) in [0, 1], K ≥ 1.
+        edges: (H, W) boundary probabilities in [0, 1].
+        power: the higher, the less background.
+        walk: options of `random_walk`.
+
+    Returns:
+        (K, H, W) in [0, 1].
+    """
+    background = (1 - scores.amax(dim=0, keepdim=True)).pow(power)
+    walked = random_walk(torch.cat([scores, background]), edges, **walk)
+    return walked[:-1] / walked.sum(dim=0, keepdim=True).clamp(min=torch.finfo(walked.dtype).tiny)
 
 
 def random_walk(

@@ -1,7 +1,7 @@
 """One frozen model per section of a recipe. A default is the authors' value; its description names the source.
 
 [paper]: Jo and Yu, Puzzle-CAM, ICIP 2021. [code]: what the authors' published code does where the paper is silent.
-[IRNet]: Ahn, Cho and Kwak, CVPR 2019. [ours]: our choice.
+[IRNet]: Ahn, Cho and Kwak, CVPR 2019. [AffinityNet]: Ahn and Kwak, CVPR 2018. [ours]: our choice.
 """
 
 from __future__ import annotations
@@ -213,6 +213,11 @@ class RandomWalk(Section):
     radius: Integer = default(5, "Cells closer than this are neighbours [code, IRNet].", ge=2, le=20)
     beta: Real = default(10.0, "Exponent of the affinities [code, IRNet].", gt=0)
     log2_steps: Integer = default(8, "2^this steps [code, IRNet].", ge=0, le=16)
+    background_power: Real | None = default(
+        None,
+        "A background score (1 − max)^power walks too and scores are shares [AffinityNet]; null: none does [code].",
+        gt=0,
+    )
     background: Fraction = default(0.35, "Walked scores up to this are background [code].")
     crf: LabelCrf = LabelCrf(iterations=1)
 

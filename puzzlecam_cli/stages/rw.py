@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
 from puzzlecam_cli.engine.accelerator import for_inference, workers_of
 from puzzlecam_cli.engine.pool import map_unordered
-from puzzlecam_cli.method.random_walk import random_walk
+from puzzlecam_cli.method.random_walk import random_walk, walk_with_background
 from puzzlecam_cli.models.affinitynet import AffinityNet
+from puzzlecam_cli.recipe.schema import RandomWalk
 from puzzlecam_cli.run.artifacts import load_model, read_cams, write_walked
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
@@ -31,16 +35,18 @@ def walk(context: Context) -> None:
         if len(classes):
             with accelerator.autocast():
                 edges = network.edges(view.to(accelerator.device))
-            cams = random_walk(
-                cams.to(accelerator.device),
-                edges,
-                radius=settings.radius,
-                beta=settings.beta,
-                log2_steps=settings.log2_steps,
-            ).cpu()
+            cams = walked(cams.to(accelerator.device), edges, settings).cpu()
             cams /= cams.max().clamp(min=torch.finfo(cams.dtype).tiny)
         write_walked(folder.walked_scores(photo.id), classes, (image.shape[0], image.shape[1]), cams)
         report(done, len(photos))
+
+
+def walked(cams: Tensor, edges: Tensor, settings: RandomWalk) -> Tensor:
+    """(K, h, w) maps after the walk, as the recipe wants it."""
+    walk: dict[str, Any] = {"radius": settings.radius, "beta": settings.beta, "log2_steps": settings.log2_steps}
+    if settings.background_power is None:
+        return random_walk(cams, edges, **walk)
+    return walk_with_background(cams, edges, settings.background_power, **walk)
 
 
 def make_pseudo_labels(context: Context) -> None:

@@ -86,7 +86,8 @@ class Screen:
                 self.notes.append(f"{stage}: {text}")
             case StageEnded(stage, state, seconds):
                 last = self.running.task if self.running else ""
-                self.stages[stage] = StageLine(state, f"{last}  {self.metric}".strip(), seconds)
+                loss = f"loss {self.losses[-1]:.3f}" if self.losses else ""
+                self.stages[stage] = StageLine(state, f"{last}  {loss}".strip(), seconds)
                 self.running = None
 
     def draw(self, at: float) -> RenderableType:
