@@ -20,9 +20,16 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
     return Accelerator(mixed_precision=runtime.mixed_precision, cpu=runtime.cpu)
 
 
-def workers_of(runtime: Runtime) -> int:
-    """Processes that load photos or run CRFs beside this one."""
+def pool_workers(runtime: Runtime) -> int:
+    """Processes for CRFs and scores."""
     return min(os.cpu_count() or 1, 8) if runtime.workers is None else runtime.workers
+
+
+def loader_workers(runtime: Runtime, accelerator: Accelerator) -> int:
+    """Processes that load photos ahead; a network on the CPU leaves them little to do and no core to spare."""
+    if runtime.workers is None and accelerator.device.type == "cpu":
+        return 1
+    return pool_workers(runtime)
 
 
 def seed_everything(seed: int, purpose: str) -> None:

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
-from puzzlecam_cli.engine.accelerator import on_device, seed_everything, workers_of
+from puzzlecam_cli.engine.accelerator import loader_workers, on_device, seed_everything
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
@@ -93,7 +93,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         accelerator.process_index,
         processes,
     )
-    loader = training_loader(task.views, mine, workers_of(task.runtime))
+    loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
     last_log = -math.inf
     for step, batch in enumerate(loader, start=first_step):
         epoch, within = divmod(step, per_epoch)

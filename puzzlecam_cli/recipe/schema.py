@@ -256,7 +256,9 @@ class Runtime(Section):
 
     mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks [code: fp32].")
     cpu: bool = default(False, "Leave GPUs alone.")
-    workers: Integer | None = default(None, "Loader and CRF processes; null: one a core, at most 8.", ge=0)
+    workers: Integer | None = default(
+        None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1.", ge=0
+    )
     log_seconds: Real = default(1.0, "Least time between two logged steps.", ge=0)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch, TrainingViews
-from puzzlecam_cli.engine.accelerator import seed_everything, workers_of
+from puzzlecam_cli.engine.accelerator import pool_workers, seed_everything
 from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss, edges_to_affinity
@@ -25,7 +25,7 @@ def make_labels(context: Context) -> None:
         for photo in photos
     )
     report = context.progress("labels")
-    for done, _ in enumerate(map_unordered(label_photo, jobs, workers_of(context.recipe.runtime)), start=1):
+    for done, _ in enumerate(map_unordered(label_photo, jobs, pool_workers(context.recipe.runtime)), start=1):
         report(done, len(photos))
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
-from puzzlecam_cli.engine.accelerator import for_inference, on_device, workers_of
+from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, on_device
 from puzzlecam_cli.method.cam import add_mirrored
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.run.artifacts import load_model, write_cams
@@ -24,7 +24,8 @@ def make_cams(context: Context) -> None:
     photos = context.to_do(context.train_photos, folder.cam)
     report = context.progress("maps")
     views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std)
-    for done, (index, image, scaled) in enumerate(photo_loader(views, workers_of(context.recipe.runtime)), start=1):
+    workers = loader_workers(context.recipe.runtime, accelerator)
+    for done, (index, image, scaled) in enumerate(photo_loader(views, workers), start=1):
         photo = photos[index]
         rows = [tag - 1 for tag in photo.tags]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.photos import Photo
-from puzzlecam_cli.engine.accelerator import workers_of
+from puzzlecam_cli.engine.accelerator import pool_workers
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Note
@@ -77,7 +77,7 @@ def score(context: Context) -> None:
     images: dict[str, int] = {}
     report = context.progress("scoring", "files")
     for done, (what, counts) in enumerate(
-        map_unordered(score_photo, jobs, workers_of(context.recipe.runtime)), start=1
+        map_unordered(score_photo, jobs, pool_workers(context.recipe.runtime)), start=1
     ):
         totals[what] = totals.get(what, torch.zeros((), dtype=torch.int64)) + counts
         images[what] = images.get(what, 0) + 1

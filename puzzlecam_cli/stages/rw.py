@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
-from puzzlecam_cli.engine.accelerator import for_inference, workers_of
+from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.method.random_walk import random_walk, walk_with_background
 from puzzlecam_cli.models.affinitynet import AffinityNet
@@ -29,7 +29,8 @@ def walk(context: Context) -> None:
     photos = context.to_do(context.train_photos, folder.walked_scores)
     report = context.progress("walks")
     views = ScaledPhotos(photos, (1.0,), network.backbone.mean, network.backbone.std)
-    for done, (index, image, (view,)) in enumerate(photo_loader(views, workers_of(context.recipe.runtime)), start=1):
+    workers = loader_workers(context.recipe.runtime, accelerator)
+    for done, (index, image, (view,)) in enumerate(photo_loader(views, workers), start=1):
         photo = photos[index]
         classes, cams = read_cams(folder.cam(photo.id), stride=4)
         if len(classes):
@@ -58,5 +59,5 @@ def make_pseudo_labels(context: Context) -> None:
         for photo in photos
     )
     report = context.progress("pseudo labels")
-    for done, _ in enumerate(map_unordered(pseudo_label_photo, jobs, workers_of(context.recipe.runtime)), start=1):
+    for done, _ in enumerate(map_unordered(pseudo_label_photo, jobs, pool_workers(context.recipe.runtime)), start=1):
         report(done, len(photos))

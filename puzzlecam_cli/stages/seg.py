@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, TrainingViews, photo_loader
-from puzzlecam_cli.engine.accelerator import for_inference, on_device, seed_everything, workers_of
+from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, on_device, pool_workers, seed_everything
 from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.models.classifier import Classifier
@@ -80,17 +80,16 @@ def predict(context: Context) -> None:
     load_model(folder.model("seg"), network)
     for_inference(network, context.accelerator)
     photos = context.to_do(context.data.photos(split), lambda image_id: folder.prediction(split, image_id))
-    workers = workers_of(context.recipe.runtime)
 
     def jobs() -> Iterator[PredictionJob]:
         views = ScaledPhotos(photos, settings.scales, network.backbone.mean, network.backbone.std)
-        for index, image, scaled in photo_loader(views, workers):
+        for index, image, scaled in photo_loader(views, loader_workers(context.recipe.runtime, context.accelerator)):
             probabilities = _probabilities(context, network, scaled, (image.shape[0], image.shape[1]))
             out = folder.prediction(split, photos[index].id)
             yield PredictionJob(image.numpy(), probabilities.numpy(), out, settings.crf)
 
     report = context.progress(f"predictions of {split}")
-    for done, _ in enumerate(map_unordered(refine_prediction, jobs(), workers), start=1):
+    for done, _ in enumerate(map_unordered(refine_prediction, jobs(), pool_workers(context.recipe.runtime)), start=1):
         report(done, len(photos))
 
 

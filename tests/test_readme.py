@@ -1,0 +1,62 @@
+"""What the README says is there."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from puzzlecam_cli.recipe.load import recipe_names
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [part for block in BLOCKS for line in block.splitlines() for part in re.findall(r"puzzlecam [^&#|]*", line)]
+
+
+def test_the_two_promised_lines_are_in_it_word_for_word() -> None:
+    plugin = "./plugins/puzzlecam-efficientnet-lite"
+    assert f"python -m pip install . {plugin} && puzzlecam run-all quickstart\n" in README
+    assert f"python -m pip install -e '.[test]' {plugin} && python -m pytest\n" in README
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_each_command_and_its_options_exist(puzzlecam: Callable[..., Result], line: str) -> None:
+    words = line.split()[1:]
+    command = words[:2] if words[0] == "recipes" else words[:1]
+    help_text = puzzlecam(*command, "--help")
+    assert help_text.exit_code == 0, line
+    for option in (word for word in words if word.startswith("--")):
+        assert option in help_text.stdout, line
+
+
+def test_every_shipped_recipe_is_named() -> None:
+    assert all(f"`{name}`" in README for name in recipe_names())
+
+
+def test_the_paper_map_points_at_code() -> None:
+    table = README.partition("## Paper and code")[2].partition("\n## ")[0]
+    for file, names in re.findall(r"`([\w/]+\.py)`: ((?:`\w+`(?:, )?)+)", table):
+        path = file.removeprefix("puzzlecam_cli/")
+        module = path if "/" in path else f"method/{path}"
+        loaded = importlib.import_module("puzzlecam_cli." + module.removesuffix(".py").replace("/", "."))
+        for name in re.findall(r"\w+", names):
+            assert hasattr(loaded, name), f"{file} has no {name}"
+    for path in re.findall(r"`(puzzlecam_cli/[\w/]+\.py)`", README):
+        assert (ROOT / path).is_file(), path
+
+
+def test_ci_runs_the_readme_s_own_test_command() -> None:
+    line = subprocess.run(
+        ["sed", "-n", r"/<!-- test-command -->/,/```$/p", str(ROOT / "README.md")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert line.count("python -m pip install -e '.[test]'") == 1
+    assert "test-command" in (ROOT / ".ci" / "run").read_text()
