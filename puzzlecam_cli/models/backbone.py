@@ -52,6 +52,17 @@ class Backbone(nn.Module):
         """Index of the deepest map at stride 4, the grid of affinities and of the decoder."""
         return max(index for index, stride in enumerate(self.strides) if stride == 4)
 
+    def freeze(self, levels: int) -> None:
+        """Stop the training of all that the first `levels` of the five maps are made from."""
+        if levels == 0:
+            return
+        parameters = list(self.parameters())
+        features = self(torch.zeros(1, 3, 64, 64))[:levels]
+        total = torch.stack([feature.sum() for feature in features]).sum()
+        gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.requires_grad_(gradient is None)
+
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) normalised → five maps."""
         features: list[Tensor] = list(self.network(images))

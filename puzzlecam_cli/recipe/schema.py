@@ -146,6 +146,9 @@ class TrainCls(Training):
     batchnorm: Literal["train", "frozen"] = default(
         "train", "`frozen` keeps the pretrained running statistics; scale and shift train [code: train]."
     )
+    frozen_levels: Integer = default(
+        0, "Of the backbone's five maps, those up to which nothing trains [code: 0; IRNet: 3].", ge=0, le=5
+    )
     puzzle: Puzzle = Puzzle()
 
     @model_validator(mode="after")

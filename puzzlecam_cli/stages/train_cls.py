@@ -55,6 +55,7 @@ def train_classifier(context: Context) -> None:
         check_readable([photo.image for photo in photos], context.progress("looking at the photos"))
     seed_everything(seed, "train-cls")
     backbone = context.backbone(pretrained=True)
+    backbone.eval().freeze(settings.frozen_levels)
     classifier = Classifier(backbone, context.num_classes)
     task = Task(
         stage="train-cls",

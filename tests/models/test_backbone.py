@@ -256,3 +256,14 @@ def test_a_backbone_without_five_maps_or_stride_4_is_refused(channels, strides):
 )
 def test_the_quarter_map_is_the_deepest_at_stride_4(strides, quarter):
     assert Backbone(nn.Identity(), (8,) * 5, strides).quarter == quarter
+
+
+@pytest.mark.parametrize("levels", range(6))
+def test_freezing_stops_exactly_what_the_first_maps_are_made_from(levels):
+    backbone = load_backbone("resnet18")
+    backbone.freeze(levels)
+    parts = ("conv1.", "layer1.", "layer2.", "layer3.", "layer4.")
+    for name, parameter in backbone.named_parameters():
+        part = name.removeprefix("network.").replace("bn1.", "conv1.", 1) if "layer" not in name else name
+        level = next(number for number, start in enumerate(parts) if start in part)
+        assert parameter.requires_grad == (level >= levels), name
