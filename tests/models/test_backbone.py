@@ -262,8 +262,7 @@ def test_the_quarter_map_is_the_deepest_at_stride_4(strides, quarter):
 def test_freezing_stops_exactly_what_the_first_maps_are_made_from(levels):
     backbone = load_backbone("resnet18")
     backbone.freeze(levels)
-    parts = ("conv1.", "layer1.", "layer2.", "layer3.", "layer4.")
+    levels_of = {"conv1": 0, "bn1": 0, "layer1": 1, "layer2": 2, "layer3": 3, "layer4": 4}
     for name, parameter in backbone.named_parameters():
-        part = name.removeprefix("network.").replace("bn1.", "conv1.", 1) if "layer" not in name else name
-        level = next(number for number, start in enumerate(parts) if start in part)
+        level = levels_of[name.split(".")[1]]  # network.<part>...
         assert parameter.requires_grad == (level >= levels), name
