@@ -170,6 +170,24 @@ def test_a_change_redoes_its_step_and_all_after_it(
     assert f"{change.partition('=')[0]} changed: " in result.stdout
 
 
+def test_scores_are_made_anew_when_a_later_stage_joins(
+    finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    shutil.rmtree(run / "seg")
+    ledger = Ledger(run / "run.json")
+    del ledger.records["seg"]
+    (run / "run.json").write_text(json.dumps(ledger.as_json()))
+    assert puzzlecam("eval", tiny_recipe, "--run", run).exit_code == 0
+    plan = puzzlecam("run-all", tiny_recipe, "--run", run, "--plan")
+    assert {name for name, action in actions(plan).items() if action == "run"} == {
+        "seg/model",
+        "seg/predictions",
+        "eval/scores",
+    }
+
+
 def test_how_the_work_is_done_does_not_make_results_stale(
     finished_run: Path, tiny_recipe: Path, puzzlecam: Run
 ) -> None:

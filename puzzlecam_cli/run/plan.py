@@ -48,8 +48,9 @@ def plan(
     decisions: dict[str, Decision] = {}
     for stage in pipeline:
         for step in stage.steps:
-            wanted = stage.name in chosen_names
-            decisions[step.name] = _decide(recipe, folder, ledger, stage.name, step, decisions, wanted and force)
+            coming = {d.step for d in decisions.values() if d.action != "keep" and d.stage in chosen_names}
+            forced = force and stage.name in chosen_names
+            decisions[step.name] = _decide(recipe, folder, ledger, stage.name, step, coming, forced)
     _check_earlier(pipeline, chosen_names, decisions)
     return [decision for decision in decisions.values() if decision.stage in chosen_names]
 
@@ -142,7 +143,7 @@ def _decide(
     ledger: Ledger,
     stage: str,
     step: Step,
-    earlier: dict[str, Decision],
+    coming: set[str],
     force: bool,
 ) -> Decision:
     def decision(action: Action, because: str) -> Decision:
@@ -153,7 +154,7 @@ def _decide(
         return decision("run", NOT_MADE)
     if force:
         return decision("run", "asked for")
-    renewed = [need for need in step.needs if earlier[need].action != "keep" and ledger.get(need) is not None]
+    renewed = [need for need in step.needs if need in coming]
     if renewed:
         return decision("run", f"{renewed[0]} is made anew")
     inputs = inputs_of(recipe, folder, ledger, step)
