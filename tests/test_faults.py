@@ -198,3 +198,28 @@ def test_a_training_interrupted_between_epochs_ends_with_the_same_weights(
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     log = (run / stage / "metrics.jsonl").read_text()
     assert log == (finished_run / stage / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("failure", "word"),
+    [
+        (OSError(28, "No space left on device", "model.safetensors"), "the disk is full"),
+        (PermissionError(13, "Permission denied", "run"), "permission is denied"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory"),
+        (ModuleNotFoundError("no module", name="pydensecrf"), "pip install pydensecrf2"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_the_machine_lacks_is_the_users_to_mend(
+    puzzlecam: Run,
+    tiny_recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    word: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(loop, "make_optimiser", fail)
+    refused(puzzlecam("train-cls", tiny_recipe, "--run", tmp_path), word)

@@ -44,7 +44,10 @@ def error_boundary() -> Iterator[None]:
 
 
 def _from_machine(error: Exception) -> UserError | None:
-    """Full disks, closed folders and lack of memory, as the user's to mend."""
+    """Full disks, closed folders, lack of memory and a missing CRF engine, as the user's to mend."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("pydensecrf"):
+        hint = "python -m pip install pydensecrf2 (Python 3.11 or 3.12), or set the crf.iterations of the recipe to 0"
+        return UserError("crf-missing", "pydensecrf is not installed", hint=hint)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         where = (str(error.filename),) if error.filename else ()
         hint = "what was finished is kept: mend it, and the same command continues"
