@@ -8,13 +8,17 @@ from functools import cached_property
 from pathlib import Path
 
 from accelerate import Accelerator
+from torch import nn
 
+from puzzlecam_cli.data.loaders import TrainingViews
 from puzzlecam_cli.data.open import open_data, resolve_data
 from puzzlecam_cli.data.photos import Photo, PhotoSet
 from puzzlecam_cli.engine.accelerator import share
+from puzzlecam_cli.engine.loop import LossModule, Task, train
 from puzzlecam_cli.events import Emit, Progress
 from puzzlecam_cli.models.backbone import Backbone, load_backbone
-from puzzlecam_cli.recipe.schema import Recipe, VocData
+from puzzlecam_cli.recipe.schema import Recipe, Training, VocData
+from puzzlecam_cli.run.artifacts import save_model
 from puzzlecam_cli.run.folder import RunFolder
 
 
@@ -52,6 +56,51 @@ class Context:
             weights=chosen.weights if pretrained else None,
             **chosen.options,
         )
+
+    def train(
+        self,
+        module: LossModule,
+        settings: Training,
+        backbone: Backbone,
+        *,
+        pretrained: nn.Module | None,
+        freeze_batchnorm: bool,
+        mask_of: Callable[[str], Path] | None = None,
+    ) -> None:
+        """Train a network on the training photos, then write the stage's model.
+
+        Args:
+            module: the network with its loss.
+            settings: of the recipe.
+            backbone: the network's.
+            pretrained: the part of the network with pretrained weights; None: all is new.
+            freeze_batchnorm: whether the backbone keeps its running statistics.
+            mask_of: the label file of an image id, if labels are trained on.
+        """
+        views = TrainingViews(
+            self.train_photos,
+            self.num_classes,
+            self.recipe.seed,
+            resize=settings.resize,
+            crop=settings.crop,
+            mean=backbone.mean,
+            std=backbone.std,
+            mask_of=mask_of,
+        )
+        task = Task(
+            stage=self.stage,
+            module=module,
+            pretrained=pretrained,
+            freeze_batchnorm=backbone if freeze_batchnorm else None,
+            views=views,
+            settings=settings,
+            runtime=self.recipe.runtime,
+            seed=self.recipe.seed,
+            folder=self.folder.stage(self.stage),
+        )
+        train(task, self.accelerator, self.emit)
+        if self.accelerator.is_main_process:
+            save_model(self.folder.model(self.stage), module.network)
 
     def progress(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
         """A function of (done, total) that reports the progress of a task."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from puzzlecam_cli.data.loaders import Batch, TrainingViews
+from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import pool_workers, seed_everything
-from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
+from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss, edges_to_affinity
 from puzzlecam_cli.models.affinitynet import AffinityNet
-from puzzlecam_cli.run.artifacts import save_model
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 
@@ -49,30 +48,15 @@ class AffinityLosses(LossModule):
 
 def train_affinity(context: Context) -> None:
     """Train on the confident labels, then write `affinity/model.safetensors`."""
-    settings, seed = context.recipe.affinity, context.recipe.seed
-    seed_everything(seed, "affinity")
+    settings = context.recipe.affinity
+    seed_everything(context.recipe.seed, "affinity")
     backbone = context.backbone(pretrained=True)
     network = AffinityNet(backbone)
-    task = Task(
-        stage="affinity",
-        module=AffinityLosses(network, settings.radius),
+    context.train(
+        AffinityLosses(network, settings.radius),
+        settings,
+        backbone,
         pretrained=None,
-        freeze_batchnorm=None,
-        views=TrainingViews(
-            context.train_photos,
-            context.num_classes,
-            seed,
-            resize=settings.resize,
-            crop=settings.crop,
-            mean=backbone.mean,
-            std=backbone.std,
-            mask_of=context.folder.affinity_label,
-        ),
-        settings=settings,
-        runtime=context.recipe.runtime,
-        seed=seed,
-        folder=context.folder.stage("affinity"),
+        freeze_batchnorm=False,  # the network keeps its whole backbone in eval mode
+        mask_of=context.folder.affinity_label,
     )
-    train(task, context.accelerator, context.emit)
-    if context.accelerator.is_main_process:
-        save_model(context.folder.model("affinity"), network)

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, TrainingViews, photo_loader
+from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, photo_loader
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, on_device, pool_workers, seed_everything
-from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
+from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
-from puzzlecam_cli.run.artifacts import load_model, save_model
+from puzzlecam_cli.run.artifacts import load_model
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction
 
@@ -42,32 +42,17 @@ def _network(context: Context, *, pretrained: bool) -> DeepLab:
 
 def train_segmentation(context: Context) -> None:
     """Train on the pseudo labels, then write `seg/model.safetensors`."""
-    settings, seed = context.recipe.seg, context.recipe.seed
-    seed_everything(seed, "seg")
+    settings = context.recipe.seg
+    seed_everything(context.recipe.seed, "seg")
     network = _network(context, pretrained=True)
-    task = Task(
-        stage="seg",
-        module=SegmentationLoss(network),
+    context.train(
+        SegmentationLoss(network),
+        settings,
+        network.backbone,
         pretrained=network.backbone,
-        freeze_batchnorm=network.backbone if settings.batchnorm == "frozen" else None,
-        views=TrainingViews(
-            context.train_photos,
-            context.num_classes,
-            seed,
-            resize=settings.resize,
-            crop=settings.crop,
-            mean=network.backbone.mean,
-            std=network.backbone.std,
-            mask_of=context.folder.pseudo_label,
-        ),
-        settings=settings,
-        runtime=context.recipe.runtime,
-        seed=seed,
-        folder=context.folder.stage("seg"),
+        freeze_batchnorm=settings.batchnorm == "frozen",
+        mask_of=context.folder.pseudo_label,
     )
-    train(task, context.accelerator, context.emit)
-    if context.accelerator.is_main_process:
-        save_model(context.folder.model("seg"), network)
 
 
 def predict(context: Context) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import torch
 
 from puzzlecam_cli.data.images import check_readable
-from puzzlecam_cli.data.loaders import Batch, TrainingViews
+from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import seed_everything
-from puzzlecam_cli.engine.loop import Losses, LossModule, Task, train
+from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.method.puzzle import alpha_at, classification_loss, merge, pool, puzzle_loss, tile
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.recipe.schema import Puzzle
-from puzzlecam_cli.run.artifacts import save_model
 from puzzlecam_cli.run.context import Context
 
 
@@ -49,33 +48,18 @@ class PuzzleLosses(LossModule):
 
 def train_classifier(context: Context) -> None:
     """Train, then write `train-cls/model.safetensors`."""
-    settings, seed = context.recipe.train_cls, context.recipe.seed
+    settings = context.recipe.train_cls
     photos = context.train_photos
     if context.accelerator.is_main_process:
         check_readable([photo.image for photo in photos], context.progress("looking at the photos"))
-    seed_everything(seed, "train-cls")
+    seed_everything(context.recipe.seed, "train-cls")
     backbone = context.backbone(pretrained=True)
     backbone.eval().freeze(settings.frozen_levels)
     classifier = Classifier(backbone, context.num_classes)
-    task = Task(
-        stage="train-cls",
-        module=PuzzleLosses(classifier, settings.puzzle),
+    context.train(
+        PuzzleLosses(classifier, settings.puzzle),
+        settings,
+        backbone,
         pretrained=backbone,
-        freeze_batchnorm=backbone if settings.batchnorm == "frozen" else None,
-        views=TrainingViews(
-            photos,
-            context.num_classes,
-            seed,
-            resize=settings.resize,
-            crop=settings.crop,
-            mean=backbone.mean,
-            std=backbone.std,
-        ),
-        settings=settings,
-        runtime=context.recipe.runtime,
-        seed=seed,
-        folder=context.folder.stage("train-cls"),
+        freeze_batchnorm=settings.batchnorm == "frozen",
     )
-    train(task, context.accelerator, context.emit)
-    if context.accelerator.is_main_process:
-        save_model(context.folder.model("train-cls"), classifier)
