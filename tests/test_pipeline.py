@@ -242,6 +242,19 @@ def test_lost_files_are_made_again(finished_run: Path, tiny_recipe: Path, puzzle
     assert result.exit_code == 0, result.output
     assert "1 of 6 files are not there any more" in result.stderr
     assert lost.read_bytes() == content
+    plan = puzzlecam("run-all", tiny_recipe, "--run", run, "--plan")
+    assert set(actions(plan).values()) == {"keep"}, "what was made from the other files is still right"
+
+
+def test_a_lost_model_is_trained_again_and_all_after_it(
+    finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    (run / "affinity" / "model.safetensors").unlink()
+    plan = actions(puzzlecam("run-all", tiny_recipe, "--run", run, "--plan"))
+    assert plan["affinity/labels"] == "keep"
+    assert plan["affinity/model"] == plan["rw/scores"] == plan["eval/scores"] == "run"
 
 
 def test_the_ledger_reads_back_what_it_wrote(finished_run: Path) -> None:

@@ -82,12 +82,14 @@ def _make(
     from puzzlecam_cli.run.context import Context
 
     inputs = inputs_of(recipe, folder, ledger, step)
+    before, repaired = ledger.get(step.name), decision.action == "repair"
     record = Record("running", fingerprint(inputs), inputs, started=now(), versions=versions())
     began = time.monotonic()
 
     def note(state: State) -> None:
         if accelerator.is_main_process:
-            record.state, record.ended, record.seconds = state, now(), round(time.monotonic() - began, 3)
+            record.state, record.seconds = state, round(time.monotonic() - began, 3)
+            record.ended = before.ended if repaired and before else now()
             record.files = len(step.found(folder.root))
             ledger.put(stage, step.name, record)
 

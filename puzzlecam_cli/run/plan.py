@@ -16,14 +16,17 @@ from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Inputs, Ledger
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
 
-Action = Literal["keep", "resume", "run"]
+Action = Literal["keep", "repair", "resume", "run"]
 NOT_THERE = "not there"
 NOT_MADE = "not made yet"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be done with a step, and why."""
+    """What is to be done with a step, and why.
+
+    `repair` makes some lost files of a finished artifact again, which stays the same artifact to those made from it.
+    """
 
     stage: str
     step: str
@@ -48,7 +51,7 @@ def plan(
     decisions: dict[str, Decision] = {}
     for stage in pipeline:
         for step in stage.steps:
-            coming = {d.step for d in decisions.values() if d.action != "keep" and d.stage in chosen_names}
+            coming = {d.step for d in decisions.values() if d.action in ("resume", "run") and d.stage in chosen_names}
             forced = force and stage.name in chosen_names
             decisions[step.name] = _decide(recipe, folder, ledger, stage.name, step, coming, forced)
     _check_earlier(pipeline, chosen_names, decisions)
@@ -164,7 +167,8 @@ def _decide(
         return decision("resume", "was interrupted" if record.state != "failed" else "had failed")
     missing = record.files - len(step.found(folder.root))
     if missing > 0:
-        return decision("resume", f"{missing} of {record.files} files are not there any more")
+        lost = f"{missing} of {record.files} files are not there any more"
+        return decision("repair" if missing < record.files else "run", lost)
     return decision("keep", "recipe and inputs unchanged")
 
 
