@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ def error_boundary() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         _fail("interrupted; the same command continues", 130)
+    except BrokenPipeError:  # whoever reads our output, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
     except Exception as error:
         if type(error).__module__.split(".")[0] in (
             "typer",

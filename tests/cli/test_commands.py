@@ -69,6 +69,16 @@ def test_the_module_is_the_command() -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "0.1.0\n"
 
 
+def test_a_reader_that_has_had_enough_is_no_failure() -> None:
+    command = [sys.executable, "-m", "puzzlecam_cli", "recipes", "show", "quickstart"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 def test_every_recipe_key_belongs_to_a_step() -> None:
     """No value can change without something becoming stale."""
     values = load_recipe("quickstart").model_dump(mode="json")
