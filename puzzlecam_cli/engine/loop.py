@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,16 @@ from puzzlecam_cli.recipe.schema import Runtime, Training
 Losses = dict[str, Tensor]
 
 
-class LossModule(nn.Module):
+class LossModule(nn.Module, ABC):
     """A network with its loss, so that all of a step's forward passes lie in one `forward` (as DDP needs)."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
 
+    @abstractmethod
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
         """A dictionary of scalars; `loss` is minimised, all are logged."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
