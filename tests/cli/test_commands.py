@@ -47,8 +47,9 @@ def heavy_modules_after(arguments: list[str]) -> list[str]:
 
 def test_help_names_every_command_of_the_pipeline_in_order(puzzlecam: Run) -> None:
     text = puzzlecam("--help").stdout
-    places = [text.index(f" {name} ") for name in (*STAGE_NAMES, "run-all", "status", "recipes", "backbones")]
-    assert places == sorted(places) or places[:7] == sorted(places[:7])
+    places = [text.index(f" {name} ") for name in (*STAGE_NAMES, "run-all")]
+    assert places == sorted(places)
+    assert all(f" {name} " in text for name in ("status", "recipes", "backbones"))
 
 
 @pytest.mark.parametrize("stage", [*STAGE_NAMES, "run-all"])
