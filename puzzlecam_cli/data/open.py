@@ -10,7 +10,8 @@ from pathlib import Path
 from puzzlecam_cli.data.photos import PhotoSet
 from puzzlecam_cli.data.voc import VocFolder
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.schema import Data, Recipe, SyntheticData, VocData
+from puzzlecam_cli.recipe.data import Data, SyntheticData, VocData
+from puzzlecam_cli.recipe.schema import Recipe
 
 Tick = Callable[[int, int], None]
 

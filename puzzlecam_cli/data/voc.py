@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.recipe.schema import VocData
+from puzzlecam_cli.recipe.data import VocData
 
 # fmt: off
 VOC_CLASSES = (

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from puzzlecam_cli.method.cam import normalize_cams
 
-Reduction = Literal["mean", "per_tag"]
+Reduction = Literal["mean", "per_tag", "per_image"]
+Distance = Literal["l1", "l2"]
 
 
 def tile(x: Tensor, rows: int = 2) -> Tensor:
@@ -61,23 +62,31 @@ def reconstruction_loss(
     puzzle: Tensor,
     labels: Tensor | None = None,
     reduction: Reduction = "mean",
+    distance: Distance = "l1",
 ) -> Tensor:
     """Eq. (6): L_re = ‖A^s − A^re‖₁ between the maps of the whole images and the merged maps of their tiles.
 
-    The authors' code masks absent classes but averages over all of them, so that the loss fades as 1/C with the
-    number of classes (`mean`); `per_tag` averages over the maps of present classes only.
+    The authors' code masks absent classes but averages over all of them (`mean`), so that the loss fades as 1/C with
+    the number of classes. `per_tag` averages over the maps of present classes of the batch; `per_image` over those
+    of each image, then over images.
 
     Args:
         whole: (B, C, H, W), A^s.
         puzzle: (B, C, H, W), A^re.
         labels: (B, C), 1 for classes to compare; None compares all.
-        reduction: `mean` or `per_tag`.
+        reduction: `mean`, `per_tag` or `per_image`.
+        distance: `l1`, or `l2` for the squared difference.
     """
-    distance = (whole.float() - puzzle.float()).abs().mean(dim=(-2, -1))  # (B, C)
+    difference = whole.float() - puzzle.float()
+    each = (difference.abs() if distance == "l1" else difference.square()).mean(dim=(-2, -1))  # (B, C)
     if labels is None:
-        return distance.mean()
-    distance = distance * labels
-    return distance.mean() if reduction == "mean" else distance.sum() / labels.sum().clamp(min=1)
+        return each.mean()
+    each = each * labels
+    if reduction == "mean":
+        return each.mean()
+    if reduction == "per_tag":
+        return each.sum() / labels.sum().clamp(min=1)
+    return (each.sum(dim=1) / labels.sum(dim=1).clamp(min=1)).mean()
 
 
 def alpha_at(step: int, total_steps: int, alpha: float = 4.0, ramp: float = 0.5) -> float:
@@ -94,8 +103,9 @@ def puzzle_loss(
     *,
     classify_tiles: bool = True,
     compare: Literal["features", "cams"] = "features",
-    mask: Literal["labels", "none"] = "labels",
-    reduction: Reduction = "mean",
+    mask: Literal["labels", "none", "selection"] = "labels",
+    reduction: Literal["mean", "per_tag"] = "mean",
+    distance: Distance = "l1",
     detach: Literal["none", "whole", "tiles"] = "none",
 ) -> dict[str, Tensor]:
     """Eq. (7): L = L_cls + L_p-cls + alpha · L_re.
@@ -108,8 +118,10 @@ def puzzle_loss(
         classify_tiles: False leaves L_p-cls out of the sum (Table 1).
         compare: `features` compares raw maps, as the authors' code does; `cams` maps after ReLU and division by
             their maximum, as the paper writes.
-        mask: `labels` compares the image's own classes only, as the authors' code does.
-        reduction: see `reconstruction_loss`.
+        mask: `labels` compares the image's own classes, `selection` averages over them image by image, `none`
+            compares all classes. The authors' code has all three and uses `labels`.
+        reduction: of `mask: labels`, see `reconstruction_loss`.
+        distance: see `reconstruction_loss`.
         detach: the branch of L_re that receives no gradient; the authors' code trains both.
 
     Returns:
@@ -122,8 +134,9 @@ def puzzle_loss(
     loss_re = reconstruction_loss(
         whole.detach() if detach == "whole" else whole,
         puzzle.detach() if detach == "tiles" else puzzle,
-        labels if mask == "labels" else None,
-        reduction,
+        None if mask == "none" else labels,
+        "per_image" if mask == "selection" else reduction,
+        distance,
     )
     loss = loss_cls + alpha * loss_re + (loss_p_cls if classify_tiles else torch.zeros_like(loss_p_cls))
     return {"loss_cls": loss_cls, "loss_p_cls": loss_p_cls, "loss_re": loss_re, "loss": loss}

@@ -10,64 +10,10 @@ from math import isqrt
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-
-def _no_truth(value: Any) -> Any:
-    """YAML reads `yes` as true, and true would pass for 1."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false (YAML also reads yes, no, on and off as these)")
-    return value
-
-
-Integer = Annotated[int, BeforeValidator(_no_truth)]
-Real = Annotated[float, BeforeValidator(_no_truth)]
-Fraction = Annotated[Real, Field(ge=0, le=1)]
-Count = Annotated[Integer, Field(ge=1)]
-
-
-def default(value: Any, description: str, **bounds: Any) -> Any:
-    """A field with its default, what it means and where the default comes from."""
-    return Field(default=value, description=description, **bounds)
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
-
-
-class VocData(Section):
-    """A folder in PASCAL VOC layout."""
-
-    kind: Literal["voc"]
-    root: Path = Field(description="Folder with JPEGImages, Annotations and ImageSets.")
-    train: str = default("train_aug", "List trained on [paper]: VOC's train_aug (10,582 ids) is shipped.")
-    val: str | None = default("val", "List predicted at the end [paper]; null: none.")
-    score: str | None = default(
-        None,
-        "List on which maps and pseudo labels are scored; null: `train`, for train_aug VOC's train [code].",
-    )
-    classes: Path | None = default(None, "One class name a line; null: root/classes.txt, else VOC's 20.")
-    tags: Literal["annotations", "masks"] = default(
-        "annotations", "Where tags come from. `masks` reads them off pixel masks: the scores will say so."
-    )
-
-    @property
-    def score_split(self) -> str:
-        return self.score or ("train" if self.train == "train_aug" else self.train)
-
-
-class SyntheticData(Section):
-    """Made-up pictures: objects with a small telling part and a plain larger body. Written once, VOC layout."""
-
-    kind: Literal["synthetic"]
-    root: Path | None = default(None, "Where the pictures are written; null: `data` in the run folder [ours].")
-    pictures: Count = default(240, "Pictures to train on [ours].")
-    val_pictures: Count = default(60, "Pictures to predict and score [ours].")
-    size: Integer = default(160, "Longer side in pixels, about [ours].", ge=48)
-    classes: Integer = default(6, "Object classes [ours].", ge=1, le=8)
-
-
-Data = Annotated[VocData | SyntheticData, Field(discriminator="kind")]
+from puzzlecam_cli.recipe.data import Data
+from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Real, Section, default
 
 
 class Backbone(Section):
@@ -121,11 +67,13 @@ class Puzzle(Section):
     compare: Literal["features", "cams"] = default(
         "features", "L_re compares raw class maps [code] or maps after ReLU and max-normalisation [paper]."
     )
-    mask: Literal["labels", "none"] = default("labels", "L_re looks at the image's own classes [code] or all.")
-    reduction: Literal["mean", "per_tag"] = default(
-        "mean",
-        "Mean of L_re over all classes [code], or over the image's own: does not fade with many classes.",
+    mask: Literal["labels", "none", "selection"] = default(
+        "labels", "L_re looks at the image's own classes [code], at them image by image (selection), or at all (none)."
     )
+    reduction: Literal["mean", "per_tag"] = default(
+        "mean", "With mask labels: L_re is averaged over all classes [code], or over tags: no fading with many classes."
+    )
+    distance: Literal["l1", "l2"] = default("l1", "L_re is the absolute difference [paper], or its square.")
     detach: Literal["none", "whole", "tiles"] = default(
         "none", "Branch of L_re that gets no gradient; the authors' code trains both [code]."
     )

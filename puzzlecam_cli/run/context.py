@@ -17,7 +17,8 @@ from puzzlecam_cli.engine.accelerator import share
 from puzzlecam_cli.engine.loop import LossModule, Task, train
 from puzzlecam_cli.events import Emit, Progress
 from puzzlecam_cli.models.backbone import Backbone, load_backbone
-from puzzlecam_cli.recipe.schema import Recipe, Training, VocData
+from puzzlecam_cli.recipe.data import VocData
+from puzzlecam_cli.recipe.schema import Recipe, Training
 from puzzlecam_cli.run.artifacts import save_model
 from puzzlecam_cli.run.folder import RunFolder
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from puzzlecam_cli.data.open import data_fingerprint, resolve_data
 from puzzlecam_cli.data.voc import VocFolder
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.schema import Recipe, SyntheticData
+from puzzlecam_cli.recipe.data import SyntheticData
+from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Inputs, Ledger
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps

@@ -41,6 +41,7 @@ class PuzzleLosses(LossModule):
             compare=puzzle.compare,
             mask=puzzle.mask,
             reduction=puzzle.reduction,
+            distance=puzzle.distance,
             detach=puzzle.detach,
         )
         return losses | {"alpha": torch.tensor(alpha)}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from puzzlecam_cli.data.voc import VOC_CLASSES, VocFolder
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.schema import VocData
+from puzzlecam_cli.recipe.data import VocData
 
 Box = tuple[str, float, float, float, float]
 
