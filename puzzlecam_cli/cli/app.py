@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from puzzlecam_cli import __version__
+from puzzlecam_cli.cli.ablate import ablate
 from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.recipes import recipes
@@ -14,6 +15,7 @@ from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.stages import PIPELINE
 
 STAGES = "Stages, in order"
+COMPARE = "Compare"
 LOOK = "Look around"
 
 app = typer.Typer(
@@ -44,6 +46,7 @@ def puzzlecam(
 for _stage in PIPELINE:
     app.command(_stage.name, rich_help_panel=STAGES)(stage_command(_stage))
 app.command("run-all", rich_help_panel=STAGES)(run_all)
+app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("status", rich_help_panel=LOOK)(status)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,9 +22,15 @@ from puzzlecam_cli.cli.options import (
     SetOption,
     run_folder,
 )
-from puzzlecam_cli.events import Event, RunStarted
+from puzzlecam_cli.events import Emit, Event, RunStarted
 from puzzlecam_cli.run.pipeline import Stage, all_steps, choose
 from puzzlecam_cli.stages import PIPELINE
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from puzzlecam_cli.recipe.schema import Recipe
+    from puzzlecam_cli.run.folder import RunFolder
 
 FromOption = Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Redo from this stage on.")]
 UntilOption = Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")]
@@ -110,37 +116,57 @@ def work(
 ) -> None:
     """Plan and carry out stages, under the display; print the scores if `eval` was among them."""
     from puzzlecam_cli.recipe.load import load_recipe
-    from puzzlecam_cli.run.execute import execute
     from puzzlecam_cli.run.folder import RunFolder
-    from puzzlecam_cli.run.launch import agreed, in_group, launch_group
-    from puzzlecam_cli.run.ledger import Ledger
-    from puzzlecam_cli.run.plan import check_data, plan
 
     recipe = load_recipe(recipe_name, changes)
     folder = RunFolder(run_folder(recipe_name, run))
-    if num_processes > 1 and not in_group():
-        raise typer.Exit(launch_group(num_processes, recipe.runtime.cpu))
-    accelerator = None
-    if in_group():
-        from puzzlecam_cli.engine.accelerator import make_accelerator
-
-        accelerator = make_accelerator(recipe.runtime)
-    ledger = Ledger(folder.ledger)
-    decisions = agreed(plan(recipe, folder, ledger, PIPELINE, stages, force), accelerator)
-    todo = {decision.step for decision in decisions if decision.action != "keep"}
-    check_data(recipe, folder, [step for step in all_steps(stages) if step.name in todo])
+    accelerator = join_group(recipe, num_processes)
     if accelerator is not None and not accelerator.is_main_process:
-        execute(recipe, folder, ledger, stages, decisions, accelerator, lambda event: None)
+        carry_out(recipe, folder, stages, force, accelerator, lambda event: None)
         return
     with ExitStack() as stack:
         emit = open_views(folder.root, plain, stack)
         emit(RunStarted(Path(recipe_name).stem, str(folder.root), tuple(stage.name for stage in stages)))
-        execute(recipe, folder, ledger, stages, decisions, accelerator, emit)
+        carry_out(recipe, folder, stages, force, accelerator, emit)
     if stages[-1].name == "eval" and folder.scores.exists():
         show_scores(folder.scores)
 
 
-def open_views(folder: Path, plain: bool, stack: ExitStack) -> Callable[[Event], None]:
+def join_group(recipe: Recipe, num_processes: int) -> Accelerator | None:
+    """This process's accelerator in a group of several; None alone. A command that has yet to start its group ends."""
+    from puzzlecam_cli.run.launch import in_group, launch_group
+
+    if num_processes > 1 and not in_group():
+        raise typer.Exit(launch_group(num_processes, recipe.runtime.cpu))
+    if not in_group():
+        return None
+    from puzzlecam_cli.engine.accelerator import make_accelerator
+
+    return make_accelerator(recipe.runtime)
+
+
+def carry_out(
+    recipe: Recipe,
+    folder: RunFolder,
+    stages: tuple[Stage, ...],
+    force: bool,
+    accelerator: Accelerator | None,
+    emit: Emit,
+) -> None:
+    """Plan stages, look at their data, run them."""
+    from puzzlecam_cli.run.execute import execute
+    from puzzlecam_cli.run.launch import agreed
+    from puzzlecam_cli.run.ledger import Ledger
+    from puzzlecam_cli.run.plan import check_data, plan
+
+    ledger = Ledger(folder.ledger)
+    decisions = agreed(plan(recipe, folder, ledger, PIPELINE, stages, force), accelerator)
+    todo = {decision.step for decision in decisions if decision.action != "keep"}
+    check_data(recipe, folder, [step for step in all_steps(stages) if step.name in todo])
+    execute(recipe, folder, ledger, stages, decisions, accelerator, emit)
+
+
+def open_views(folder: Path, plain: bool, stack: ExitStack) -> Emit:
     """The display on stderr and `events.jsonl`, open until the stack closes."""
     from puzzlecam_cli.view.event_file import EventFile
     from puzzlecam_cli.view.plain import PlainView

@@ -1,0 +1,116 @@
+"""`puzzlecam ablate`: the four rows of the paper's Table 1 over several seeds."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from puzzlecam_cli.cli.options import (
+    CpuOption,
+    PlainOption,
+    PrecisionOption,
+    ProcessesOption,
+    RecipeArgument,
+    RunOption,
+    SetOption,
+    run_folder,
+)
+from puzzlecam_cli.cli.stages import carry_out, join_group, open_views, runtime_changes
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.events import Note, Progress, RunStarted
+from puzzlecam_cli.stages import PIPELINE
+
+if TYPE_CHECKING:
+    from puzzlecam_cli.data.photos import PhotoSet
+    from puzzlecam_cli.run.ablation import Summary
+
+STAGES = tuple(stage for stage in PIPELINE if stage.name in ("train-cls", "cams", "eval"))
+
+
+def ablate(
+    recipe: RecipeArgument,
+    more_seeds: Annotated[list[int] | None, typer.Argument(metavar="[SEED]...", hidden=True)] = None,
+    seeds: Annotated[list[int] | None, typer.Option("--seeds", help="Seeds, e.g. --seeds 0 1 2. \\[0 1 2]")] = None,
+    run: RunOption = None,
+    set_: SetOption = None,
+    num_processes: ProcessesOption = 1,
+    mixed_precision: PrecisionOption = None,
+    cpu: CpuOption = False,
+    plain: PlainOption = False,
+) -> None:
+    """Measure what each puzzle loss does for the maps: Table 1 of the paper, over seeds.
+
+    Trains the classifier and scores its maps once a row and seed, all on the same photos, in RUN/ablation; the same
+    command continues, and more seeds add to those that are there. Needs masks of the scored split.
+    """
+    from puzzlecam_cli.data.open import open_data, resolve_data
+    from puzzlecam_cli.recipe.load import load_recipe
+    from puzzlecam_cli.run.ablation import TABLE_1, recipe_of, summarise
+    from puzzlecam_cli.run.folder import RunFolder
+    from puzzlecam_cli.run.scores import read_scores
+
+    wanted = list(dict.fromkeys([*(seeds or ([] if more_seeds else [0, 1, 2])), *(more_seeds or [])]))
+    base = load_recipe(recipe, runtime_changes(set_, mixed_precision, cpu))
+    folder = RunFolder(run_folder(recipe, run))
+    ablation = folder.root / "ablation"
+    data = resolve_data(base.data, folder.root)
+    runs = [(row, seed, recipe_of(base, data, row, seed)) for seed in wanted for row in TABLE_1]
+    accelerator = join_group(base, num_processes)
+    is_main = accelerator is None or accelerator.is_main_process
+
+    scores = {}
+    with ExitStack() as stack:
+        emit = open_views(folder.root, plain, stack) if is_main else lambda event: None
+        if is_main:
+            photos = open_data(base, folder.root, lambda d, t: emit(Progress("ablate", "writing pictures", d, t)))
+            check_masks(photos, data.score_split)
+        if accelerator is not None:
+            accelerator.wait_for_everyone()
+        for number, (row, seed, variant) in enumerate(runs, start=1):
+            where = RunFolder(ablation / row.name / f"seed-{seed}")
+            title = f"{row.title}, seed {seed} ({number} of {len(runs)})"
+            emit(RunStarted(title, str(where.root), tuple(stage.name for stage in STAGES)))
+            carry_out(variant, where, STAGES, False, accelerator, emit)
+            if is_main:
+                scores[row.name, seed] = read_scores(where.scores)
+                emit(
+                    Note("ablate", f"{row.title}, seed {seed}: mIoU {scores[row.name, seed]['results'][0]['miou']:.3f}")
+                )
+    if is_main:
+        report(summarise(base, wanted, scores), ablation)
+
+
+def check_masks(photos: PhotoSet, split: str) -> None:
+    """Whether the split can be scored at all, before hours are spent.
+
+    Raises:
+        UserError: masks are missing.
+    """
+    without = [photo.id for photo in photos.photos(split) if photo.mask is None]
+    if without:
+        raise UserError(
+            "mask-missing",
+            f"{len(without)} images of `{split}` have no mask: an ablation compares scores",
+            shorten(without),
+            "name a list of images that have masks: --set data.score=LIST",
+        )
+
+
+def report(summary: Summary, folder: Path) -> None:
+    """The table on stdout; table, plot and numbers in the folder."""
+    from rich.console import Console
+
+    from puzzlecam_cli.files import write_text
+    from puzzlecam_cli.run.ablation import ablation_markdown
+    from puzzlecam_cli.view.plot import ablation_plot
+    from puzzlecam_cli.view.tables import ablation_view
+
+    write_text(folder / "ablation.json", json.dumps(summary, indent=1) + "\n")
+    write_text(folder / "ablation.md", ablation_markdown(summary))
+    write_text(folder / "ablation.svg", ablation_plot(summary))
+    Console(width=110).print(ablation_view(summary))
+    typer.echo(f"Numbers, table and plot: {folder}")
