@@ -27,7 +27,7 @@ TINY = {
         "radius": 4,
         "labels": {"crf": {"iterations": 2}},
     },
-    "rw": {"log2_steps": 3},
+    "rw": {"log2_steps": 3, "background": 0.33},
     "seg": {
         "epochs": 2,
         "batch": 3,

@@ -65,6 +65,15 @@ def test_an_empty_prediction_scores_the_share_of_background(puzzlecam: Run, mask
     assert (scores["fp"], scores["fn"]) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize(("empty", "warned"), [(True, True), (False, False)])
+def test_a_collapse_is_named(puzzlecam: Run, masks: Path, tmp_path: Path, empty: bool, warned: bool) -> None:
+    predict(masks, tmp_path / "run", lambda mask: np.where((mask == 255) | empty, 0, mask).astype(np.uint8))
+    recipe = masks / "recipe.yaml"
+    recipe.write_text(f"recipe: 1\ndata: {{kind: voc, root: {masks}}}\nbackbone: resnet18\nruntime: {{workers: 0}}\n")
+    result = puzzlecam("eval", recipe, "--run", tmp_path / "run")
+    assert ("no better than calling everything background" in result.stderr) == warned
+
+
 def test_eval_looks_again_when_it_is_asked_again(puzzlecam: Run, masks: Path, tmp_path: Path) -> None:
     predict(masks, tmp_path / "run", np.zeros_like)
     first = evaluate(puzzlecam, masks, tmp_path / "run")

@@ -86,6 +86,10 @@ class Puzzle(Section):
         return value
 
     @property
+    def is_used(self) -> bool:
+        return self.classify_tiles or self.alpha > 0
+
+    @property
     def rows(self) -> int:
         return isqrt(self.tiles)
 

@@ -102,7 +102,15 @@ PIPELINE = (
         Step(
             "eval/scores",
             "puzzlecam_cli.stages.eval:score",
-            keys=("eval", "rw.background", "rw.crf.iterations", "seg.predict.crf.iterations"),
+            keys=(
+                "eval",
+                "backbone.name",
+                "train_cls.puzzle.alpha",
+                "train_cls.puzzle.classify_tiles",
+                "rw.background",
+                "rw.crf.iterations",
+                "seg.predict.crf.iterations",
+            ),
             data=("score masks", "val masks"),
             needs=("cams", "rw/scores", "rw/pseudo_labels", "seg/predictions"),
             files=("eval/scores.json",),

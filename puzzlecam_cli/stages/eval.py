@@ -87,8 +87,13 @@ def score(context: Context) -> None:
         "schema": 1,
         "tags_from": context.splits.tags,
         "seed": context.recipe.seed,
+        "backbone": context.recipe.backbone.name,
+        "puzzle": context.recipe.train_cls.puzzle.is_used,
         "results": results,
     }
+    for row in rows:
+        if row.what in totals:
+            warn_of_collapse(context, row, totals[row.what])
     write_text(context.folder.scores, json.dumps(scores, indent=1) + "\n")
     write_text(context.folder.scores_table, scores_table(scores))
 
@@ -119,8 +124,25 @@ def _jobs(context: Context, row: Scored) -> list[ScoreJob]:
 
 
 def _job(context: Context, row: Scored, photo: Photo, mask: Path) -> ScoreJob:
-    thresholds = context.recipe.eval.thresholds
-    return ScoreJob(row.what, row.kind, row.artifact(photo.id), mask, thresholds, context.num_classes)
+    return ScoreJob(row.what, row.kind, row.artifact(photo.id), mask, _thresholds(context, row), context.num_classes)
+
+
+def _thresholds(context: Context, row: Scored) -> tuple[float, ...]:
+    """Those of the recipe; for walked maps also the one at which pseudo labels are cut, to tell what the CRF adds."""
+    tried = context.recipe.eval.thresholds
+    return tuple(sorted({*tried, context.recipe.rw.background})) if row.kind == "walked" else tried
+
+
+def warn_of_collapse(context: Context, row: Scored, counts: Tensor) -> None:
+    """A note where `counts` (T, C+1, C+1) are no better than an empty prediction at any threshold."""
+    truth = counts[0].sum(dim=1)
+    empty = torch.zeros_like(counts[0])
+    empty[:, 0] = truth
+    nothing = float(iou_from_confusion(empty).nanmean())
+    if float(iou_from_confusion(counts).nanmean(dim=-1).max()) <= nothing + 0.005:
+        context.emit(
+            Note("eval", f"{row.what} score no better than calling everything background ({nothing:.3f}): a collapse")
+        )
 
 
 def _result(context: Context, row: Scored, images: int, counts: Tensor) -> Result:
@@ -129,7 +151,7 @@ def _result(context: Context, row: Scored, images: int, counts: Tensor) -> Resul
     mean_ious = iou_from_confusion(counts).nanmean(dim=-1)  # (T,)
     best = int(mean_ious.argmax())
     if row.kind != "labels":
-        thresholds = context.recipe.eval.thresholds
+        thresholds = _thresholds(context, row)
         result["threshold"] = thresholds[best]
         result["sweep"] = [[t, round(float(m), 6)] for t, m in zip(thresholds, mean_ious, strict=True)]
     return result | measures(counts[best], ("background", *context.data.classes))

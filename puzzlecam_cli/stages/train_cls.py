@@ -27,7 +27,7 @@ class PuzzleLosses(LossModule):
         """`image` (B, 3, S, S), `tags` (B, C) → the losses, and `alpha` if tiles are used."""
         puzzle, images, labels = self.settings, batch["image"], batch["tags"]
         whole = self.network(images)  # (B, C, S/16, S/16)
-        if not puzzle.classify_tiles and puzzle.alpha == 0:
+        if not puzzle.is_used:
             loss = classification_loss(pool(whole), labels)
             return {"loss_cls": loss, "loss": loss}
         merged = merge(self.network(tile(images, puzzle.rows)), puzzle.rows)
