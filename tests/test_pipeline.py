@@ -16,6 +16,7 @@ from typer.testing import Result
 
 from puzzlecam_cli.run.artifacts import read_cams, read_walked
 from puzzlecam_cli.run.ledger import Ledger
+from puzzlecam_cli.run.plan import what_changed
 from puzzlecam_cli.stages import PIPELINE, STAGE_NAMES
 
 Run = Callable[..., Result]
@@ -193,6 +194,12 @@ def test_how_the_work_is_done_does_not_make_results_stale(
 ) -> None:
     result = puzzlecam("run-all", tiny_recipe, "--run", finished_run, "--plan", "-s", "runtime.workers=1")
     assert set(actions(result).values()) == {"keep"}
+
+
+def test_a_key_of_a_newer_program_that_is_null_changes_nothing() -> None:
+    """Else each new option would make all finished runs stale, and nothing could be said about why."""
+    assert what_changed({"a": 1}, {"a": 1, "b": None}) == ""
+    assert what_changed({"a": 1}, {"a": 1, "b": 2}) == "b changed: null → 2"
 
 
 def test_a_new_photo_makes_the_run_stale(finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path) -> None:

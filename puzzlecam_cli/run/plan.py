@@ -161,9 +161,8 @@ def _decide(
     renewed = [need for need in step.needs if need in coming]
     if renewed:
         return decision("run", f"{renewed[0]} is made anew")
-    inputs = inputs_of(recipe, folder, ledger, step)
-    if inputs != record.inputs:
-        return decision("run", what_changed(record.inputs, inputs))
+    if change := what_changed(record.inputs, inputs_of(recipe, folder, ledger, step)):
+        return decision("run", change)
     if record.state != "done":
         return decision("resume", "was interrupted" if record.state != "failed" else "had failed")
     missing = record.files - len(step.found(folder.root))
@@ -174,7 +173,10 @@ def _decide(
 
 
 def what_changed(before: Inputs, after: Inputs) -> str:
-    """The first difference in words, and how many more there are."""
+    """The first difference in words, and how many more there are; nothing where both are the same.
+
+    A key that a newer program knows and that is null counts as the absence it was before.
+    """
     changes = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
@@ -189,7 +191,7 @@ def what_changed(before: Inputs, after: Inputs) -> str:
         else:
             changes.append(f"{key} changed: {json.dumps(old)} → {json.dumps(new)}")
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
-    return f"{changes[0]}{more}"
+    return f"{changes[0]}{more}" if changes else ""
 
 
 def _check_earlier(pipeline: tuple[Stage, ...], chosen: set[str], decisions: dict[str, Decision]) -> None:
