@@ -1,6 +1,7 @@
-"""Semantic affinities between neighbouring grid cells, from a class-boundary map (Ahn et al., IRNet, CVPR 2019).
+"""Semantic affinities between neighbouring grid cells.
 
-A pair of cells is as unlike as the strongest boundary on the straight path between them.
+From a class-boundary map (Ahn et al., IRNet, CVPR 2019): a pair of cells is as unlike as the strongest boundary on
+the straight path between them. From features (Ahn and Kwak, AffinityNet, CVPR 2018): as their features are.
 """
 
 from __future__ import annotations
@@ -93,10 +94,56 @@ def edges_to_affinity(edges: Tensor, radius: int) -> Tensor:
     Raises:
         ValueError: the grid is too small to hold a source.
     """
-    if edges.shape[-2] < radius or edges.shape[-1] < 2 * radius - 1:
-        raise ValueError(f"a {edges.shape[-2]}×{edges.shape[-1]} grid is too small for radius {radius}")
+    _check_grid(edges, radius)
     affinity: Tensor = _PathAffinity.apply(edges, radius)
     return affinity
+
+
+class _FeatureAffinity(torch.autograd.Function):
+    """exp(−mean |difference|). The backward pass takes the differences again instead of storing 34 copies of them."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, radius: int) -> Tensor:
+        ctx.radius = radius
+        source = _window(features, radius)
+        distances = [
+            (source - _window(features, radius, offset)).abs_().mean(dim=1) for offset in neighbour_offsets(radius)
+        ]
+        affinity = torch.stack(distances, dim=1).neg_().exp_()
+        ctx.save_for_backward(features, affinity)
+        return affinity
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (features, affinity), radius = ctx.saved_tensors, ctx.radius
+        per_channel = gradients[0] * affinity / -features.shape[1]  # of each |difference|
+        gradient = torch.zeros_like(features)
+        source = _window(features, radius)
+        for number, offset in enumerate(neighbour_offsets(radius)):
+            share = (source - _window(features, radius, offset)).sign_().mul_(per_channel[:, number, None])
+            _window(gradient, radius).add_(share)
+            _window(gradient, radius, offset).sub_(share)
+        return gradient, None
+
+
+def features_to_affinity(features: Tensor, radius: int) -> Tensor:
+    """Affinity a = exp(−mean over channels of |f_i − f_j|), for each source cell i and neighbour j.
+
+    Args:
+        features: (B, D, H, W).
+        radius: cells closer than this are neighbours.
+
+    Returns and raises:
+        as `edges_to_affinity`.
+    """
+    _check_grid(features, radius)
+    affinity: Tensor = _FeatureAffinity.apply(features, radius)
+    return affinity
+
+
+def _check_grid(cells: Tensor, radius: int) -> None:
+    if cells.shape[-2] < radius or cells.shape[-1] < 2 * radius - 1:
+        raise ValueError(f"a {cells.shape[-2]}×{cells.shape[-1]} grid is too small for radius {radius}")
 
 
 def affinity_labels(labels: Tensor, radius: int, ignore: int = 255) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,10 +164,10 @@ def affinity_labels(labels: Tensor, radius: int, ignore: int = 255) -> tuple[Ten
 
 
 def affinity_loss(affinity: Tensor, background: Tensor, foreground: Tensor, different: Tensor) -> Tensor:
-    """Cross-entropy of affinities, averaged within and then over the three kinds of pairs (IRNet, Eq. 6).
+    """Cross-entropy of affinities, averaged within and then over the three kinds of pairs (IRNet, Eq. 6; AffinityNet).
 
     Args:
-        affinity: (B, D, h, w) from `edges_to_affinity`.
+        affinity: (B, D, h, w) from `edges_to_affinity` or `features_to_affinity`.
         background, foreground, different: bool, the same shape, from `affinity_labels`.
     """
     together = -torch.log(affinity + 1e-5)

@@ -13,6 +13,7 @@ from puzzlecam_cli.method.affinity import (
     affinity_labels,
     affinity_loss,
     edges_to_affinity,
+    features_to_affinity,
     neighbour_offsets,
     path_cells,
 )
@@ -131,10 +132,63 @@ def test_one_boundary_cell_separates_exactly_the_pairs_whose_path_crosses_it():
 
 
 @pytest.mark.parametrize("size", [(4, 9), (5, 8)])
-def test_a_grid_without_a_source_is_refused(size):
+@pytest.mark.parametrize(("affinity", "channels"), [(edges_to_affinity, ()), (features_to_affinity, (3,))])
+def test_a_grid_without_a_source_is_refused(size, affinity, channels):
     with pytest.raises(ValueError, match=f"{size[0]}×{size[1]} grid is too small for radius 5"):
-        edges_to_affinity(torch.zeros(1, *size), 5)
-    assert edges_to_affinity(torch.zeros(1, 5, 9), 5).shape == (1, 34, 1, 1)
+        affinity(torch.zeros(1, *channels, *size), 5)
+    assert affinity(torch.zeros(1, *channels, 5, 9), 5).shape == (1, 34, 1, 1)
+
+
+def slow_feature_affinity(features: Tensor, radius: int) -> Tensor:
+    """(B, C, H, W) → (B, D, h, w), pair by pair; autograd goes through `abs`."""
+    height, width = features.shape[-2:]
+    starts, offsets = sources(height, width, radius), neighbour_offsets(radius)
+    values = [
+        torch.exp(-sum(abs(one - other) for one, other in zip(image[:, y, x], image[:, y + v, x + u], strict=True)) / c)
+        for image in features
+        for c in [len(image)]
+        for v, u in offsets
+        for y, x in starts
+    ]
+    return torch.stack(values).reshape(len(features), len(offsets), height - radius + 1, -1)
+
+
+def some_features(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("radius", "size"), [(2, (2, 3)), (3, (5, 7)), (5, (6, 10))])
+def test_affinities_of_features_and_their_gradients_equal_a_loop_over_all_pairs(radius, size):
+    fast, slow = (some_features(2, 3, *size).requires_grad_() for _ in range(2))
+    a, expected = features_to_affinity(fast, radius), slow_feature_affinity(slow, radius)
+    torch.testing.assert_close(a, expected, rtol=0, atol=1e-12)
+    weight = torch.randn(a.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    (a * weight).sum().backward()
+    (expected * weight).sum().backward()
+    torch.testing.assert_close(fast.grad, slow.grad, rtol=0, atol=1e-12)
+    assert fast.grad.abs().min() < fast.grad.abs().max()
+
+
+def test_gradients_of_features_agree_with_finite_differences():
+    features = some_features(1, 2, 4, 6).requires_grad_()
+    assert torch.autograd.gradcheck(lambda f: features_to_affinity(f, 3), features, eps=1e-6, atol=1e-8)
+
+
+def test_equal_features_are_fully_alike_and_pass_no_gradient():
+    features = torch.full((1, 4, 5, 9), 7.0, requires_grad=True)
+    affinity = features_to_affinity(features, 5)
+    affinity.sum().backward()
+    assert (affinity == 1).all()
+    assert not features.grad.any()
+
+
+def test_features_keep_no_copy_of_themselves_for_each_neighbour():
+    """34 copies of the differences would be kept by plain autograd; two tensors are."""
+    kept: list[int] = []
+    features = torch.randn(2, 16, 20, 20, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+        affinity = features_to_affinity(features, 5)
+    assert sum(kept) == features.numel() + affinity.numel()
 
 
 @pytest.mark.parametrize("radius", [2, 4])
