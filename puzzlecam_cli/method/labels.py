@@ -25,20 +25,24 @@ def confident_labels(
     *,
     foreground: float,
     background: float,
+    powers: tuple[float, float] | None = None,
     iterations: int,
     confidence: float,
     **kernels: Any,
 ) -> Tensor:
-    """Labels to learn affinities from (IRNet, CVPR 2019): sure objects, sure background, and what lies between.
+    """Labels to learn affinities from: sure objects, sure background, and what lies between.
 
-    The maps are cut at two levels, each result refined by a CRF over the photo's own labels. A pixel is an object
-    where the high cut says so, background where even the low cut says so, else ignored.
+    The maps compete with the background's score twice, each result refined by a CRF over the photo's own labels. A
+    pixel is an object where it is one in spite of a high score of the background, background where it is that in
+    spite of a low one, else ignored. The score is a constant, and the CRF refines labels (IRNet, CVPR 2019); or it
+    is (1 − best map)^power, and the CRF refines the scores (AffinityNet, CVPR 2018).
 
     Args:
         image: (H, W, 3) uint8.
         cams: (K, H, W) in [0, 1].
         classes: (K,) class index 1..C of each map.
-        foreground, background: the high and the low cut.
+        foreground, background: the background's high and low score.
+        powers: those of the background's high and low score, instead of the constants.
         iterations, confidence, kernels: of the CRF, see `DenseCrf` and `label_probabilities`.
 
     Returns:
@@ -47,14 +51,23 @@ def confident_labels(
     count = len(classes) + 1
     field = DenseCrf(image, count, **kernels)  # one lattice for both cuts
 
-    def refined(level: float) -> Tensor:
+    def refined_labels(level: float) -> Tensor:
         labels = winners(cams, level)
         if count == 1 or iterations == 0:
             return labels
         return field.infer(label_probabilities(labels, count, confidence), iterations).argmax(dim=0)
 
+    def refined_scores(power: float) -> Tensor:
+        if count == 1:
+            return torch.zeros(cams.shape[1:], dtype=torch.long)
+        scores = torch.cat([(1 - cams.amax(dim=0, keepdim=True)).pow(power), cams])
+        return field.infer(scores, iterations).argmax(dim=0)  # a CRF sees ratios: they need not sum up to 1
+
+    if powers is None:
+        sure_object, maybe_object = refined_labels(foreground), refined_labels(background)
+    else:
+        sure_object, maybe_object = refined_scores(powers[0]), refined_scores(powers[1])
     index = torch.cat([torch.zeros(1, dtype=torch.long), classes.long()])
-    sure_object, maybe_object = refined(foreground), refined(background)
     labels = index[sure_object]
     labels[(sure_object == 0) & (maybe_object != 0)] = IGNORE
     return labels.to(torch.uint8)

@@ -3,20 +3,20 @@
 The authors square a dense transition matrix eight times. The same result comes from products with its stencil of
 34 neighbours. T = A·D⁻¹ is similar to the symmetric S = D^-½ A D^-½, whose spectrum lies in [-1, 1], so that S^n x
 is a short Chebyshev sum: t^n = Σ_k c_k T_k(t), where the c_k are binomial probabilities that fall like a Gaussian
-of width √n. Leaving out terms of total weight ε changes S^n x by at most ε·‖x‖₂, for any boundary map.
+of width √n. Leaving out terms of total weight ε changes S^n x by at most ε·‖x‖₂, for any affinities.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import exp, lgamma, log
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puzzlecam_cli.method.affinity import edges_to_affinity, neighbour_offsets
+from puzzlecam_cli.method.affinity import edges_to_affinity, features_to_affinity, neighbour_offsets
 
 
 @lru_cache
@@ -36,24 +36,26 @@ def chebyshev_weights(power: int, tolerance: float) -> tuple[float, ...]:
     return tuple(weights)
 
 
-def walk_with_background(scores: Tensor, edges: Tensor, power: float, **walk: Any) -> Tensor:
+def walk_with_background(scores: Tensor, power: float, walk: Callable[[Tensor], Tensor]) -> Tensor:
     """Let the background walk too (AffinityNet, CVPR 2018), with the score (1 − best score)^power.
 
-    What flows out of an object meets what flows out of the background: a score becomes its share of all that
-    arrives at a cell, so that a walk does not flood a picture of one object.
+    What flows out of an object meets what flows out of the background, so that a walk does not flood a picture of
+    one object. A walked score s becomes s / (s + background's): above 1/2 where the object has more than the
+    background, and greatest for the class that has most. The best class where it is above 1/2, else background, is
+    thus AffinityNet's argmax over classes and background.
 
     Args:
         scores: (K, H, W) in [0, 1], K ≥ 1.
-        edges: (H, W) boundary probabilities in [0, 1].
         power: the higher, the less background.
-        walk: options of `random_walk`.
+        walk: (K + 1, H, W) → (K + 1, H, W), background last.
 
     Returns:
         (K, H, W) in [0, 1].
     """
     background = (1 - scores.amax(dim=0, keepdim=True)).pow(power)
-    walked = random_walk(torch.cat([scores, background]), edges, **walk)
-    return walked[:-1] / walked.sum(dim=0, keepdim=True).clamp(min=torch.finfo(walked.dtype).tiny)
+    walked = walk(torch.cat([scores, background]))
+    objects, background = walked[:-1], walked[-1:]
+    return objects / (objects + background).clamp(min=torch.finfo(walked.dtype).tiny)
 
 
 def random_walk(
@@ -65,13 +67,69 @@ def random_walk(
     log2_steps: int = 8,
     tolerance: float = 1e-9,
 ) -> Tensor:
-    """Walk 2^log2_steps steps: y = (scores · (1 − edges)) · T^steps, T = A^beta divided by its column sums.
-
-    A holds the affinity of neighbours (`edges_to_affinity`), 1 on the diagonal, 0 outside the image.
+    """Walk along boundaries (IRNet): y = (scores · (1 − edges)) · T^steps, with the affinities of `edges_to_affinity`.
 
     Args:
         scores: (K, H, W), not negative.
         edges: (H, W) boundary probabilities in [0, 1].
+        radius, beta, log2_steps, tolerance: see `walk_along`.
+
+    Returns:
+        (K, H, W) in the type of `scores`.
+    """
+    margin = radius - 1
+    # boundaries of 1 around the image give neighbours outside it an affinity of 0
+    padded = F.pad(edges.double(), (margin, margin, 0, margin), value=1.0)
+    affinity = edges_to_affinity(padded[None], radius)[0]
+    start = scores.double() * (1 - edges.double())
+    walked = walk_along(start, affinity, radius=radius, beta=beta, log2_steps=log2_steps, tolerance=tolerance)
+    return walked.to(scores.dtype)
+
+
+def feature_walk(
+    scores: Tensor,
+    features: Tensor,
+    *,
+    stride: int = 2,
+    radius: int = 5,
+    beta: float = 8.0,
+    log2_steps: int = 8,
+    tolerance: float = 1e-9,
+) -> Tensor:
+    """Walk along features (AffinityNet, CVPR 2018): y = scores · T^steps, with those of `features_to_affinity`.
+
+    Scores are averaged over each cell of the features, walk there, and come back by bilinear interpolation.
+
+    Args:
+        scores: (K, H, W), not negative.
+        features: (D, ceil(H / stride), ceil(W / stride)).
+        stride: cells of the scores along a side of one cell of the features.
+        radius, beta, log2_steps, tolerance: see `walk_along`.
+
+    Returns:
+        (K, H, W) in the type of `scores`.
+    """
+    margin = radius - 1
+    # infinities around the image give neighbours outside it an affinity of exp(−∞) = 0
+    padded = F.pad(features, (margin, margin, 0, margin), value=torch.inf)
+    affinity = features_to_affinity(padded[None], radius)[0]
+    # at the right and the bottom a cell holds fewer scores; the average is over those
+    start = F.avg_pool2d(scores.double(), stride, ceil_mode=True)
+    walked = walk_along(start, affinity, radius=radius, beta=beta, log2_steps=log2_steps, tolerance=tolerance)
+    fine = F.interpolate(walked[None], scale_factor=stride, mode="bilinear", align_corners=False)[0]
+    return fine[:, : scores.shape[1], : scores.shape[2]].to(scores.dtype)
+
+
+def walk_along(
+    scores: Tensor, affinity: Tensor, *, radius: int, beta: float, log2_steps: int, tolerance: float
+) -> Tensor:
+    """Walk 2^log2_steps steps: y = scores · T^steps, T = A^beta divided by its column sums.
+
+    A holds the affinities of neighbours, 1 on the diagonal, 0 outside the image.
+
+    Args:
+        scores: (K, H, W), not negative.
+        affinity: (D, H, W) in [0, 1], of each cell and its D = len(neighbour_offsets(radius)) neighbours.
         radius: cells closer than this are neighbours.
         beta: exponent of the affinities.
         log2_steps: the walk takes 2^log2_steps steps.
@@ -79,21 +137,22 @@ def random_walk(
 
     Returns:
         (K, H, W) in the type of `scores`; computed in float64.
+
+    Raises:
+        ValueError: scores and affinities are not of one grid.
     """
-    height, width = edges.shape
+    height, width = affinity.shape[1:]
+    if scores.shape[1:] != affinity.shape[1:]:
+        raise ValueError(f"scores of {tuple(scores.shape[1:])} cells, affinities of {(height, width)}")
     margin = radius - 1
-    # Boundaries of 1 around the image give neighbours outside it an affinity of 0. The rows of the padded grid
-    # then follow each other in one flat vector, where a neighbour is a shift.
-    padded = F.pad(edges.double(), (margin, margin, 0, margin), value=1.0)
+    # The rows of the grid, with zeros beside them, follow each other in one flat vector, where a neighbour is a shift.
     row = width + 2 * margin
-    offsets = neighbour_offsets(radius)
-    affinity = edges_to_affinity(padded[None], radius)[0].pow(beta)  # (D, H, W)
-    weights = F.pad(affinity, (margin, margin)).reshape(len(offsets), height * row)  # zero in the margins
     length = height * row
-    shifts = [down * row + right for down, right in offsets]
+    weights = F.pad(affinity.double().pow(beta), (margin, margin)).reshape(-1, length)
+    shifts = [down * row + right for down, right in neighbour_offsets(radius)]
     neighbours = [(w, shift) for w, shift in zip(weights, shifts, strict=True) if shift < length]  # else none inside
 
-    degree = torch.ones(length, dtype=torch.float64, device=edges.device)
+    degree = torch.ones(length, dtype=torch.float64, device=affinity.device)
     for weight, shift in neighbours:
         degree += weight
         degree[shift:] += weight[: length - shift]
@@ -111,8 +170,7 @@ def random_walk(
             y[:, shift:].addcmul_(weight, x[:, :-shift])
         return y
 
-    seen = F.pad(scores.double() * (1 - edges.double()), (margin, margin)).reshape(-1, length)
-    before = seen * root
+    before = F.pad(scores.double(), (margin, margin)).reshape(-1, length) * root
     coefficients = chebyshev_weights(2**log2_steps, tolerance)
     total = coefficients[0] * before
     now = multiply(before)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from puzzlecam_cli.recipe.data import Data
-from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Real, Section, default
+from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Positive, Real, Section, default
 
 
 class Backbone(Section):
@@ -139,38 +139,57 @@ class LabelCrf(Crf):
 class AffinityLabels(Section):
     foreground: Fraction = default(0.40, "A pixel above this score is surely foreground [code].")
     background: Fraction = default(0.10, "A pixel below this score is surely background [code].")
+    powers: tuple[Positive, Positive] | None = default(
+        None,
+        "Instead of both: what beats (1 − max)^first is surely foreground, what (1 − max)^second beats is surely "
+        "background, and the CRF refines scores [AffinityNet: 4, 32, colour_xy 80, colour_rgb 13]; null: [code].",
+    )
     crf: LabelCrf = LabelCrf(iterations=10)
 
     @model_validator(mode="after")
     def _in_order(self) -> AffinityLabels:
         if self.background > self.foreground:
             raise ValueError("background must not exceed foreground: between them lies what is ignored")
+        if self.powers and self.powers[0] > self.powers[1]:
+            raise ValueError("the first of powers must not exceed the second: between them lies what is ignored")
         return self
 
 
 class Affinity(Training):
-    """AffinityNet: IRNet's class-boundary branch over a frozen ImageNet backbone [code]."""
+    """What tells alike neighbours from unlike ones, over a frozen ImageNet backbone."""
 
+    kind: Literal["boundary", "feature"] = default(
+        "boundary",
+        "`boundary`: IRNet's class-boundary branch, at stride 4 [code]; `feature`: AffinityNet's features, at stride "
+        "8, cited in the paper: radius 5, labels.powers [4, 32], rw.beta 8, rw.background_power 16 [AffinityNet].",
+    )
     epochs: Count = default(3, "Passes over the training images [code].")
     new_lr: Real = default(1.0, "One parameter group [code].", gt=0)
     bias_lr: Real = default(1.0, "One parameter group [code].", gt=0)
-    radius: Integer = default(10, "Pairs of grid cells closer than this are compared [code, IRNet].", ge=2, le=20)
+    radius: Integer = default(
+        10, "Pairs of grid cells closer than this are compared [code, IRNet; AffinityNet: 5].", ge=2, le=20
+    )
     labels: AffinityLabels = AffinityLabels()
 
     @model_validator(mode="after")
     def _pairs_fit(self) -> Affinity:
-        if self.crop < 8 * self.radius:
-            raise ValueError(f"crop {self.crop} must be at least 8 × radius {self.radius}: pairs live on its quarter")
+        stride = 4 if self.kind == "boundary" else 8
+        if self.crop < 2 * stride * self.radius:
+            raise ValueError(
+                f"crop {self.crop} must be at least {2 * stride} × radius {self.radius}: "
+                f"pairs are of cells of {stride} pixels"
+            )
         return self
 
 
 class RandomWalk(Section):
-    radius: Integer = default(5, "Cells closer than this are neighbours [code, IRNet].", ge=2, le=20)
-    beta: Real = default(10.0, "Exponent of the affinities [code, IRNet].", gt=0)
-    log2_steps: Integer = default(8, "2^this steps [code, IRNet].", ge=0, le=16)
+    radius: Integer = default(5, "Cells closer than this are neighbours [code, IRNet, AffinityNet].", ge=2, le=20)
+    beta: Real = default(10.0, "Exponent of the affinities [code, IRNet; AffinityNet: 8].", gt=0)
+    log2_steps: Integer = default(8, "2^this steps [code, IRNet, AffinityNet].", ge=0, le=16)
     background_power: Real | None = default(
         None,
-        "A background score (1 − max)^power walks too and scores are shares [AffinityNet]; null: none does [code].",
+        "A background score (1 − max)^power walks too and a score is its share of both [AffinityNet: 16, with "
+        "background 0.5]; null: none does [code].",
         gt=0,
     )
     background: Fraction = default(0.35, "Walked scores up to this are background [code].")

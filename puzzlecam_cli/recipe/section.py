@@ -17,6 +17,7 @@ def _no_truth(value: Any) -> Any:
 Integer = Annotated[int, BeforeValidator(_no_truth)]
 Real = Annotated[float, BeforeValidator(_no_truth)]
 Fraction = Annotated[Real, Field(ge=0, le=1)]
+Positive = Annotated[Real, Field(gt=0)]
 Count = Annotated[Integer, Field(ge=1)]
 
 

@@ -59,11 +59,12 @@ PIPELINE = (
         Step(
             "rw/scores",
             "puzzlecam_cli.stages.rw:walk",
-            keys=("rw", "runtime.mixed_precision"),
+            keys=("rw", "affinity.kind", "runtime.mixed_precision"),
             without=("rw.background", "rw.crf"),
             needs=("cams", "affinity/model"),
             files=("rw/scores/*.npz",),
             own=("rw/scores",),
+            version=2,
         ),
         Step(
             "rw/pseudo_labels",

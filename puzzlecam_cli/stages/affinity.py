@@ -1,4 +1,4 @@
-"""affinity: sure labels from the maps, then AffinityNet trained on them."""
+"""affinity: sure labels from the maps, then a network of affinities trained on them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import pool_workers, seed_everything
 from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.engine.pool import map_unordered
-from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss, edges_to_affinity
-from puzzlecam_cli.models.affinitynet import AffinityNet
+from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss
+from puzzlecam_cli.models.affinitynet import PairNet, pair_net
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 
@@ -31,18 +31,19 @@ def make_labels(context: Context) -> None:
 class AffinityLosses(LossModule):
     """The affinity loss of a batch."""
 
-    network: AffinityNet
+    network: PairNet
 
-    def __init__(self, network: AffinityNet, radius: int):
+    def __init__(self, network: PairNet, radius: int):
         super().__init__(network)
         self.radius = radius
 
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
         """`image` (B, 3, S, S), `mask` (B, S, S) → `loss`."""
-        edges = torch.sigmoid(self.network(batch["image"]).float())  # (B, S/4, S/4)
-        labels: Tensor = batch["mask"][:, 2::4, 2::4]  # the pixel in the middle of each cell
-        with torch.autocast(edges.device.type, enabled=False):
-            affinity = edges_to_affinity(edges, self.radius)
+        output = self.network(batch["image"]).float()
+        stride = self.network.stride
+        labels: Tensor = batch["mask"][:, stride // 2 :: stride, stride // 2 :: stride]  # in the middle of each cell
+        with torch.autocast(output.device.type, enabled=False):
+            affinity = self.network.affinity(output, self.radius)
             return {"loss": affinity_loss(affinity, *affinity_labels(labels, self.radius))}
 
 
@@ -51,9 +52,8 @@ def train_affinity(context: Context) -> None:
     settings = context.recipe.affinity
     seed_everything(context.recipe.seed, "affinity")
     backbone = context.backbone(pretrained=True)
-    network = AffinityNet(backbone)
     context.train(
-        AffinityLosses(network, settings.radius),
+        AffinityLosses(pair_net(settings.kind, backbone), settings.radius),
         settings,
         backbone,
         pretrained=None,

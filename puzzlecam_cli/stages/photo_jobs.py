@@ -41,6 +41,7 @@ def label_photo(job: LabelJob) -> None:
         torch.from_numpy(classes),
         foreground=settings.foreground,
         background=settings.background,
+        powers=settings.powers,
         **settings.crf.model_dump(),
     )
     write_labels(job.out, labels)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,8 +11,8 @@ from torch import Tensor
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers
 from puzzlecam_cli.engine.pool import map_unordered
-from puzzlecam_cli.method.random_walk import random_walk, walk_with_background
-from puzzlecam_cli.models.affinitynet import AffinityNet
+from puzzlecam_cli.method.random_walk import walk_with_background
+from puzzlecam_cli.models.affinitynet import pair_net
 from puzzlecam_cli.recipe.schema import RandomWalk
 from puzzlecam_cli.run.artifacts import load_model, read_cams, write_walked
 from puzzlecam_cli.run.context import Context
@@ -22,7 +23,7 @@ from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
 def walk(context: Context) -> None:
     """Write `rw/scores/<id>.npz`: the maps at stride 4 after the walk."""
     settings, accelerator, folder = context.recipe.rw, context.accelerator, context.folder
-    network = AffinityNet(context.backbone(pretrained=False))
+    network = pair_net(context.recipe.affinity.kind, context.backbone(pretrained=False))
     load_model(folder.model("affinity"), network)
     for_inference(network, accelerator)
 
@@ -35,19 +36,18 @@ def walk(context: Context) -> None:
         classes, cams = read_cams(folder.cam(photo.id), stride=4)
         if len(classes):
             with accelerator.autocast():
-                edges = network.edges(view.to(accelerator.device))
-            cams = walked(cams.to(accelerator.device), edges, settings).cpu()
+                along = network.walk(view.to(accelerator.device))
+            cams = walked(cams.to(accelerator.device), along, settings).cpu()
             cams /= cams.max().clamp(min=torch.finfo(cams.dtype).tiny)
         write_walked(folder.walked_scores(photo.id), classes, (image.shape[0], image.shape[1]), cams)
         report(done, len(photos))
 
 
-def walked(cams: Tensor, edges: Tensor, settings: RandomWalk) -> Tensor:
+def walked(cams: Tensor, walk: Callable[..., Tensor], settings: RandomWalk) -> Tensor:
     """(K, h, w) maps after the walk, as the recipe wants it."""
-    walk: dict[str, Any] = {"radius": settings.radius, "beta": settings.beta, "log2_steps": settings.log2_steps}
-    if settings.background_power is None:
-        return random_walk(cams, edges, **walk)
-    return walk_with_background(cams, edges, settings.background_power, **walk)
+    walk = partial(walk, radius=settings.radius, beta=settings.beta, log2_steps=settings.log2_steps)
+    power = settings.background_power
+    return walk(cams) if power is None else walk_with_background(cams, power, walk)
 
 
 def make_pseudo_labels(context: Context) -> None:

@@ -11,7 +11,7 @@ from numpy.polynomial.chebyshev import chebval, poly2cheb
 from numpy.typing import NDArray
 from torch import Tensor
 
-from puzzlecam_cli.method.random_walk import chebyshev_weights, random_walk, walk_with_background
+from puzzlecam_cli.method.random_walk import chebyshev_weights, random_walk
 
 Array = NDArray[np.float64]
 
@@ -234,20 +234,3 @@ def test_what_is_left_out_weighs_at_most_the_tolerance_and_not_one_term_more_cou
     exact = [comb(power, (power - k) // 2) / 2 ** (power - 1) if k % 2 == 0 else 0.0 for k in range(power + 1)]
     assert sum(exact[kept:]) <= tolerance < sum(exact[kept - 1 :])
     assert kept < 8 * power**0.5
-
-
-def test_with_background_each_score_is_its_share_of_all_that_walks():
-    scores, edges = case(6, 8)
-    walked = walk_with_background(scores, edges, 2.0, radius=3, beta=4, log2_steps=3)
-    background = (1 - scores.numpy().max(axis=0, keepdims=True)) ** 2
-    everything = dense_walk(np.concatenate([scores.numpy(), background]), edges.numpy(), 3, 4, 3)
-    np.testing.assert_allclose(walked.numpy(), everything[:-1] / everything.sum(axis=0), atol=1e-7)
-
-
-def test_with_background_a_flat_picture_without_boundaries_is_not_flooded():
-    """One sure cell among many that are surely background stays a small share everywhere."""
-    scores = torch.zeros(1, 20, 20)
-    scores[0, 10, 10] = 1
-    assert walk_with_background(scores, torch.zeros(20, 20), 2.0).max() < 0.05
-    flooded = random_walk(scores, torch.zeros(20, 20))
-    assert (flooded / flooded.max()).min() > 0.05

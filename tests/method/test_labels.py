@@ -1,0 +1,97 @@
+"""Confident labels against formulas by hand and pydensecrf called directly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from puzzlecam_cli.method.labels import confident_labels
+
+densecrf = pytest.importorskip("pydensecrf.densecrf")
+
+HEIGHT, WIDTH = 20, 30
+KERNELS = {"smooth_xy": 3.0, "smooth_weight": 3.0, "colour_xy": 80.0, "colour_rgb": 13.0, "colour_weight": 10.0}
+CLASSES = torch.tensor([3, 7], dtype=torch.int16)
+
+
+def photo() -> Tensor:
+    """Two grainy halves, red and blue."""
+    image = torch.randint(60, (HEIGHT, WIDTH, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    image[:, : WIDTH // 2, 0] += 150
+    image[:, WIDTH // 2 :, 2] += 150
+    return image
+
+
+def maps() -> Tensor:
+    """Noise on a slope to the right for one class, to the bottom for the other."""
+    noise = torch.rand(2, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
+    right = torch.linspace(0, 1, WIDTH).expand(HEIGHT, WIDTH)
+    down = torch.linspace(0, 1, HEIGHT)[:, None].expand(HEIGHT, WIDTH) ** 2
+    return torch.stack([right, down]) * 0.7 + noise / 4
+
+
+def labels(**changes: Any) -> Tensor:
+    options = {"foreground": 0.6, "background": 0.3, "iterations": 0, "confidence": 0.7} | KERNELS | changes
+    return confident_labels(photo(), maps(), CLASSES, **options)
+
+
+def merged(sure_object: Tensor, maybe_object: Tensor) -> Tensor:
+    """Pixel by pixel: an object, else background where even the weak rule says so, else 255."""
+    names = [0, 3, 7]
+    rows = [
+        [names[s] if s else (255 if m else 0) for s, m in zip(a, b, strict=True)]
+        for a, b in zip(sure_object.tolist(), maybe_object.tolist(), strict=True)
+    ]
+    return torch.tensor(rows, dtype=torch.uint8)
+
+
+def contest(power: float) -> Tensor:
+    """(3, H, W): the background's score (1 − max)^power, then the maps."""
+    background = (1 - maps().max(dim=0).values) ** power
+    return torch.stack([background, *maps()])
+
+
+def directly(scores: Tensor, iterations: int) -> Tensor:
+    """AffinityNet's CRF: −log of the scores as they are, clipped."""
+    field: Any = densecrf.DenseCRF2D(WIDTH, HEIGHT, len(scores))
+    field.setUnaryEnergy(np.ascontiguousarray(-np.log(scores.clamp(1e-5, 1).numpy()).reshape(len(scores), -1)))
+    field.addPairwiseGaussian(sxy=3, compat=3)
+    field.addPairwiseBilateral(sxy=80, srgb=13, rgbim=photo().numpy().copy(), compat=10)
+    best = np.array(field.inference(iterations)).reshape(scores.shape).argmax(axis=0)
+    return torch.from_numpy(best)
+
+
+def test_constants_cut_the_maps_twice():
+    cut = [torch.stack([torch.full((HEIGHT, WIDTH), level), *maps()]).argmax(dim=0) for level in (0.6, 0.3)]
+    expected = merged(*cut)
+    assert torch.equal(labels(), expected)
+    assert set(expected.unique().tolist()) == {0, 3, 7, 255}
+
+
+@pytest.mark.parametrize("powers", [(4.0, 32.0), (1.0, 2.0), (4.0, 4.0)])
+def test_powers_let_the_maps_compete_with_the_background_twice(powers):
+    expected = merged(*(contest(power).argmax(dim=0) for power in powers))
+    assert torch.equal(labels(powers=powers), expected)
+    assert set(expected.unique().tolist()) == ({0, 3, 7} if powers[0] == powers[1] else {0, 3, 7, 255})
+
+
+@pytest.mark.parametrize("iterations", [1, 10])
+def test_with_powers_the_crf_refines_the_scores(iterations):
+    expected = merged(*(directly(contest(power), iterations) for power in (1.0, 3.0)))
+    made = labels(powers=(1.0, 3.0), iterations=iterations)
+    assert torch.equal(made, expected)
+    assert not torch.equal(made, labels(powers=(1.0, 3.0))), "the CRF did nothing"
+    assert torch.equal(labels(powers=(1.0, 3.0), iterations=iterations, foreground=1.0, confidence=0.9), expected)
+
+
+@pytest.mark.parametrize("powers", [None, (4.0, 32.0)])
+@pytest.mark.parametrize("iterations", [0, 2])
+def test_a_photo_without_tags_is_background(powers, iterations):
+    options = {"foreground": 0.6, "background": 0.3, "confidence": 0.7, "powers": powers, "iterations": iterations}
+    made = confident_labels(photo(), torch.zeros(0, HEIGHT, WIDTH), torch.zeros(0, dtype=torch.int16), **options)
+    assert made.shape == (HEIGHT, WIDTH)
+    assert not made.any()
