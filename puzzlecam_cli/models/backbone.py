@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -25,6 +28,7 @@ class Backbone(nn.Module):
         channels: of the five maps.
         strides: of the five maps; one must be 4, the last is the CAM's.
         mean, std: of the normalised input, per colour in [0, 1].
+        loaded: what `load_weights` said of a weight file; None: there was none.
 
     Raises:
         ValueError: not five maps, or none at stride 4.
@@ -37,6 +41,7 @@ class Backbone(nn.Module):
         strides: Sequence[int] = (4, 4, 8, 16, 16),
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
+        loaded: str | None = None,
     ):
         super().__init__()
         if not len(channels) == len(strides) == 5 or 4 not in strides:
@@ -46,6 +51,7 @@ class Backbone(nn.Module):
         self.strides = tuple(strides)
         self.mean = tuple(mean)
         self.std = tuple(std)
+        self.loaded = loaded
 
     @property
     def quarter(self) -> int:
@@ -103,7 +109,7 @@ def load_backbone(
     return backbone
 
 
-def load_weights(network: nn.Module, file: str | Path, without: Sequence[str] = ("fc.",)) -> None:
+def load_weights(network: nn.Module, file: str | Path, without: Sequence[str] = ("fc.",)) -> str:
     """Load a weight file; its tensors must be exactly the network's, apart from the classifier's.
 
     Args:
@@ -111,30 +117,20 @@ def load_weights(network: nn.Module, file: str | Path, without: Sequence[str] = 
         file: .safetensors, or a .pth of tensors only, possibly under `state_dict` and with a `module.` prefix.
         without: prefixes of names to leave out.
 
+    Returns:
+        What was loaded and what was left out, in a sentence.
+
     Raises:
         UserError: the file cannot be read, or names or shapes differ: which ones.
     """
     path = Path(file)
-    if not path.is_file():
-        raise UserError("weights-missing", f"there is no weight file {path}")
-    try:
-        state: dict[str, Any]
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = dict(load_file(path))
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError("weights-unreadable", f"{path} cannot be read as weights: {error}") from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else {}
-    if not all(isinstance(value, torch.Tensor) for value in state.values()) or not state:
-        raise UserError("weights-unreadable", f"{path} does not hold tensors by name")
-    state = {key.removeprefix("module."): value for key, value in state.items()}
-    state = {key: value for key, value in state.items() if not key.startswith(tuple(without))}
+    state = {key.removeprefix("module."): value for key, value in _read_tensors(path).items()}
+    left_out = sorted(key for key in state if key.startswith(tuple(without)))
+    state = {key: value for key, value in state.items() if key not in left_out}
     wanted = network.state_dict()
     # files from before PyTorch 0.4.1 do not count batches
-    state |= {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked") and k not in state}
+    uncounted = {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked") and k not in state}
+    state |= uncounted
     problems = [f"missing: {key}" for key in wanted.keys() - state.keys()]
     problems += [f"unknown: {key}" for key in state.keys() - wanted.keys()]
     problems += [
@@ -151,3 +147,36 @@ def load_weights(network: nn.Module, file: str | Path, without: Sequence[str] = 
             "the file must come from the same architecture",
         )
     network.load_state_dict(state)
+    count = len(wanted) - len(uncounted)
+    return f"{path.name}: {count} of {count} tensors matched; left out: {', '.join(shorten(left_out)) or 'none'}"
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weight file by name; nothing else is ever unpickled."""
+    if not path.is_file():
+        raise UserError("weights-missing", f"there is no weight file {path}")
+    try:
+        state: Any
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(path)
+        else:
+            with warnings.catch_warnings(action="ignore"):  # of pickles that PyTorch did not write
+                state = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        # PyTorch's own message advises to load such a file in spite of it
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
+        raise UserError(
+            "weights-unsafe" if found else "weights-unreadable",
+            f"{path} holds `{found[1]}`: only tensors are loaded, as other Python objects could run code"
+            if found
+            else f"{path} is no file of plain tensors",
+            hint="save a plain state_dict(), or convert the file to .safetensors",
+        ) from error
+    except Exception as error:
+        raise UserError("weights-unreadable", f"{path} cannot be read as weights: {error}") from error
+    state = state.get("state_dict", state) if isinstance(state, dict) else {}
+    if not all(isinstance(value, Tensor) for value in state.values()) or not state:
+        raise UserError("weights-unreadable", f"{path} does not hold tensors by name")
+    return dict(state)

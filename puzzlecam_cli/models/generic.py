@@ -38,8 +38,7 @@ def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **option
         channels, strides = network.feature_info.channels()[-5:], network.feature_info.reduction()[-5:]
     except (TypeError, RuntimeError, AttributeError, AssertionError) as error:
         raise UserError("backbone-unfit", f"timm's `{model}` gives no feature maps: {error}") from error
-    if weights:
-        load_weights(network, weights, without=("fc.", "head.", "classifier."))
+    loaded = load_weights(network, weights, without=("fc.", "head.", "classifier.")) if weights else None
     if len(channels) == 4:
         channels, strides = [channels[0], *channels], [strides[0], *strides]
     if len(channels) != 5 or 4 not in strides:
@@ -47,7 +46,7 @@ def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **option
     network = _FiveMaps(network)
     _check_maps(model, network, channels, strides)
     settings = timm.get_pretrained_cfg(model) or timm.models.PretrainedCfg()
-    return Backbone(network, channels, strides, settings.mean, settings.std)
+    return Backbone(network, channels, strides, settings.mean, settings.std, loaded)
 
 
 class _FiveMaps(nn.Module):

@@ -74,9 +74,8 @@ def _resnest(model: str, pretrained: bool, weights: str | None) -> Backbone:
 
 def _finish(network: Any, weights: str | None) -> Backbone:
     stages = ResNetStages(network)
-    if weights:
-        load_weights(stages, weights)
-    return Backbone(stages, _channels(network))
+    loaded = load_weights(stages, weights) if weights else None
+    return Backbone(stages, _channels(network), loaded=loaded)
 
 
 def resnet18(*, pretrained: bool, weights: str | None) -> Backbone:

@@ -15,7 +15,7 @@ from puzzlecam_cli.data.open import open_data, resolve_data
 from puzzlecam_cli.data.photos import Photo, PhotoSet
 from puzzlecam_cli.engine.accelerator import share
 from puzzlecam_cli.engine.loop import LossModule, Task, train
-from puzzlecam_cli.events import Emit, Progress
+from puzzlecam_cli.events import Emit, Note, Progress
 from puzzlecam_cli.models.backbone import Backbone, load_backbone
 from puzzlecam_cli.recipe.data import VocData
 from puzzlecam_cli.recipe.schema import Recipe, Training
@@ -51,12 +51,13 @@ class Context:
     def backbone(self, *, pretrained: bool) -> Backbone:
         """The recipe's backbone: from ImageNet, or bare, to be filled from a trained model."""
         chosen = self.recipe.backbone
-        return load_backbone(
-            chosen.name,
-            pretrained=pretrained and chosen.pretrained,
-            weights=chosen.weights if pretrained else None,
-            **chosen.options,
+        weights = chosen.weights if pretrained else None
+        backbone = load_backbone(
+            chosen.name, pretrained=pretrained and chosen.pretrained, weights=weights, **chosen.options
         )
+        if weights:
+            self.emit(Note(self.stage, backbone.loaded or f"backbone weights from {weights}"))
+        return backbone
 
     def train(
         self,

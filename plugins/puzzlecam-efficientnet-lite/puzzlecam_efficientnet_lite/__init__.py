@@ -62,12 +62,11 @@ def _lite(number: int, pretrained: bool, weights: str | None) -> Backbone:
     if pretrained and not weights:
         _offline_weights(network, number)
     stages = LiteStages(network)
-    if weights:
-        load_weights(stages, weights, without=("conv_head.", "bn2.", "classifier."))
+    loaded = load_weights(stages, weights, without=("conv_head.", "bn2.", "classifier.")) if weights else None
     # the first group's blocks end in `conv_pw`, the others' in `conv_pwl`
     first, *others = (network.blocks[index][-1] for index in TAKEN)
     channels = [first.conv_pw.out_channels, *(block.conv_pwl.out_channels for block in others)]
-    return Backbone(stages, channels, (2, 4, 8, 16, 16), COLOUR, COLOUR)
+    return Backbone(stages, channels, (2, 4, 8, 16, 16), COLOUR, COLOUR, loaded)
 
 
 def efficientnet_lite0(*, pretrained: bool, weights: str | None) -> Backbone:
