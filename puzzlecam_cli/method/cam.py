@@ -28,6 +28,19 @@ def normalize_cams(maps: Tensor) -> Tensor:
     return positive / (positive.amax(dim=(-2, -1), keepdim=True) + 1e-5)
 
 
+def contrast(maps: Tensor, labels: Tensor) -> Tensor:
+    """How much the raw maps of present classes vary over the image: their standard deviation, averaged over tags.
+
+    It falls where maps fade or go flat, though the classifier may still name every tag.
+
+    Args:
+        maps: (B, C, H, W) raw maps.
+        labels: (B, C), 1 where the class is in the image, else 0.
+    """
+    spread = maps.float().flatten(2).std(dim=2, correction=0)  # (B, C)
+    return (spread * labels).sum() / labels.sum().clamp(min=1)
+
+
 def add_mirrored(maps: Tensor) -> Tensor:
     """Maps of an image and of its mirror image → their sum, negative parts cut: (2, C, H, W) → (C, H, W)."""
     positive = maps.relu()

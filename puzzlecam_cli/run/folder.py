@@ -28,6 +28,9 @@ class RunFolder:
     def model(self, stage: str) -> Path:
         return self.root / stage / "model.safetensors"
 
+    def metrics(self, stage: str) -> Path:
+        return self.root / stage / "metrics.jsonl"
+
     @property
     def cams(self) -> Path:
         return self.root / "cams"

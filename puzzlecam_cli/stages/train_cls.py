@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from statistics import fmean
+
 import torch
 
 from puzzlecam_cli.data.images import check_readable
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import seed_everything
 from puzzlecam_cli.engine.loop import Losses, LossModule
+from puzzlecam_cli.events import Note
+from puzzlecam_cli.method.cam import contrast
 from puzzlecam_cli.method.puzzle import alpha_at, classification_loss, merge, pool, puzzle_loss, tile
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.recipe.schema import Puzzle
@@ -24,12 +30,12 @@ class PuzzleLosses(LossModule):
         self.settings = settings
 
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
-        """`image` (B, 3, S, S), `tags` (B, C) → the losses, and `alpha` if tiles are used."""
+        """`image` (B, 3, S, S), `tags` (B, C) → the losses, the maps' contrast, and `alpha` if tiles are used."""
         puzzle, images, labels = self.settings, batch["image"], batch["tags"]
         whole = self.network(images)  # (B, C, S/16, S/16)
         if not puzzle.is_used:
             loss = classification_loss(pool(whole), labels)
-            return {"loss_cls": loss, "loss": loss}
+            return {"loss_cls": loss, "loss": loss, "contrast": contrast(whole.detach(), labels)}
         merged = merge(self.network(tile(images, puzzle.rows)), puzzle.rows)
         alpha = alpha_at(step, steps, puzzle.alpha, puzzle.ramp)
         losses = puzzle_loss(
@@ -44,7 +50,7 @@ class PuzzleLosses(LossModule):
             distance=puzzle.distance,
             detach=puzzle.detach,
         )
-        return losses | {"alpha": torch.tensor(alpha)}
+        return losses | {"contrast": contrast(whole.detach(), labels), "alpha": torch.tensor(alpha)}
 
 
 def train_classifier(context: Context) -> None:
@@ -64,3 +70,32 @@ def train_classifier(context: Context) -> None:
         pretrained=backbone,
         freeze_batchnorm=settings.batchnorm == "frozen",
     )
+    if context.accelerator.is_main_process:
+        warn_of_flat_maps(context)
+
+
+KEPT_CONTRAST = 0.75  # of its highest; README, "What the puzzle does on small photos"
+
+
+def warn_of_flat_maps(context: Context) -> None:
+    """A note where the contrast of the maps, which only grows in a healthy training, fell while it went on."""
+    lines = context.folder.metrics("train-cls").read_text().splitlines()
+    kept = contrast_kept([json.loads(line)["contrast"] for line in lines])
+    if kept < KEPT_CONTRAST:
+        context.emit(
+            Note(
+                "train-cls",
+                f"the maps went flat: {kept:.0%} of their highest contrast is left. Where L_re compares raw maps it "
+                "rewards small ones, and objects fade before their surroundings do. Lower train_cls.puzzle.alpha, or "
+                "set train_cls.puzzle.compare: cams; `puzzlecam ablate` measures what is better",
+            )
+        )
+
+
+def contrast_kept(logged: Sequence[float]) -> float:
+    """The last of ten equal parts of a training, as a share of the part with the highest mean; 1 for short logs."""
+    part = len(logged) // 10
+    if part == 0:
+        return 1.0
+    means = [fmean(logged[first : first + part]) for first in range(len(logged) % part, len(logged), part)]
+    return means[-1] / max(max(means), 1e-12)
