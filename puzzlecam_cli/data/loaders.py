@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from puzzlecam_cli.data.images import open_image, read_mask
 from puzzlecam_cli.data.photos import Photo
-from puzzlecam_cli.data.transforms import Colour, generator_for, normalize, random_view, resized
+from puzzlecam_cli.data.transforms import Colour, Side, generator_for, normalize, random_view, resized
 from puzzlecam_cli.errors import UserError
 
 Batch = dict[str, Tensor]
@@ -35,6 +35,7 @@ class TrainingViews(Dataset[Batch | UserError]):
     mean: Colour
     std: Colour
     mask_of: Callable[[str], Path] | None = None
+    resize_side: Side = "longer"
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -52,6 +53,7 @@ class TrainingViews(Dataset[Batch | UserError]):
                 crop=self.crop,
                 mean=self.mean,
                 std=self.std,
+                resize_side=self.resize_side,
             )
         except UserError as error:
             return error  # raised in the main process: workers would turn it into text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 Colour = Sequence[float]
+Side = Literal["longer", "shorter"]
 IGNORE = 255
 
 
@@ -39,8 +41,9 @@ def random_view(
     crop: int,
     mean: Colour,
     std: Colour,
+    resize_side: Side = "longer",
 ) -> tuple[Tensor, Tensor | None]:
-    """A random training view: longer side drawn from `resize`, mirrored half of the time, cropped.
+    """A random training view: one side drawn from `resize`, mirrored half of the time, cropped.
 
     A photo smaller than the crop lands at a random place on a canvas of the mean colour, its mask on `IGNORE`.
 
@@ -52,9 +55,8 @@ def random_view(
     """
     if mask is not None and mask.shape != image.size[::-1]:
         raise ValueError(f"the mask is {mask.shape}, the photo {image.size[::-1]}")
-    longer = int(generator.integers(resize[0], resize[1] + 1))
-    scale = longer / max(image.size)
-    image = resized(image, scale)
+    length = int(generator.integers(resize[0], resize[1] + 1))
+    image = resized(image, length / (max if resize_side == "longer" else min)(image.size))
     width, height = image.size
     mirror = generator.random() < 0.5
     # `inside` is where the crop begins in the photo, `onto` where the photo begins on the canvas; one of them is 0

@@ -9,7 +9,7 @@ from puzzlecam_cli.recipe.schema import Training
 
 
 def make_optimiser(network: nn.Module, pretrained: nn.Module | None, settings: Training) -> torch.optim.SGD:
-    """Four groups: pretrained or new, weights or biases; biases are not decayed. A group's `factor` scales the rate.
+    """Four groups: pretrained or new, weights or biases. A group's `factor` scales the rate.
 
     Scales of normalisation layers count as weights [code].
 
@@ -28,7 +28,7 @@ def make_optimiser(network: nn.Module, pretrained: nn.Module | None, settings: T
             {
                 "params": parameters,
                 "factor": (1.0 if is_old else settings.new_lr) * (1.0 if is_weight else settings.bias_lr),
-                "weight_decay": settings.weight_decay if is_weight else 0.0,
+                "weight_decay": settings.weight_decay if is_weight or settings.decay_biases else 0.0,
             }
             for (is_old, is_weight), parameters in groups.items()
         ],

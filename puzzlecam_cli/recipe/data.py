@@ -15,15 +15,15 @@ class VocData(Section):
 
     kind: Literal["voc"]
     root: Path = Field(description="Folder with JPEGImages, Annotations and ImageSets.")
-    train: str = default("train_aug", "List trained on [paper]: VOC's train_aug (10,582 ids) is shipped.")
-    val: str | None = default("val", "List predicted at the end [paper]; null: none.")
+    train: str = default("train_aug", "List trained on; VOC's train_aug (10,582 ids) is shipped [paper].")
+    val: str | None = default("val", "List predicted at the end; null: none [paper].")
     score: str | None = default(
         None,
         "List on which maps and pseudo labels are scored; null: `train`, for train_aug VOC's train [code].",
     )
-    classes: Path | None = default(None, "One class name a line; null: root/classes.txt, else VOC's 20.")
+    classes: Path | None = default(None, "One class name a line; null: root/classes.txt, else VOC's 20 [ours].")
     tags: Literal["annotations", "masks"] = default(
-        "annotations", "Where tags come from. `masks` reads them off pixel masks: the scores will say so."
+        "annotations", "Where tags come from; `masks` reads them off pixel masks: the scores will say so [code]."
     )
 
     @property

@@ -1,4 +1,4 @@
-"""One frozen model per section of a recipe. A default is the authors' value; its description names the source.
+"""One frozen model per section of a recipe. A default is the authors' value; its description ends with the source.
 
 [paper]: Jo and Yu, Puzzle-CAM, ICIP 2021. [code]: what the authors' published code does where the paper is silent.
 [IRNet]: Ahn, Cho and Kwak, CVPR 2019. [AffinityNet]: Ahn and Kwak, CVPR 2018. [ours]: our choice.
@@ -23,11 +23,14 @@ class Backbone(Section):
 
     name: str
     pretrained: bool = default(True, "Start from ImageNet weights [code].")
-    weights: Path | None = default(None, "A weight file (.pth or .safetensors) in place of a download.")
+    weights: Path | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
 
     @property
     def options(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
+
+
+RESIZE = "Length of a side in pixels, drawn uniformly from this range, the other in proportion [{}]."
 
 
 class Training(Section):
@@ -37,17 +40,19 @@ class Training(Section):
     batch: Count = default(32, "Images a step, over all processes [code].")
     lr: Real = default(0.1, "Learning rate at step 0 for pretrained weights [code].", gt=0)
     momentum: Real = default(
-        1e-4,
-        "SGD momentum. The authors' code passes its weight decay here, so that is the default [code].",
-        ge=0,
+        1e-4, "Nesterov momentum of SGD; the authors' code passes its weight decay here [code].", ge=0
     )
-    weight_decay: Real = default(1e-4, "For weights, not for biases [code].", ge=0)
+    weight_decay: Real = default(1e-4, "For weights [code].", ge=0)
+    decay_biases: bool = default(False, "The same for biases [code].")
     poly_power: Real = default(0.9, "lr = lr₀·(1 − step/steps)^power [code].", ge=0)
     new_lr: Real = default(10.0, "Learning rate factor of layers without pretrained weights [code].", gt=0)
     bias_lr: Real = default(2.0, "Learning rate factor of biases [code].", gt=0)
     clip_norm: Real | None = default(None, "Largest gradient norm; null: unlimited [code].", gt=0)
-    resize: tuple[Integer, Integer] = default((320, 640), "Longer side, drawn uniformly from this range [paper, code].")
-    crop: Integer = default(512, "Side of the square crop, a multiple of 32 [paper].", ge=32, multiple_of=32)
+    resize: tuple[Integer, Integer] = default((320, 640), RESIZE.format("paper, code"))
+    resize_side: Literal["longer", "shorter"] = default(
+        "longer", "The side that gets this length; the paper does not say which [code]."
+    )
+    crop: Integer = default(512, "Side of the square crop, a multiple of 32 [paper, code].", ge=32, multiple_of=32)
 
     @field_validator("resize")
     @classmethod
@@ -62,18 +67,19 @@ class Puzzle(Section):
 
     tiles: Integer = default(4, "Tiles an image is cut into: 4 = 2 × 2 [paper].")
     classify_tiles: bool = default(True, "Use L_p-cls, Eq. (5) [paper].")
-    alpha: Real = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp [paper]; 0: no L_re.", ge=0)
+    alpha: Real = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
     ramp: Fraction = default(0.5, "Share of the training over which alpha grows linearly from 0 [paper].")
     compare: Literal["features", "cams"] = default(
-        "features", "L_re compares raw class maps [code] or maps after ReLU and max-normalisation [paper]."
+        "features",
+        "L_re compares raw class maps, or maps after ReLU and max-normalisation, as the paper writes [code].",
     )
     mask: Literal["labels", "none", "selection"] = default(
-        "labels", "L_re looks at the image's own classes [code], at them image by image (selection), or at all (none)."
+        "labels", "L_re looks at the image's own classes, at them image by image (selection), or at all (none) [code]."
     )
     reduction: Literal["mean", "per_tag"] = default(
-        "mean", "With mask labels: L_re is averaged over all classes [code], or over tags: no fading with many classes."
+        "mean", "With mask labels: L_re is averaged over all classes, or over tags: no fading with many classes [code]."
     )
-    distance: Literal["l1", "l2"] = default("l1", "L_re is the absolute difference [paper], or its square.")
+    distance: Literal["l1", "l2"] = default("l1", "L_re is the absolute difference, or its square [paper].")
     detach: Literal["none", "whole", "tiles"] = default(
         "none", "Branch of L_re that gets no gradient; the authors' code trains both [code]."
     )
@@ -96,10 +102,10 @@ class Puzzle(Section):
 
 class TrainCls(Training):
     batchnorm: Literal["train", "frozen"] = default(
-        "train", "`frozen` keeps the pretrained running statistics; scale and shift train [code: train]."
+        "train", "`frozen` keeps the pretrained running statistics; scale and shift train [code]."
     )
     frozen_levels: Integer = default(
-        0, "Of the backbone's five maps, those up to which nothing trains [code: 0; IRNet: 3].", ge=0, le=5
+        0, "Of the backbone's five maps, those up to which nothing trains; IRNet: 3 [code].", ge=0, le=5
     )
     puzzle: Puzzle = Puzzle()
 
@@ -122,7 +128,7 @@ class Views(Section):
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
-    iterations: Integer = default(10, "Mean-field steps; 0: no CRF.", ge=0)
+    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0)
     smooth_xy: Real = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
     smooth_weight: Real = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
     colour_xy: Real = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
@@ -136,6 +142,15 @@ class LabelCrf(Crf):
     confidence: Real = default(0.7, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
 
 
+class PseudoLabelCrf(LabelCrf):
+    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0)
+
+
+class PredictionCrf(Crf):
+    colour_xy: Real = default(80.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
+    colour_rgb: Real = default(13.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
+
+
 class AffinityLabels(Section):
     foreground: Fraction = default(0.40, "A pixel above this score is surely foreground [code].")
     background: Fraction = default(0.10, "A pixel below this score is surely background [code].")
@@ -144,7 +159,7 @@ class AffinityLabels(Section):
         "Instead of both: what beats (1 − max)^first is surely foreground, what (1 − max)^second beats is surely "
         "background, and the CRF refines scores [AffinityNet: 4, 32, colour_xy 80, colour_rgb 13]; null: [code].",
     )
-    crf: LabelCrf = LabelCrf(iterations=10)
+    crf: LabelCrf = LabelCrf()
 
     @model_validator(mode="after")
     def _in_order(self) -> AffinityLabels:
@@ -160,14 +175,15 @@ class Affinity(Training):
 
     kind: Literal["boundary", "feature"] = default(
         "boundary",
-        "`boundary`: IRNet's class-boundary branch, at stride 4 [code]; `feature`: AffinityNet's features, at stride "
-        "8, cited in the paper: radius 5, labels.powers [4, 32], rw.beta 8, rw.background_power 16 [AffinityNet].",
+        "`feature`: AffinityNet's features, at stride 8, cited in the paper: radius 5, labels.powers [4, 32], rw.beta "
+        "8, rw.background_power 16; `boundary`: IRNet's class-boundary branch, at stride 4 [code].",
     )
     epochs: Count = default(3, "Passes over the training images [code].")
     new_lr: Real = default(1.0, "One parameter group [code].", gt=0)
     bias_lr: Real = default(1.0, "One parameter group [code].", gt=0)
+    decay_biases: bool = default(True, "One parameter group [code].")
     radius: Integer = default(
-        10, "Pairs of grid cells closer than this are compared [code, IRNet; AffinityNet: 5].", ge=2, le=20
+        10, "Pairs of grid cells closer than this are compared; AffinityNet: 5 [code, IRNet].", ge=2, le=20
     )
     labels: AffinityLabels = AffinityLabels()
 
@@ -184,7 +200,7 @@ class Affinity(Training):
 
 class RandomWalk(Section):
     radius: Integer = default(5, "Cells closer than this are neighbours [code, IRNet, AffinityNet].", ge=2, le=20)
-    beta: Real = default(10.0, "Exponent of the affinities [code, IRNet; AffinityNet: 8].", gt=0)
+    beta: Real = default(10.0, "Exponent of the affinities; AffinityNet: 8 [code, IRNet].", gt=0)
     log2_steps: Integer = default(8, "2^this steps [code, IRNet, AffinityNet].", ge=0, le=16)
     background_power: Real | None = default(
         None,
@@ -193,11 +209,11 @@ class RandomWalk(Section):
         gt=0,
     )
     background: Fraction = default(0.35, "Walked scores up to this are background [code].")
-    crf: LabelCrf = LabelCrf(iterations=1)
+    crf: PseudoLabelCrf = PseudoLabelCrf()
 
 
 class Predict(Views):
-    crf: Crf = Crf(iterations=10, colour_xy=80, colour_rgb=13)
+    crf: PredictionCrf = PredictionCrf()
 
 
 class Seg(Training):
@@ -206,13 +222,13 @@ class Seg(Training):
     epochs: Count = default(50, "Passes over the training images [code].")
     lr: Real = default(0.007, "Learning rate at step 0 for pretrained weights [code].", gt=0)
     momentum: Real = default(4e-5, "As in `train_cls`: the authors' weight decay [code].", ge=0)
-    weight_decay: Real = default(4e-5, "For weights, not for biases [code].", ge=0)
-    resize: tuple[Integer, Integer] = default((256, 1024), "Longer side, drawn uniformly from this range [code].")
+    weight_decay: Real = default(4e-5, "For weights [code].", ge=0)
+    resize: tuple[Integer, Integer] = default((256, 1024), RESIZE.format("code"))
     start_from: Literal["imagenet", "classifier"] = default(
-        "imagenet", "The backbone's first weights [code: imagenet]; `classifier`: those of train-cls, for few photos."
+        "imagenet", "The backbone's first weights; `classifier`: those of train-cls, for few photos [code]."
     )
-    batchnorm: Literal["train", "frozen"] = default("frozen", "Backbone statistics [code: frozen].")
-    width: Integer = default(256, "Channels of ASPP and decoder [code]; a multiple of 4.", ge=4, multiple_of=4)
+    batchnorm: Literal["train", "frozen"] = default("frozen", "As in `train_cls`, of the backbone [code].")
+    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, multiple_of=4)
     norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")
     predict: Predict = Predict()
 
@@ -228,19 +244,19 @@ class Eval(Section):
 class Runtime(Section):
     """How the work is done; none of it decides what is kept."""
 
-    mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks [code: fp32].")
-    cpu: bool = default(False, "Leave GPUs alone.")
+    mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks; no: fp32 [code].")
+    cpu: bool = default(False, "Leave GPUs alone [ours].")
     workers: Integer | None = default(
-        None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1.", ge=0
+        None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].", ge=0
     )
-    log_seconds: Real = default(1.0, "Least time between two logged steps.", ge=0)
+    log_seconds: Real = default(1.0, "Least time between two logged steps [ours].", ge=0)
 
 
 class Recipe(Section):
     """Everything that decides a run's result."""
 
     recipe: Literal[1] = Field(description="Format version.")
-    seed: Integer = default(0, "Every random choice follows from it [code: 0].", ge=0)
+    seed: Integer = default(0, "Every random choice follows from it [code].", ge=0)
     data: Data
     backbone: Backbone
     train_cls: TrainCls = TrainCls()

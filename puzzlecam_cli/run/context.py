@@ -88,6 +88,7 @@ class Context:
             mean=backbone.mean,
             std=backbone.std,
             mask_of=mask_of,
+            resize_side=settings.resize_side,
         )
         task = Task(
             stage=self.stage,

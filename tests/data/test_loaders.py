@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from puzzlecam_cli.data.images import VOC_PALETTE, open_image, read_mask
 from puzzlecam_cli.data.loaders import ScaledPhotos, TrainingBatches, TrainingViews, photo_loader, training_loader
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run import context as stage_context
 
 PLAIN: dict[str, Any] = {"mean": (0, 0, 0), "std": (1, 1, 1)}
 
@@ -106,6 +109,26 @@ class MaskOf:
 
     def __call__(self, name: str) -> Path:
         return self.folder / f"mask{name}.png"
+
+
+@pytest.mark.parametrize(("side", "rows"), [("longer", 19), ("shorter", 32)])
+def test_views_draw_the_side_they_are_asked_for(tmp_path, side, rows):
+    """Photos of 40 × 24 pixels, one side of which becomes 32."""
+    item = views(photos(tmp_path), resize_side=side)[0, 2]
+    assert int((item["image"][0] > 0).any(dim=1).sum()) == rows
+
+
+@pytest.mark.parametrize("section", ["train_cls", "affinity", "seg"])
+@pytest.mark.parametrize("side", ["longer", "shorter"])
+def test_a_training_draws_the_side_its_recipe_names(section, side, monkeypatch):
+    tasks: list[Any] = []
+    monkeypatch.setattr(stage_context, "train", lambda task, *_: tasks.append(task))
+    recipe = load_recipe("voc_resnet50", [f"{section}.resize_side={side}"])
+    folder, accelerator = SimpleNamespace(stage=Path), SimpleNamespace(is_main_process=False)
+    context: Any = stage_context.Context(section, recipe, folder, accelerator, print)
+    vars(context).update(train_photos=[], data=SimpleNamespace(classes=()))
+    context.train(None, getattr(recipe, section), SimpleNamespace(**PLAIN), pretrained=None, freeze_batchnorm=False)
+    assert tasks[0].views.resize_side == side
 
 
 def test_batches_without_masks_have_none(tmp_path):

@@ -150,15 +150,30 @@ def test_the_mask_is_resized_with_the_photo(longer):
 
 
 @pytest.mark.parametrize("size", [(60, 90), (90, 60)])
-def test_the_longer_side_is_drawn_from_the_whole_range(size):
+@pytest.mark.parametrize("side", ["longer", "shorter"])
+def test_the_side_that_is_asked_for_is_drawn_from_the_whole_range(size, side):
     seen = set()
     for index in range(60):
-        _, labels = view(size, 64, resize=(20, 24), key=(0, 0, index))
+        _, labels = view(size, 64, resize=(20, 24), resize_side=side, key=(0, 0, index))
         rows, columns = (int((labels != 255).any(axis=axis).sum()) for axis in (1, 0))
         longer, shorter = (columns, rows) if size[1] > size[0] else (rows, columns)
-        assert abs(shorter - longer * 2 / 3) <= 0.5
-        seen.add(longer)
+        drawn, other, ratio = (longer, shorter, 2 / 3) if side == "longer" else (shorter, longer, 3 / 2)
+        assert abs(other - drawn * ratio) <= 0.5
+        seen.add(drawn)
     assert seen == set(range(20, 25))
+
+
+@pytest.mark.parametrize(("side", "crop"), [("longer", 64), ("shorter", 96)])
+def test_a_drawn_side_gets_the_length_of_the_crop_and_the_other_what_follows(side, crop):
+    """A 2:1 photo whose longer side becomes 64 is 32 high, whose shorter side becomes 64 is 128 wide: cropped."""
+    _, labels = view((40, 80), crop, longer=64, resize_side=side)
+    rows, columns = (int((labels != 255).any(axis=axis).sum()) for axis in (1, 0))
+    assert (rows, columns) == ((32, 64) if side == "longer" else (64, 96))
+
+
+def test_the_longer_side_is_drawn_unless_said_otherwise():
+    one, other = view((60, 90), 32, longer=40), view((60, 90), 32, longer=40, resize_side="longer")
+    np.testing.assert_array_equal(one[0], other[0])
 
 
 def test_half_of_the_views_are_mirrored():
