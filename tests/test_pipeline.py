@@ -16,7 +16,6 @@ from typer.testing import Result
 
 from puzzlecam_cli.run.artifacts import read_cams, read_walked
 from puzzlecam_cli.run.ledger import Ledger
-from puzzlecam_cli.run.plan import what_changed
 from puzzlecam_cli.stages import PIPELINE, STAGE_NAMES
 
 Run = Callable[..., Result]
@@ -196,10 +195,23 @@ def test_how_the_work_is_done_does_not_make_results_stale(
     assert set(actions(result).values()) == {"keep"}
 
 
-def test_a_key_of_a_newer_program_that_is_null_changes_nothing() -> None:
-    """Else each new option would make all finished runs stale, and nothing could be said about why."""
-    assert what_changed({"a": 1}, {"a": 1, "b": None}) == ""
-    assert what_changed({"a": 1}, {"a": 1, "b": 2}) == "b changed: null → 2"
+@pytest.mark.parametrize(("changes", "action"), [([], "keep"), (["train_cls.resize_side=shorter"], "run")])
+def test_a_key_of_a_newer_program_at_its_default_leaves_a_run_as_it_is(
+    finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path, changes: list[str], action: str
+) -> None:
+    """Else each new option would make all finished runs stale."""
+    folder = tmp_path / "older"
+    folder.mkdir()
+    for path in finished_run.iterdir():
+        if path.name != "run.json":
+            (folder / path.name).symlink_to(path)
+    ledger = json.loads((finished_run / "run.json").read_text())
+    record = ledger["stages"]["train-cls"]["steps"]["train-cls/model"]
+    assert record["inputs"].pop("train_cls.resize_side") == "longer"
+    (folder / "run.json").write_text(json.dumps(ledger))
+    options = [word for change in changes for word in ("--set", change)]
+    found = actions(puzzlecam("run-all", tiny_recipe, "--run", folder, "--plan", *options))
+    assert found["train-cls/model"] == action
 
 
 def test_a_new_photo_makes_the_run_stale(finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from puzzlecam_cli.data.open import data_fingerprint, resolve_data
@@ -20,6 +21,7 @@ from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
 Action = Literal["keep", "repair", "resume", "run"]
 NOT_THERE = "not there"
 NOT_MADE = "not made yet"
+_NO_KEY = object()
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,13 @@ def flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from flatten(f"{name}.{key}", below)
     else:
         yield name, value
+
+
+@cache
+def _defaults() -> Inputs:
+    """Every recipe key that has a default, with it."""
+    bare = Recipe.model_validate({"recipe": 1, "data": {"kind": "synthetic"}, "backbone": "none"})
+    return {name: value for key, below in bare.model_dump(mode="json").items() for name, value in flatten(key, below)}
 
 
 def _lookup(values: dict[str, Any], key: str) -> Any:
@@ -161,8 +170,12 @@ def _decide(
     renewed = [need for need in step.needs if need in coming]
     if renewed:
         return decision("run", f"{renewed[0]} is made anew")
-    if change := what_changed(record.inputs, inputs_of(recipe, folder, ledger, step)):
-        return decision("run", change)
+    known = record.inputs
+    inputs = inputs_of(recipe, folder, ledger, step)
+    # a key that came with a newer program leaves older runs as they are while it has its default
+    inputs = {key: value for key, value in inputs.items() if key in known or value != _defaults().get(key, _NO_KEY)}
+    if inputs != known:
+        return decision("run", what_changed(known, inputs))
     if record.state != "done":
         return decision("resume", "was interrupted" if record.state != "failed" else "had failed")
     missing = record.files - len(step.found(folder.root))
@@ -173,14 +186,11 @@ def _decide(
 
 
 def what_changed(before: Inputs, after: Inputs) -> str:
-    """The first difference in words, and how many more there are; nothing where both are the same.
-
-    A key that a newer program knows and that is null counts as the absence it was before.
-    """
+    """The first difference in words, and how many more there are."""
     changes = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
-        if old == new:
+        if key in before and key in after and old == new:
             continue
         if key == "version":
             changes.append("the program makes it differently now")
@@ -191,7 +201,7 @@ def what_changed(before: Inputs, after: Inputs) -> str:
         else:
             changes.append(f"{key} changed: {json.dumps(old)} → {json.dumps(new)}")
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
-    return f"{changes[0]}{more}" if changes else ""
+    return f"{changes[0]}{more}"
 
 
 def _check_earlier(pipeline: tuple[Stage, ...], chosen: set[str], decisions: dict[str, Decision]) -> None:
