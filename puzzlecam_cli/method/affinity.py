@@ -6,34 +6,12 @@ the straight path between them. From features (Ahn and Kwak, AffinityNet, CVPR 2
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-Offset = tuple[int, int]  # (down, right) in grid cells
-
-
-@lru_cache
-def neighbour_offsets(radius: int) -> tuple[Offset, ...]:
-    """One offset (down, right) for each unordered pair of cells closer than `radius`: 34 for 5, 152 for 10."""
-    reach = range(1 - radius, radius)
-    return tuple((y, x) for y in range(radius) for x in reach if (y > 0 or x > 0) and x * x + y * y < radius * radius)
-
-
-@lru_cache
-def path_cells(offset: Offset) -> tuple[Offset, ...]:
-    """The cells from (0, 0) to `offset`, both included, that lie closer than 1 to the segment."""
-    down, right = offset
-    squared_length = down * down + right * right
-    cells = (
-        (y, x)
-        for y in range(down + 1)
-        for x in range(min(right, 0), max(right, 0) + 1)
-        if (down * x - right * y) ** 2 < squared_length
-    )
-    return tuple(sorted(cells, key=lambda cell: cell[0] ** 2 + cell[1] ** 2))
+from puzzlecam_cli.method.paths import Offset, PathValues, neighbour_offsets, over_paths, over_paths_to
 
 
 def _window(x: Tensor, radius: int, offset: Offset = (0, 0)) -> Tensor:
@@ -45,9 +23,36 @@ def _window(x: Tensor, radius: int, offset: Offset = (0, 0)) -> Tensor:
     return x[..., top : top + height, left : left + width]
 
 
+def _sources(path: PathValues, shape: torch.Size, radius: int) -> Tensor:
+    """The values of the paths of each source, a view: (B, n) → (B, H − radius + 1, W − 2·radius + 2)."""
+    margin, (batch, height, width) = radius - 1, shape
+    size, strides = (batch, height - margin, width - 2 * margin), (path.values.stride(0), width, 1)
+    return path.values.as_strided(size, strides, path.values.storage_offset() + margin - path.first)
+
+
+def _ranks(edges: Tensor, to_the_left: bool) -> tuple[Tensor, Tensor]:
+    """Numbers to compare instead of edges, all different: between equal edges the first on a path is the highest.
+
+    Args:
+        edges: (B, H, W).
+        to_the_left: where the paths lead; see `path_cells` for the order of their cells.
+
+    Returns:
+        (B, H·W) int32, the cells of an image in the order of their rank, and (B·H·W) int64, which cell has a rank.
+    """
+    batch, height, width = edges.shape
+    last_first = (-2,) if to_the_left else (-2, -1)
+    count = height * width
+    cell = torch.arange(count, device=edges.device).reshape(height, width).flip(last_first).flatten()
+    order = cell[edges.flip(last_first).flatten(1).argsort(dim=1, stable=True)]
+    ranks = torch.arange(batch * count, dtype=torch.int32, device=edges.device).reshape(batch, count)
+    images = torch.arange(batch, device=edges.device)[:, None] * count
+    return torch.empty_like(ranks).scatter_(1, order, ranks), (order + images).flatten()
+
+
 class _PathAffinity(torch.autograd.Function):
-    """1 − the path maximum. The backward pass finds the maxima again instead of storing 2,134 slices (radius 10);
-    the gradient goes to the first maximal cell of a path, as in max-pooling."""
+    """1 − the path maximum. The backward pass looks for the highest cells again instead of storing where they were;
+    the gradient goes to the first of them on a path, as in max-pooling."""
 
     @staticmethod
     def forward(ctx: Any, edges: Tensor, radius: int) -> Tensor:
@@ -55,29 +60,25 @@ class _PathAffinity(torch.autograd.Function):
         ctx.radius = radius
         offsets = neighbour_offsets(radius)
         shape = _window(edges, radius).shape
-        affinity = edges.new_empty(shape[0], len(offsets), *shape[1:])
-        for number, offset in enumerate(offsets):
-            highest = affinity[:, number]
-            highest.copy_(_window(edges, radius))
-            for cell in path_cells(offset)[1:]:
-                torch.maximum(highest, _window(edges, radius, cell), out=highest)
-        return affinity.neg_().add_(1)
+        affinity, one = edges.new_empty(shape[0], len(offsets), *shape[1:]), edges.new_ones(())
+        for path in over_paths(edges.flatten(1), edges.shape[2], radius):
+            slot = affinity[:, offsets.index(path.offset)]
+            torch.sub(one, _sources(path, edges.shape, radius), out=slot)
+        return affinity
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (edges,), radius = ctx.saved_tensors, ctx.radius
-        gradient = torch.zeros_like(edges)
-        for number, offset in enumerate(neighbour_offsets(radius)):
-            cells = path_cells(offset)
-            highest = _window(edges, radius).clone()
-            for cell in cells[1:]:
-                torch.maximum(highest, _window(edges, radius, cell), out=highest)
-            rest = -gradients[0][:, number]
-            for cell in cells:
-                share = rest * (_window(edges, radius, cell) == highest)
-                _window(gradient, radius, cell).add_(share)
-                rest = rest - share
-        return gradient, None
+        offsets = neighbour_offsets(radius)
+        gradient = edges.new_zeros(edges.numel())
+        for to_the_left in (False, True):
+            ranks, cells = _ranks(edges, to_the_left)
+            of_rank = torch.zeros_like(gradient)
+            for path in over_paths_to(ranks, edges.shape[2], radius, to_the_left=to_the_left):
+                highest = _sources(path, edges.shape, radius).flatten()
+                of_rank.index_add_(0, highest, gradients[0][:, offsets.index(path.offset)].flatten())
+            gradient[cells] -= of_rank
+        return gradient.reshape(edges.shape), None
 
 
 def edges_to_affinity(edges: Tensor, radius: int) -> Tensor:

@@ -14,9 +14,8 @@ from puzzlecam_cli.method.affinity import (
     affinity_loss,
     edges_to_affinity,
     features_to_affinity,
-    neighbour_offsets,
-    path_cells,
 )
+from puzzlecam_cli.method.paths import neighbour_offsets, path_cells
 
 
 def segment_distance(cell: tuple[int, int], end: tuple[int, int]) -> float:
@@ -118,6 +117,42 @@ def test_each_pair_passes_its_gradient_on_once_even_between_equal_edges():
     expected = torch.zeros(9, 14)
     expected[:5, 4:10] = -34
     assert torch.equal(edges.grad[0].float(), expected)
+
+
+def pooled_affinity(edges: Tensor, radius: int) -> Tensor:
+    """Each path gathered and max-pooled, as the authors do; pooling passes gradients to the first maximum."""
+    batch, height, width = edges.shape
+    starts = torch.tensor([y * width + x for y, x in sources(height, width, radius)])
+    pooled = []
+    for down, right in neighbour_offsets(radius):
+        cells = sorted(cells_near((down, right)), key=lambda cell: (cell[0], abs(cell[1])))
+        path = torch.tensor([y * width + x for y, x in cells])
+        gathered = edges.flatten(1)[:, starts[:, None] + path]
+        pooled.append(1 - torch.nn.functional.max_pool2d(gathered[:, None], (1, len(cells)))[:, 0, :, 0])
+    return torch.stack(pooled, dim=1).reshape(batch, len(pooled), height - radius + 1, -1)
+
+
+@pytest.mark.parametrize("radius", [2, 3, 5, 10])
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_affinities_are_to_the_bit_those_of_pooled_paths_and_the_first_maximum_has_the_gradient(radius, levels):
+    """With few levels most paths have several highest cells. Gradients are integers, so that sums are exact."""
+    generator = torch.Generator().manual_seed(radius)
+    edges = torch.randint(levels, (2, 2 * radius, 3 * radius), generator=generator) / 1001
+    fast, slow = (edges.clone().requires_grad_() for _ in range(2))
+    a, expected = edges_to_affinity(fast, radius), pooled_affinity(slow, radius)
+    assert torch.equal(a, expected)
+    weight = torch.randint(-4, 5, a.shape, generator=generator).float()
+    a.backward(weight)
+    expected.backward(weight)
+    assert torch.equal(fast.grad, slow.grad)
+
+
+def test_affinities_of_edges_keep_nothing_but_the_edges():
+    kept: list[int] = []
+    edges = torch.rand(2, 20, 20, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+        edges_to_affinity(edges, 5)
+    assert sum(kept) == edges.numel()
 
 
 def test_one_boundary_cell_separates_exactly_the_pairs_whose_path_crosses_it():
