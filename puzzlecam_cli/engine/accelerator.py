@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from puzzlecam_cli.engine.fold import fold_batchnorms
 from puzzlecam_cli.recipe.schema import Runtime
 
 
@@ -44,8 +45,10 @@ def share(items: Sequence[Any], accelerator: Accelerator) -> Sequence[Any]:
 
 
 def for_inference(network: nn.Module, accelerator: Accelerator) -> nn.Module:
-    """The network, where and how it predicts best."""
-    return network.to(accelerator.device).to(memory_format=torch.channels_last).eval()
+    """The network, where and how it predicts best; it cannot be trained any more."""
+    network = network.to(accelerator.device).eval()
+    fold_batchnorms(network)
+    return network.to(memory_format=torch.channels_last)
 
 
 def on_device(images: Tensor, accelerator: Accelerator) -> Tensor:
