@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 import numpy as np
 import torch
@@ -96,7 +97,7 @@ def load_model(path: Path, network: nn.Module) -> None:
 
 def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -105,7 +106,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return {key: data[key] for key in data.files}
     except FileNotFoundError:
         raise UserError("artifact-missing", f"{path} is not there", hint="run its stage again") from None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, ZlibError) as error:
         raise UserError(
             "artifact-unreadable", f"{path} is damaged: {error}", hint="delete it; its stage makes it again"
         ) from None
