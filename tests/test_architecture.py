@@ -14,7 +14,7 @@ PACKAGE = Path(puzzlecam_cli.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"cli"},
-    {"view", "stages"},
+    {"view", "stages", "bench"},
     {"run"},
     {"engine"},
     {"models", "data"},

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from puzzlecam_cli.bench.rows import NUMBERS, Row, bench_rows
 from puzzlecam_cli.run.ablation import Summary, ablation_notes, ablation_table
 from puzzlecam_cli.run.scores import HEADER, Scores, score_rows, table_2
 
@@ -25,6 +26,11 @@ def ablation_view(summary: Summary) -> RenderableType:
     """The rows of the paper's Table 1 with what to know about them."""
     rows = ablation_table(summary)
     return Group("", _table(rows, rows[0][1:]), "", *ablation_notes(summary))
+
+
+def bench_view(rows: Sequence[Row]) -> RenderableType:
+    """What each method costs beside its plain form."""
+    return _table(bench_rows(rows), NUMBERS)
 
 
 def _table(rows: Sequence[Sequence[str]], numbers: Collection[str]) -> Table:

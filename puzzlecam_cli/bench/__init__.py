@@ -1,0 +1,1 @@
+"""What the methods cost beside their plain formulations, measured on this machine."""
