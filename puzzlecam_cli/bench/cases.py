@@ -62,6 +62,14 @@ CASES = (
         1e-4,
     ),
     Case(
+        "CAM inference",
+        "EfficientNet-Lite0, 192×256, mirrored",
+        f"{HERE}inference",
+        ("timm:tf_efficientnet_lite0", 192, 256, False),
+        (_time(1.2),),
+        1e-4,
+    ),
+    Case(
         "CAM inference, bf16",
         "ResNet-50, 375×500, mirrored",
         f"{HERE}inference",
