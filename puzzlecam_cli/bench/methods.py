@@ -44,9 +44,13 @@ def walk(height: int, width: int, dense: str) -> Pair:
         return Pair(ours, error=error)
     if dense == "all":
         return Pair(ours, lambda: plain.dense_walk(scores, boundary), error)
-    # what is in the matrix does not matter to its square's cost
     count = height * width
-    return Pair(ours, lambda: torch.ones(count, count) @ torch.ones(count, count), error, plain_times=8)
+
+    def square() -> Tensor:
+        matrix = torch.ones(count, count)  # what it holds does not matter to the cost
+        return matrix @ matrix
+
+    return Pair(ours, square, error, plain_times=8)
 
 
 def path_affinity(batch: int, height: int, width: int, radius: int, train: bool) -> Pair:

@@ -39,7 +39,7 @@ def path_affinity(edges: Tensor, paths: Paths) -> Tensor:
     """1 − the max-pooled paths: (B, H, W) → (B, D, h·w)."""
     flat, pooled, order = edges.flatten(1), [], []
     for numbers, cells in paths:
-        gathered = flat[:, cells.flatten()].reshape(len(flat), *cells.shape)
+        gathered = flat.index_select(1, cells.flatten()).reshape(len(flat), *cells.shape)
         pooled.append(F.max_pool2d(gathered, (1, cells.shape[-1])).squeeze(-1))
         order += numbers
     return (1 - torch.cat(pooled, dim=1))[:, torch.tensor(order).argsort()]
@@ -69,14 +69,13 @@ def dense_walk(scores: Tensor, edges: Tensor, radius: int = 5, beta: float = 10.
 
 
 def sweep(scores: Tensor, classes: Tensor, mask: Tensor, thresholds: Sequence[float], num_classes: int) -> Tensor:
-    """Confusion matrices, one prediction a threshold, among all classes."""
+    """Confusion matrices, one prediction a threshold."""
     size, valid = num_classes + 1, mask != 255
+    named = torch.cat([torch.zeros(1, dtype=torch.long), classes.long()])
     counts = []
     for threshold in thresholds:
-        every = torch.zeros(size, *mask.shape)
-        every[0] = threshold
-        every[classes.long()] = scores
-        prediction = every.argmax(dim=0)
+        every = F.pad(scores, (0, 0, 0, 0, 1, 0), value=threshold)
+        prediction = named[every.argmax(dim=0)]
         pairs = mask[valid].long() * size + prediction[valid]
         counts.append(torch.bincount(pairs, minlength=size * size).reshape(size, size))
     return torch.stack(counts)
