@@ -19,7 +19,7 @@ from puzzlecam_cli.cli.options import (
     SetOption,
     run_folder,
 )
-from puzzlecam_cli.cli.stages import carry_out, join_group, open_views, runtime_changes
+from puzzlecam_cli.cli.stages import decide, join_group, open_views, runtime_changes
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Note, Progress, RunStarted
 from puzzlecam_cli.stages import PIPELINE
@@ -50,7 +50,9 @@ def ablate(
     from puzzlecam_cli.data.open import open_data, resolve_data
     from puzzlecam_cli.recipe.load import load_recipe
     from puzzlecam_cli.run.ablation import TABLE_1, recipe_of, summarise
+    from puzzlecam_cli.run.execute import execute
     from puzzlecam_cli.run.folder import RunFolder
+    from puzzlecam_cli.run.ledger import Ledger
     from puzzlecam_cli.run.scores import read_scores
 
     wanted = list(dict.fromkeys([*(seeds or ([] if more_seeds else [0, 1, 2])), *(more_seeds or [])]))
@@ -74,7 +76,9 @@ def ablate(
             where = RunFolder(ablation / row.name / f"seed-{seed}")
             title = f"{row.title}, seed {seed} ({number} of {len(runs)})"
             emit(RunStarted(title, str(where.root), tuple(stage.name for stage in STAGES)))
-            carry_out(variant, where, STAGES, False, accelerator, emit)
+            ledger = Ledger(where.ledger)
+            decisions = decide(variant, where, ledger, STAGES, False, accelerator)
+            execute(variant, where, ledger, STAGES, decisions, accelerator, emit)
             if is_main:
                 scores[row.name, seed] = read_scores(where.scores)
                 emit(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from puzzlecam_cli.recipe.schema import Recipe
     from puzzlecam_cli.run.folder import RunFolder
+    from puzzlecam_cli.run.ledger import Ledger
+    from puzzlecam_cli.run.plan import Decision
 
 FromOption = Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Redo from this stage on.")]
 UntilOption = Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")]
@@ -116,18 +118,22 @@ def work(
 ) -> None:
     """Plan and carry out stages, under the display; print the scores if `eval` was among them."""
     from puzzlecam_cli.recipe.load import load_recipe
+    from puzzlecam_cli.run.execute import execute
     from puzzlecam_cli.run.folder import RunFolder
+    from puzzlecam_cli.run.ledger import Ledger
 
     recipe = load_recipe(recipe_name, changes)
     folder = RunFolder(run_folder(recipe_name, run))
     accelerator = join_group(recipe, num_processes)
+    ledger = Ledger(folder.ledger)
+    decisions = decide(recipe, folder, ledger, stages, force, accelerator)  # before anything is written
     if accelerator is not None and not accelerator.is_main_process:
-        carry_out(recipe, folder, stages, force, accelerator, lambda event: None)
+        execute(recipe, folder, ledger, stages, decisions, accelerator, lambda event: None)
         return
     with ExitStack() as stack:
         emit = open_views(folder.root, plain, stack)
         emit(RunStarted(Path(recipe_name).stem, str(folder.root), tuple(stage.name for stage in stages)))
-        carry_out(recipe, folder, stages, force, accelerator, emit)
+        execute(recipe, folder, ledger, stages, decisions, accelerator, emit)
     if stages[-1].name == "eval" and folder.scores.exists():
         show_scores(folder.scores)
 
@@ -145,25 +151,22 @@ def join_group(recipe: Recipe, num_processes: int) -> Accelerator | None:
     return make_accelerator(recipe.runtime)
 
 
-def carry_out(
+def decide(
     recipe: Recipe,
     folder: RunFolder,
+    ledger: Ledger,
     stages: tuple[Stage, ...],
     force: bool,
     accelerator: Accelerator | None,
-    emit: Emit,
-) -> None:
-    """Plan stages, look at their data, run them."""
-    from puzzlecam_cli.run.execute import execute
+) -> list[Decision]:
+    """Plan stages and look at their data; all processes of a group decide the same."""
     from puzzlecam_cli.run.launch import agreed
-    from puzzlecam_cli.run.ledger import Ledger
     from puzzlecam_cli.run.plan import check_data, plan
 
-    ledger = Ledger(folder.ledger)
     decisions = agreed(plan(recipe, folder, ledger, PIPELINE, stages, force), accelerator)
     todo = {decision.step for decision in decisions if decision.action != "keep"}
     check_data(recipe, folder, [step for step in all_steps(stages) if step.name in todo])
-    execute(recipe, folder, ledger, stages, decisions, accelerator, emit)
+    return decisions
 
 
 def open_views(folder: Path, plain: bool, stack: ExitStack) -> Emit:
