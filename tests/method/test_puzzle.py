@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import exp, log
+from typing import Any
 
 import pytest
 import torch
@@ -195,3 +196,36 @@ def test_tiles_left_out_of_the_sum_get_no_classification_gradient():
     losses = puzzle_loss(random(2, 2, 2, 2, seed=1), puzzle, torch.ones(2, 2), 0.0, classify_tiles=False)
     losses["loss"].backward()
     assert not puzzle.grad.any()
+
+
+# Two images, two classes, maps of 1 × 2 cells. Image 0 has class 0, image 1 both. |whole − 0| is, map by map:
+# image 0: (1, 3) and (0, 4); image 1: (2, 2) and (1, 5).
+MAPS = torch.tensor([[[[1.0, 3.0]], [[0.0, 4.0]]], [[[2.0, 2.0]], [[1.0, 5.0]]]])
+PRESENT = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("mask", "reduction", "distance", "expected"),
+    [
+        ("labels", "mean", "l1", (2 + 2 + 3) / 4),  # absent maps count as 0
+        ("labels", "per_tag", "l1", (2 + 2 + 3) / 3),
+        ("selection", "mean", "l1", (2 + (2 + 3) / 2) / 2),  # each image's own mean first
+        ("none", "mean", "l1", (2 + 2 + 2 + 3) / 4),
+        ("labels", "mean", "l2", (5 + 4 + 13) / 4),
+        ("labels", "per_tag", "l2", (5 + 4 + 13) / 3),
+        ("selection", "mean", "l2", (5 + (4 + 13) / 2) / 2),
+        ("none", "mean", "l2", (5 + 8 + 4 + 13) / 4),
+    ],
+)
+def test_every_form_of_the_reconstruction_loss_has_its_hand_computed_value(
+    mask: str, reduction: str, distance: str, expected: float
+) -> None:
+    options: dict[str, Any] = {"mask": mask, "reduction": reduction, "distance": distance}
+    losses = puzzle_loss(MAPS, torch.zeros_like(MAPS), PRESENT, alpha=1.0, **options)
+    assert losses["loss_re"].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_image_without_tags_adds_nothing_to_a_selection() -> None:
+    tags = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+    losses = puzzle_loss(MAPS, torch.zeros_like(MAPS), tags, alpha=1.0, mask="selection")
+    assert losses["loss_re"].item() == pytest.approx(2 / 2)
