@@ -48,6 +48,8 @@ def ablate(
     command continues, and more seeds add to those that are there. Needs masks of the scored split.
     """
     from puzzlecam_cli.data.open import open_data, resolve_data
+    from puzzlecam_cli.data.voc import VocFolder
+    from puzzlecam_cli.recipe.data import VocData
     from puzzlecam_cli.recipe.load import load_recipe
     from puzzlecam_cli.run.ablation import TABLE_1, recipe_of, summarise
     from puzzlecam_cli.run.execute import execute
@@ -61,6 +63,8 @@ def ablate(
     ablation = folder.root / "ablation"
     data = resolve_data(base.data, folder.root)
     runs = [(row, seed, recipe_of(base, data, row, seed)) for seed in wanted for row in TABLE_1]
+    if isinstance(base.data, VocData):  # made-up pictures have their masks
+        check_masks(VocFolder(data), data.score_split)
     accelerator = join_group(base, num_processes)
     is_main = accelerator is None or accelerator.is_main_process
 
@@ -68,8 +72,7 @@ def ablate(
     with ExitStack() as stack:
         emit = open_views(folder.root, plain, stack) if is_main else lambda event: None
         if is_main:
-            photos = open_data(base, folder.root, lambda d, t: emit(Progress("ablate", "writing pictures", d, t)))
-            check_masks(photos, data.score_split)
+            open_data(base, folder.root, lambda d, t: emit(Progress("ablate", "writing pictures", d, t)))
         if accelerator is not None:
             accelerator.wait_for_everyone()
         for number, (row, seed, variant) in enumerate(runs, start=1):

@@ -149,4 +149,4 @@ def test_without_masks_it_stops_before_training(tmp_path: Path, finished_run: Pa
     result = puzzlecam("ablate", recipe, "--run", tmp_path / "run")
     assert result.exit_code == 2
     assert "6 images of `train` have no mask" in result.stderr
-    assert not (tmp_path / "run" / "ablation").exists()
+    assert not (tmp_path / "run").exists()

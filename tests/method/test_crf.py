@@ -12,8 +12,8 @@ from torch import Tensor
 
 from puzzlecam_cli.method.crf import DenseCrf, dense_crf, label_probabilities
 
-densecrf = pytest.importorskip("pydensecrf.densecrf")
-crf_utils = pytest.importorskip("pydensecrf.utils")
+densecrf = pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 has no build for Python 3.13")
+crf_utils = pytest.importorskip("pydensecrf.utils", reason="pydensecrf2 has no build for Python 3.13")
 
 HEIGHT, WIDTH = 24, 31
 KERNELS = {"smooth_xy": 2.0, "smooth_weight": 4.0, "colour_xy": 30.0, "colour_rgb": 7.0, "colour_weight": 5.0}

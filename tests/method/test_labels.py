@@ -11,7 +11,7 @@ from torch import Tensor
 
 from puzzlecam_cli.method.labels import confident_labels
 
-densecrf = pytest.importorskip("pydensecrf.densecrf")
+densecrf = pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 has no build for Python 3.13")
 
 HEIGHT, WIDTH = 20, 30
 KERNELS = {"smooth_xy": 3.0, "smooth_weight": 3.0, "colour_xy": 80.0, "colour_rgb": 13.0, "colour_weight": 10.0}
