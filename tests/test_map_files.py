@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.data.synthetic import soft_noise
@@ -19,15 +19,11 @@ SIZE, SCALES = (375, 500), (0.5, 1.0, 1.5, 2.0)
 
 
 def smooth_maps(classes: int) -> list[Tensor]:
-    """As a network gives them at stride 16, negative parts cut."""
+    """As a network gives them at stride 16, negative parts cut: each scale sees about the same."""
     generator = np.random.default_rng(0)
-
-    def drawn(scale: float) -> NDArray[np.float32]:
-        height, width = (-(-round(side * scale) // 16) for side in SIZE)
-        fields = [soft_noise(height, width, 5, generator) for _ in range(classes)]
-        return np.maximum(np.stack(fields), 0).astype(np.float32)
-
-    return [torch.from_numpy(drawn(scale)) for scale in SCALES]
+    fields = torch.from_numpy(np.stack([soft_noise(*SIZE, 5, generator) for _ in range(classes)])).float()
+    grids = [[-(-round(side * scale) // 16) for side in SIZE] for scale in SCALES]
+    return [9 * F.interpolate(fields[None], grid, mode="bilinear", antialias=True)[0].relu() for grid in grids]
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3])
@@ -38,12 +34,20 @@ def test_a_file_is_70_times_smaller_than_float32_maps_at_stride_4_and_full_size(
 
 
 @pytest.mark.parametrize("stride", [1, 4])
-def test_rebuilt_maps_differ_by_half_a_float16_step_at_most(tmp_path: Path, stride: int) -> None:
-    maps = smooth_maps(2)
-    write_cams(tmp_path / "maps.npz", (3, 8), SIZE, SCALES, maps)
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 0, 3, 1)], ids=str)
+def test_rebuilt_maps_differ_by_3e_4_at_most_in_any_order_of_scales(
+    tmp_path: Path, stride: int, order: tuple[int, ...]
+) -> None:
+    maps = [smooth_maps(2)[number] for number in order]
+    write_cams(tmp_path / "maps.npz", (3, 8), SIZE, [SCALES[number] for number in order], maps)
     classes, rebuilt = read_cams(tmp_path / "maps.npz", stride)
     assert classes.tolist() == [3, 8]
-    assert float((rebuilt - sum_scales(maps, SIZE, stride)).abs().max()) < 2**-11
+    assert float((rebuilt - sum_scales(maps, SIZE, stride)).abs().max()) <= 3e-4
+    with np.load(tmp_path / "maps.npz") as file:  # each alone is off by a rounding or two as well, and 0 where it was
+        for number, exact in enumerate(maps):
+            stored = torch.from_numpy(file[f"map_{number}"]).float()
+            torch.testing.assert_close(stored, exact, rtol=2**-11, atol=2**-10 * float(exact.max()))
+            assert (stored[exact == 0] == 0).all()
 
 
 @pytest.mark.parametrize("place", [0.02, 0.2, 0.5, 0.8])

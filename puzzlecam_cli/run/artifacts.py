@@ -38,8 +38,23 @@ def write_cams(
         "size": np.array(size, np.int32),
         "scales": np.array(scales, np.float32),
     }
-    arrays |= {f"map_{n}": m.cpu().numpy().astype(np.float16) for n, m in enumerate(maps)}
+    arrays |= {f"map_{n}": m for n, m in enumerate(_in_float16(maps))}
     _write_arrays(path, arrays)
+
+
+def _in_float16(maps: Sequence[Tensor]) -> list[NDArray[np.float16]]:
+    """The maps (K, h, w), each with what coarser ones lost in rounding, so that their sum is off by one rounding."""
+    rounded = [m.cpu().half() for m in maps]
+    lost = torch.zeros(1, 1, 1)  # (K, h, w)
+    for number in sorted(range(len(maps)), key=lambda n: maps[n].shape[-1]):
+        exact = maps[number].cpu().float()
+        if exact.numel() == 0:
+            break
+        lost = F.interpolate(lost.expand(len(exact), -1, -1)[None], exact.shape[-2:], mode="bilinear")[0]
+        wanted = (exact + lost).clamp(min=0) * (exact > 0)  # zeros stay: they deflate well
+        rounded[number] = wanted.half()
+        lost = exact + lost - rounded[number].float()
+    return [m.numpy() for m in rounded]
 
 
 def read_cams(path: Path, stride: int = 4) -> tuple[NDArray[np.int16], Tensor]:

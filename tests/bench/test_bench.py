@@ -124,7 +124,7 @@ def test_the_other_plain_forms_equal_ours_within_what_is_allowed(prepared):
     name, *arguments = prepared
     pair = getattr(methods, name)(*arguments)
     (allowed,) = {case.allowed for case in CASES if case.prepare.endswith(f":{name}")}
-    assert pair.error() <= max(allowed, 2**-11 if name == "map_file" else 0)
+    assert pair.error() <= allowed
 
 
 def test_the_list_of_cases_loads_nothing_heavy():
