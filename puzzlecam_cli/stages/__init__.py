@@ -89,7 +89,7 @@ PIPELINE = (
         ),
         Step(
             "seg/predictions",
-            "puzzlecam_cli.stages.seg:predict",
+            "puzzlecam_cli.stages.seg:predict_split",
             keys=("seg.predict", "runtime.mixed_precision"),
             data=("val",),
             needs=("seg/model",),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
-from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, on_device
+from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
+from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.method.cam import add_mirrored
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.run.artifacts import load_model, write_cams
 from puzzlecam_cli.run.context import Context
 
 
-@torch.inference_mode()
 def make_cams(context: Context) -> None:
     """Write `cams/<id>.npz` for each training photo: the maps of its tags before resizing."""
     settings, accelerator, folder = context.recipe.cams, context.accelerator, context.folder
@@ -22,19 +21,18 @@ def make_cams(context: Context) -> None:
     backbone, network = classifier.backbone, for_inference(classifier, accelerator)
 
     photos = context.to_do(context.train_photos, folder.cam)
-    report = context.progress("maps")
+    report, done = context.progress("maps"), 0
     views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std)
-    workers = loader_workers(context.recipe.runtime, accelerator)
-    for done, (index, image, scaled) in enumerate(photo_loader(views, workers), start=1):
-        photo = photos[index]
-        rows = [tag - 1 for tag in photo.tags]
-
-        def maps_of(view: Tensor, rows: list[int] = rows) -> Tensor:  # (3, h, w) → (K, h/16, w/16)
-            pair = torch.stack([view, view.flip(-1)]) if settings.flip else view[None]
-            with accelerator.autocast():
-                maps = network(on_device(pair, accelerator))[:, rows].float()
-            return add_mirrored(maps) if settings.flip else maps[0].relu()
-
-        size = (image.shape[0], image.shape[1])
-        write_cams(folder.cam(photo.id), photo.tags, size, settings.scales, [maps_of(view) for view in scaled])
-        report(done, len(photos))
+    loaded = photo_loader(views, loader_workers(context.recipe.runtime, accelerator))
+    for group in groups_of_equal_size(loaded, photos_at_once(context.recipe.runtime, accelerator)):
+        maps: list[list[Tensor]] = [[] for _ in group]  # of each photo, one (K, h/16, w/16) a scale
+        for scaled in zip(*(scaled for _, _, scaled in group), strict=True):
+            predicted = predict(network, scaled, accelerator, flip=settings.flip)  # (G, 2 or 1, C, h/16, w/16)
+            for (index, _, _), pair, of_photo in zip(group, predicted, maps, strict=True):
+                rows = [tag - 1 for tag in photos[index].tags]
+                of_photo.append(add_mirrored(pair[:, rows]) if settings.flip else pair[0, rows].relu())
+        for (index, image, _), of_photo in zip(group, maps, strict=True):
+            photo, size = photos[index], (image.shape[0], image.shape[1])
+            write_cams(folder.cam(photo.id), photo.tags, size, settings.scales, of_photo)
+            done += 1
+            report(done, len(photos))

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, photo_loader
-from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, on_device, pool_workers, seed_everything
+from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers, seed_everything
 from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.run.artifacts import load_model
@@ -55,7 +56,7 @@ def train_segmentation(context: Context) -> None:
     )
 
 
-def predict(context: Context) -> None:
+def predict_split(context: Context) -> None:
     """Write `seg/predictions/<split>/<id>.png` for the split `data.val`."""
     split = context.splits.val
     if split is None:
@@ -67,11 +68,14 @@ def predict(context: Context) -> None:
     photos = context.to_do(context.data.photos(split), lambda image_id: folder.prediction(split, image_id))
 
     def jobs() -> Iterator[PredictionJob]:
+        runtime, accelerator = context.recipe.runtime, context.accelerator
         views = ScaledPhotos(photos, settings.scales, network.backbone.mean, network.backbone.std)
-        for index, image, scaled in photo_loader(views, loader_workers(context.recipe.runtime, context.accelerator)):
-            probabilities = _probabilities(context, network, scaled, (image.shape[0], image.shape[1]))
-            out = folder.prediction(split, photos[index].id)
-            yield PredictionJob(image.numpy(), probabilities.numpy(), out, settings.crf)
+        loaded = photo_loader(views, loader_workers(runtime, accelerator))
+        for group in groups_of_equal_size(loaded, photos_at_once(runtime, accelerator)):
+            probabilities = _probabilities(context, network, [scaled for _, _, scaled in group], group[0][1].shape[:2])
+            for (index, image, _), of_photo in zip(group, probabilities, strict=True):
+                out = folder.prediction(split, photos[index].id)
+                yield PredictionJob(image.numpy(), of_photo.numpy(), out, settings.crf)
 
     report = context.progress(f"predictions of {split}")
     for done, _ in enumerate(map_unordered(refine_prediction, jobs(), pool_workers(context.recipe.runtime)), start=1):
@@ -79,14 +83,13 @@ def predict(context: Context) -> None:
 
 
 @torch.inference_mode()
-def _probabilities(context: Context, network: DeepLab, views: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """Logits of all views summed at the photo's size, then softmax, as the authors do: (C+1, H, W) on the CPU."""
-    total = torch.zeros(())
-    for view in views:
-        for mirrored in (False, True) if context.recipe.seg.predict.flip else (False,):
-            images = on_device(view[None].flip(-1) if mirrored else view[None], context.accelerator)
-            with context.accelerator.autocast():
-                logits = network(images)
-            logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)[0]
-            total = total.to(logits.device) + (logits.flip(-1) if mirrored else logits)
-    return total.softmax(dim=0).cpu()
+def _probabilities(
+    context: Context, network: DeepLab, photos: Sequence[Sequence[Tensor]], size: Sequence[int]
+) -> Tensor:
+    """Logits of all views summed at the photos' size (H, W), then softmax [code]: (G, C+1, H, W) on the CPU."""
+    settings, total = context.recipe.seg.predict, torch.zeros((), device=context.accelerator.device)
+    for views in zip(*photos, strict=True):  # of one scale
+        logits = predict(network, views, context.accelerator, flip=settings.flip)  # (G, 2 or 1, C+1, h, w)
+        summed = logits[:, 0] + logits[:, 1].flip(-1) if settings.flip else logits[:, 0]
+        total = total + F.interpolate(summed, list(size), mode="bilinear", align_corners=False)
+    return total.softmax(dim=1).cpu()

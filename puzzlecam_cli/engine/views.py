@@ -1,0 +1,51 @@
+"""Whole photos through a network that predicts: mirrored pairs, and photos of equal size together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from puzzlecam_cli.engine.accelerator import on_device
+from puzzlecam_cli.recipe.schema import Runtime
+
+Loaded = tuple[int, Tensor, list[Tensor]]  # see `ScaledPhotos`
+
+
+def photos_at_once(runtime: Runtime, accelerator: Accelerator) -> int:
+    """Photos a network sees together: a CPU gains nothing from more than one and its mirror image."""
+    return runtime.photos_at_once or (1 if accelerator.device.type == "cpu" else 8)
+
+
+def groups_of_equal_size(photos: Iterable[Loaded], most: int) -> Iterator[list[Loaded]]:
+    """Up to `most` photos of one size, as they come together; at most 4 · `most` wait for others of their size."""
+    waiting: dict[torch.Size, list[Loaded]] = {}
+    for photo in photos:
+        group = waiting.setdefault(photo[1].shape, [])
+        group.append(photo)
+        if len(group) == most:
+            yield waiting.pop(photo[1].shape)
+        elif sum(map(len, waiting.values())) == 4 * most:
+            yield waiting.pop(max(waiting, key=lambda size: len(waiting[size])))
+    yield from waiting.values()
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, views: Sequence[Tensor], accelerator: Accelerator, *, flip: bool) -> Tensor:
+    """What a network makes of views of equal size, and of their mirror images.
+
+    Args:
+        network: (B, 3, h, w) → (B, C, ...).
+        views: G of (3, h, w).
+        flip: mirror them as well.
+
+    Returns:
+        (G, 2, C, ...) float32; of mirror images as they are, not mirrored back. Without `flip` (G, 1, C, ...).
+    """
+    straight = torch.stack(list(views))
+    images = torch.stack([straight, straight.flip(-1)], dim=1) if flip else straight[:, None]
+    with accelerator.autocast():
+        output: Tensor = network(on_device(images.flatten(0, 1), accelerator)).float()
+    return output.reshape(*images.shape[:2], *output.shape[1:])
