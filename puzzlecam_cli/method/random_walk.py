@@ -191,15 +191,18 @@ def _walk(start: Tensor, paths: list[PathValues], radius: int, steps: int, toler
     root = degree.sqrt().reshape(-1, 1)
     coefficients = chebyshev_weights(steps, left_out)
     old = state.reshape(-1, maps) * root  # (B·H·W, K)
+    add_product = torch.addmm
+    if maps == 1:  # a vector goes through in half the time of a matrix of one column
+        old, add_product = old[:, 0], torch.addmv
     new = torch.zeros_like(old)
     total = coefficients[0] * old
     for number, coefficient in enumerate(coefficients[1:], start=1):
         # T_1 = S, T_k = 2S·T_k-1 − T_k-2
-        torch.addmm(new, matrix, old, beta=-1, alpha=0.5 if number == 1 else 1.0, out=new)
+        add_product(new, matrix, old, beta=-1, alpha=0.5 if number == 1 else 1.0, out=new)
         if coefficient:
             total.add_(new, alpha=coefficient)
         old, new = new, old
-    walked = total.div_(root * sum(coefficients)).clamp_(min=0)
+    walked = total.reshape(-1, maps).div_(root * sum(coefficients)).clamp_(min=0)
     return walked.reshape(batch, height, width, maps).permute(0, 3, 1, 2)
 
 
