@@ -7,6 +7,7 @@ from puzzlecam_cli.bench.rows import Target
 
 MIB = 2**20
 HERE = "puzzlecam_cli.bench.methods:"
+STAGES = "puzzlecam_cli.bench.stage_cases:"
 
 
 def _time(times: float) -> Target:
@@ -43,6 +44,15 @@ CASES = (
     ),
     Case("affinity, inference", "radius 5, 94×125", f"{HERE}path_affinity", (1, 94, 125, 5, False), (_time(15),), 0),
     Case("affinity labels", "2 CRFs, 375×500", f"{HERE}shared_lattice", (), (_time(1.15),), 0),
+    Case(
+        "affinity labels",
+        "files to file, 2 CRFs, 375×500",
+        f"{STAGES}around_the_crf",
+        (),
+        (_time(0.97),),
+        note="plain is pydensecrf alone",
+    ),
+    Case("affinity labels", "2 workers, 375×500", f"{STAGES}workers", (2, 40), (_time(1.6),), note="by the clock"),
     Case("scoring", "15 thresholds, 375×500", f"{HERE}sweep", (15,), (_time(35),), 0),
     Case("scoring", "100 thresholds, 375×500", f"{HERE}sweep", (100,), (_time(200),), 0),
     Case(
@@ -81,7 +91,46 @@ CASES = (
     Case(
         "loading", "10 views of 375×500, crop 512", f"{HERE}loading", (), (_time(2.2), Target("time", at_most=0.03)), 1
     ),
+    Case(
+        "training step",
+        "EfficientNet-Lite0, 8 × 256×256",
+        f"{STAGES}training_step",
+        ("timm:tf_efficientnet_lite0", 256, 8, False),
+        (_time(1.5),),
+        1e-4,
+    ),
+    Case(
+        "training step, bf16",
+        "EfficientNet-Lite0, 8 × 256×256",
+        f"{STAGES}training_step",
+        ("timm:tf_efficientnet_lite0", 256, 8, True),
+        (_time(1.8),),
+        0.05,
+    ),
+    Case(
+        "training step, bf16",
+        "ResNet-50, 4 × 256×256",
+        f"{STAGES}training_step",
+        ("resnet50", 256, 4, True),
+        (_time(1.8),),
+        0.05,
+    ),
     Case("start-up", "--help", f"{HERE}start_up", ("--help",), (Target("time", at_most=0.2),)),
+    Case("start-up", "--version", f"{HERE}start_up", ("--version",), (Target("time", at_most=0.2),)),
+    Case(
+        "start-up",
+        "wrong usage",
+        f"{HERE}start_up",
+        ("run-all", "--no-such-option"),
+        (Target("time", at_most=0.2),),
+    ),
+    Case(
+        "start-up",
+        "wrong recipe",
+        f"{HERE}start_up",
+        ("run-all", "quickstart", "--set", "seg.epoch=1"),
+        (Target("time", at_most=0.5),),
+    ),
     Case(
         "start-up",
         "run-all quickstart --plan",

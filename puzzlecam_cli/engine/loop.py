@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
-from puzzlecam_cli.engine.accelerator import loader_workers, on_device, seed_everything
+from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_device, seed_everything
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
@@ -75,7 +75,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             )
         )
 
-    module = task.module.to(accelerator.device).to(memory_format=torch.channels_last)
+    module = for_training(task.module, accelerator)
     optimiser = make_optimiser(module, task.pretrained, settings)
     checkpoint = task.folder / "checkpoint" / "last.pt"
     first_epoch = _restore(checkpoint, module, optimiser)

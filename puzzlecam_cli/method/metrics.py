@@ -87,24 +87,25 @@ def threshold_sweep(
     """
     if scores.shape[1:] != mask.shape:
         raise ValueError(f"the scores are {tuple(scores.shape[1:])}, the mask {tuple(mask.shape)}")
-    size, count = num_classes + 1, len(thresholds)
+    size, count, maps = num_classes + 1, len(thresholds), len(scores)
     if classes.shape != scores.shape[:1]:
-        raise ValueError(f"{len(classes)} classes do not name {scores.shape[0]} maps")
-    valid = mask != ignore
-    truth = mask[valid].long()
+        raise ValueError(f"{len(classes)} classes do not name {maps} maps")
+    void = mask == ignore
+    truth = mask.int().masked_fill_(void, 0)
     _check_labels("mask", truth, 0, num_classes)
     _check_labels("list of classes", classes, 1, num_classes)
-    totals = torch.bincount(truth, minlength=size)  # pixels of each true class
+    truth.masked_fill_(void, size)  # a row of its own, which is dropped: faster than to pick the other pixels
+    totals = torch.bincount(truth.flatten(), minlength=size + 1)[:size]  # pixels of each true class
     counts = torch.zeros(count, size, size, dtype=torch.int64, device=mask.device)
-    if scores.shape[0]:
+    if maps:
         levels, order = torch.tensor(thresholds, dtype=torch.float32, device=mask.device).sort()
-        best, winner = scores[:, valid].float().max(dim=0)
-        above = torch.searchsorted(levels, best)  # thresholds below the best score, 0..T
-        column = classes.long()[winner]
-        bins = torch.bincount((truth * size + column) * (count + 1) + above, minlength=size * size * (count + 1))
-        histogram = bins.reshape(size, size, count + 1)
+        best, winner = scores.float().max(dim=0)
+        above = torch.searchsorted(levels, best, out_int32=True)  # thresholds below the best score, 0..T
+        cells = (truth * maps + winner.int()) * (count + 1) + above
+        bins = torch.bincount(cells.flatten(), minlength=(size + 1) * maps * (count + 1))
+        histogram = bins.reshape(size + 1, maps, count + 1)[:size]
         # at the i-th threshold, objects are the pixels whose best score passes more than i thresholds
         objects = histogram.flip(-1).cumsum(-1).flip(-1)[:, :, 1:]
-        counts[order] = objects.permute(2, 0, 1)
+        counts[order] = counts.index_add(2, classes.long(), objects.permute(2, 0, 1))
     counts[:, :, 0] = totals - counts.sum(-1)
     return counts

@@ -191,7 +191,7 @@ def _walk(start: Tensor, paths: list[PathValues], radius: int, steps: int, toler
     root = degree.sqrt().reshape(-1, 1)
     coefficients = chebyshev_weights(steps, left_out)
     old = state.reshape(-1, maps) * root  # (B·H·W, K)
-    add_product = torch.addmm
+    add_product: Callable[..., Tensor] = torch.addmm
     if maps == 1:  # a vector goes through in half the time of a matrix of one column
         old, add_product = old[:, 0], torch.addmv
     new = torch.zeros_like(old)

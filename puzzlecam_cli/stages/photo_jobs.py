@@ -17,7 +17,7 @@ from torch import Tensor
 from puzzlecam_cli.data.images import open_image, read_mask
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf import dense_crf
-from puzzlecam_cli.method.labels import confident_labels, pseudo_labels
+from puzzlecam_cli.method.labels import best, confident_labels, pseudo_labels
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
 from puzzlecam_cli.recipe.schema import AffinityLabels, Crf, RandomWalk
 from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_labels
@@ -80,7 +80,7 @@ def refine_prediction(job: PredictionJob) -> None:
     """CRF and argmax of one prediction."""
     probabilities = torch.from_numpy(job.probabilities)
     refined = dense_crf(torch.from_numpy(job.image), probabilities, **job.crf.model_dump())
-    write_labels(job.out, refined.argmax(dim=0).to(torch.uint8))
+    write_labels(job.out, best(refined).to(torch.uint8))
 
 
 @dataclass(frozen=True)
