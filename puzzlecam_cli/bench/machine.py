@@ -14,16 +14,23 @@ class Machine:
     cores: int
     threads: int  # that PyTorch works with
     torch: str
-    gpu: str | None = None
+    load: float | None  # programs at work in the last minute; more than a few tenths make figures too slow
+    gpu: str | None
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        words = [f"{self.processor} ({self.cores} cores)", f"torch {self.torch}", threads]
-        return ", ".join(words + ([self.gpu] if self.gpu else []))
+        words = [f"{self.processor} ({self.cores} cores)", self.gpu, f"torch {self.torch}", threads]
+        words += [] if self.load is None else [f"load {self.load:.1f} before"]
+        return ", ".join(word for word in words if word)
 
 
 def this_machine(threads: int | None = None, *, gpu: bool = False) -> Machine:
-    """This machine, with the number of threads that are measured (None: PyTorch's own) and the GPU, if it is used."""
+    """This machine as it is now.
+
+    Args:
+        threads: that are measured; None: as many as PyTorch takes.
+        gpu: whether one is used, if it is there.
+    """
     import torch
 
     return Machine(
@@ -31,7 +38,8 @@ def this_machine(threads: int | None = None, *, gpu: bool = False) -> Machine:
         os.cpu_count() or 1,
         threads or torch.get_num_threads(),
         torch.__version__,
-        torch.cuda.get_device_name() if gpu else None,
+        round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        torch.cuda.get_device_name() if gpu and torch.cuda.is_available() else None,
     )
 
 

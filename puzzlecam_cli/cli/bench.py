@@ -33,7 +33,7 @@ of CRFs and the size of map and label files; photos differ in size and number of
 
 def bench(
     recipe: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", help="A recipe file, or the name of a shipped recipe.")
+        str | None, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")
     ] = None,
     methods: Annotated[bool, typer.Option("--methods", help="Each method beside its plain form instead.")] = False,
     only: Annotated[
@@ -53,6 +53,8 @@ def bench(
     """
     if methods == (recipe is not None):
         raise UserError("usage", "bench needs a recipe or --methods, not both", hint="puzzlecam bench quickstart")
+    if only and not methods:
+        raise UserError("usage", "--only chooses methods", hint="puzzlecam bench --methods --only walk")
     if recipe is None:
         compare_methods(only or (), as_json)
     else:
@@ -66,17 +68,17 @@ def tell_costs(recipe_name: str, changes: list[str], photos: int, plain: bool, a
     from puzzlecam_cli.run.plan import check_data
 
     recipe = load_recipe(recipe_name, changes)
-    check_data(recipe, RunFolder(Path()), all_steps(PIPELINE))
-    with TemporaryDirectory(prefix="puzzlecam-bench-") as temporary, ExitStack() as stack:
-        from puzzlecam_cli.bench.costs import total
-        from puzzlecam_cli.bench.forecast import forecast
-        from puzzlecam_cli.bench.machine import this_machine
-        from puzzlecam_cli.view.tables import cost_view
+    check_data(recipe, RunFolder(Path()), all_steps(PIPELINE))  # before PyTorch is loaded
+    from puzzlecam_cli.bench.costs import total
+    from puzzlecam_cli.bench.forecast import forecast
+    from puzzlecam_cli.bench.machine import this_machine
+    from puzzlecam_cli.view.tables import cost_view
 
+    machine = this_machine(gpu=not recipe.runtime.cpu)
+    with TemporaryDirectory(prefix="puzzlecam-bench-") as temporary, ExitStack() as stack:
         emit = open_views(Path(temporary), plain, stack)
         emit(RunStarted(f"bench of {Path(recipe_name).stem}", temporary, STAGE_NAMES))
         costs = forecast(recipe, Path(temporary), photos, emit)
-    machine = this_machine(gpu=any(cost.gpu_memory is not None for cost in costs))
     if as_json:
         entries = [cost.as_json() for cost in costs]
         found = {"schema": 1, "recipe": recipe_name, "photos": photos, "machine": asdict(machine)}
@@ -98,8 +100,8 @@ def compare_methods(words: Sequence[str], as_json: bool) -> None:
     if not chosen:
         names = ", ".join(dict.fromkeys(case.method for case in CASES))
         raise UserError("usage", f"no method is named {' or '.join(words)}", hint=f"there are: {names}")
-    rows = [row for _, measured in zip(announced(chosen), bench(chosen), strict=True) for row in measured]
     machine = this_machine(threads=1)
+    rows = [row for _, measured in zip(announced(chosen), bench(chosen), strict=True) for row in measured]
     if as_json:
         typer.echo(json.dumps({"machine": asdict(machine), "rows": [row.as_json() for row in rows]}, indent=1))
     else:
