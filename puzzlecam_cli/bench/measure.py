@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
+from puzzlecam_cli.bench import memory
 from puzzlecam_cli.bench.rows import Row, Target
 
 PATIENCE = 2.0  # seconds for the repetitions of one form; each runs at least once
@@ -101,18 +98,11 @@ def best_times(pair: Pair) -> tuple[float | None, float]:
 
 def peak_memory(run: Callable[[], Any]) -> float:
     """Bytes that a run adds at its peak, results included; NaN where the system is not Linux, which tells."""
-    if sys.platform != "linux":
+    if not memory.KNOWN:
         return float("nan")
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what earlier runs gave back counts as new
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
+    memory.forget_peaks()
+    before = memory.held()
     result = run()
-    peak = _status("VmHWM")
+    peak = memory.peak()
     del result
     return max(peak - before, 0)
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))

@@ -8,6 +8,7 @@ import typer
 
 from puzzlecam_cli import __version__
 from puzzlecam_cli.cli.ablate import ablate
+from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.recipes import recipes
@@ -47,6 +48,7 @@ for _stage in PIPELINE:
     app.command(_stage.name, rich_help_panel=STAGES)(stage_command(_stage))
 app.command("run-all", rich_help_panel=STAGES)(run_all)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
+app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)

@@ -31,9 +31,9 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
             running: set[Future[Result]] = {pool.submit(function, item) for item in islice(rest, 2 * workers)}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                running |= {pool.submit(function, item) for item in islice(rest, len(done))}
                 for future in done:
-                    yield future.result()
+                    yield future.result()  # before the next item is taken, which may take long to make
+                    running |= {pool.submit(function, item) for item in islice(rest, 1)}
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +93,6 @@ def _make(
             ledger.put(stage, step.name, record)
 
     context = Context(stage, recipe, folder, accelerator, emit)
-    module, _, function = step.function.partition(":")
     try:
         if accelerator.is_main_process:
             if decision.action == "run":
@@ -103,7 +101,7 @@ def _make(
             ledger.put(stage, step.name, record)
             _ = context.data  # synthetic pictures are written now, before other processes look for them
         accelerator.wait_for_everyone()
-        getattr(import_module(module), function)(context)
+        step.make(context)
         accelerator.wait_for_everyone()
     except KeyboardInterrupt:
         note("interrupted")

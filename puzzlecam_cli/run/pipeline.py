@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from puzzlecam_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from puzzlecam_cli.run.context import Context
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,11 @@ class Step:
     def found(self, root: Path) -> list[Path]:
         """Its finished files in a run folder."""
         return sorted(path for pattern in self.files for path in root.glob(pattern) if path.name[0] != ".")
+
+    def make(self, context: Context) -> None:
+        """Do its work; PyTorch is loaded only now."""
+        module, _, name = self.function.partition(":")
+        getattr(import_module(module), name)(context)
 
 
 @dataclass(frozen=True, init=False)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from puzzlecam_cli.bench.costs import COST_NUMBERS, Cost, cost_rows
 from puzzlecam_cli.bench.rows import NUMBERS, Row, bench_rows
 from puzzlecam_cli.run.ablation import Summary, ablation_notes, ablation_table
 from puzzlecam_cli.run.scores import HEADER, Scores, score_rows, table_2
@@ -31,6 +32,11 @@ def ablation_view(summary: Summary) -> RenderableType:
 def bench_view(rows: Sequence[Row]) -> RenderableType:
     """What each method costs beside its plain form."""
     return _table(bench_rows(rows), NUMBERS)
+
+
+def cost_view(costs: Sequence[Cost]) -> RenderableType:
+    """What each step of a recipe will take."""
+    return _table(cost_rows(costs), COST_NUMBERS)
 
 
 def _table(rows: Sequence[Sequence[str]], numbers: Collection[str]) -> Table:

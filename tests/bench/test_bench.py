@@ -132,8 +132,26 @@ def test_the_list_of_cases_loads_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_one_command_prints_a_table_or_json():
+def test_the_benchmarks_are_the_command():
     command = [sys.executable, "-m", "tests.benchmarks", "map file", "--json"]
     root = Path(__file__).parents[2]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
-    assert [entry["target"]["quantity"] for entry in json.loads(result.stdout)] == ["file", "time"]
+    found = json.loads(result.stdout)
+    assert [entry["target"]["quantity"] for entry in found["rows"]] == ["file", "time"]
+    assert found["machine"]["threads"] == 1
+
+
+def test_methods_are_listed_below_the_machine_and_announced(puzzlecam):
+    result = puzzlecam("bench", "--methods", "--only", "map file")
+    machine, heading, *rows = result.stdout.splitlines()
+    assert "torch" in machine
+    assert ", 1 thread, load " in machine
+    assert heading.split()[:2] == ["method", "on"]
+    assert [row.split("  ")[0] for row in rows] == ["map file", "map file"]
+    assert result.stderr.startswith("1/1  map file, ")
+
+
+def test_a_method_that_is_not_there_is_a_usage_error(puzzlecam):
+    result = puzzlecam("bench", "--methods", "--only", "teleport")
+    assert result.exit_code == 2
+    assert "random walk" in result.stderr

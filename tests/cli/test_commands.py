@@ -22,7 +22,15 @@ HEAVY = ("torch", "numpy", "timm", "accelerate", "PIL")
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run-all", "--help"], ["--version"], ["run-all"], ["backbones"], ["recipes", "list"]],
+    [
+        ["--help"],
+        ["run-all", "--help"],
+        ["bench", "--help"],
+        ["--version"],
+        ["run-all"],
+        ["backbones"],
+        ["recipes", "list"],
+    ],
     ids=" ".join,
 )
 def test_a_look_around_imports_nothing_heavy(arguments: list[str]) -> None:
@@ -49,7 +57,7 @@ def test_help_names_every_command_of_the_pipeline_in_order(puzzlecam: Run) -> No
     text = puzzlecam("--help").stdout
     places = [text.index(f" {name} ") for name in (*STAGE_NAMES, "run-all")]
     assert places == sorted(places)
-    assert all(f" {name} " in text for name in ("status", "recipes", "backbones"))
+    assert all(f" {name} " in text for name in ("ablate", "bench", "status", "recipes", "backbones"))
 
 
 @pytest.mark.parametrize("stage", [*STAGE_NAMES, "run-all"])

@@ -1,0 +1,191 @@
+"""What a recipe costs, reckoned from what a sample of it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Report = tuple[float, int]  # seconds since the step began, items done
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What one step did with the sample.
+
+    Args:
+        what: in words.
+        unit: of the items: images, files or steps.
+        reports: of its progress, in order.
+        seconds: from its beginning to its end.
+        disk: bytes of the files it left.
+        memory: the most bytes that were held; None where the system does not tell.
+        gpu_memory: the same of tensors on the GPU; None without one.
+    """
+
+    what: str
+    unit: str
+    reports: tuple[Report, ...]
+    seconds: float
+    disk: int
+    memory: int | None = None
+    gpu_memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of a step a recipe asks for.
+
+    Args:
+        items: images, files or steps.
+        at_once: items that begin together at the start, before a steady pace is reached.
+        trailing: items at the end that are past what takes longest.
+        images: in each of them.
+        files_grow: whether there is a file an item; else the disk space does not depend on them.
+        note: what else to know.
+    """
+
+    items: int
+    at_once: int = 1
+    trailing: int = 0
+    images: int = 1
+    files_grow: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a step of a recipe costs: seconds and bytes. `pace` is items a second, None if nothing was timed."""
+
+    stage: str
+    what: str
+    unit: str
+    items: int
+    images: int
+    pace: float | None
+    start_up: float
+    seconds: float
+    disk: int
+    memory: int | None
+    gpu_memory: int | None
+    note: str
+
+    @property
+    def images_per_second(self) -> float | None:
+        return None if self.pace is None else self.pace * self.images
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"images_per_second": self.images_per_second, "hours": self.seconds / 3600}
+
+
+def at_once(workers: int) -> int:
+    """Items that are under way when so many processes have just begun: two each, or one without any beside this."""
+    return 2 * workers if workers > 1 else 1
+
+
+def sample_size(wanted: int, workers: int) -> int:
+    """Items to time: `wanted`, and where several work, equally many for each beyond those that begin at once."""
+    return wanted if workers < 2 else at_once(workers) + -(-wanted // workers) * workers
+
+
+def cost(stage: str, observed: Observed, extent: Extent) -> Cost:
+    """A step's cost: what it takes to start, once, and every item at the pace it had in the end."""
+    done = observed.reports[-1][1] if observed.reports else 0
+    pace = _pace(observed, extent)
+    start_up = observed.seconds if pace is None else max(observed.seconds - done / pace, 0.0)
+    return Cost(
+        stage,
+        observed.what,
+        observed.unit,
+        extent.items,
+        extent.images,
+        pace,
+        start_up,
+        start_up + (extent.items / pace if pace else 0.0),
+        round(observed.disk * extent.items / done) if extent.files_grow and done else observed.disk,
+        observed.memory,
+        observed.gpu_memory,
+        extent.note,
+    )
+
+
+def _pace(observed: Observed, extent: Extent) -> float | None:
+    """Items a second while the pace was steady, else from the first report on, else over all.
+
+    None if nothing was done.
+    """
+    reports = observed.reports
+    if not reports:
+        return None
+    total = reports[-1][1]
+    steady = [report for report in reports if extent.at_once <= report[1] <= total - extent.trailing]
+    for window in (steady, reports):
+        if len(window) > 1:
+            (since, before), (end, done) = window[0], window[-1]
+            if done > before and end > since:
+                return (done - before) / (end - since)
+    return total / observed.seconds
+
+
+def total(costs: Sequence[Cost]) -> dict[str, Any]:
+    """Time and disk space added up, and the highest memory."""
+    seconds = sum(cost.seconds for cost in costs)
+    return {
+        "seconds": seconds,
+        "hours": seconds / 3600,
+        "disk": sum(cost.disk for cost in costs),
+        "memory": max((cost.memory for cost in costs if cost.memory is not None), default=None),
+        "gpu_memory": max((cost.gpu_memory for cost in costs if cost.gpu_memory is not None), default=None),
+    }
+
+
+GPU = "GPU GB"
+COST_HEADER = (
+    "stage",
+    "what",
+    "images/s",
+    "for the recipe",
+    "start-up",
+    "h:mm:ss",
+    "disk GB",
+    "memory GB",
+    "GPU GB",
+    "",
+)
+COST_NUMBERS = COST_HEADER[2:-1]
+
+
+def cost_rows(costs: Sequence[Cost]) -> list[tuple[str, ...]]:
+    """The heading, one line a step, and the total. The column of the GPU goes where none was used."""
+    whole = total(costs)
+    rows = [COST_HEADER, *map(_words, costs)]
+    memory = (_gigabytes(whole["disk"]), _gigabytes(whole["memory"]), _gigabytes(whole["gpu_memory"]))
+    rows.append(("total", "", "", "", "", _clock(whole["seconds"]), *memory, ""))
+    without = COST_HEADER.index(GPU) if whole["gpu_memory"] is None else len(COST_HEADER)
+    return [row[:without] + row[without + 1 :] for row in rows]
+
+
+def _words(cost: Cost) -> tuple[str, ...]:
+    speed = cost.images_per_second
+    each = f" of {cost.images}" if cost.unit == "steps" else ""
+    return (
+        cost.stage,
+        cost.what,
+        "" if speed is None else f"{speed:.0f}" if speed >= 100 else f"{speed:.3g}",
+        f"{cost.items:,} {cost.unit}{each}",
+        f"{cost.start_up:.1f} s",
+        _clock(cost.seconds),
+        _gigabytes(cost.disk),
+        _gigabytes(cost.memory),
+        _gigabytes(cost.gpu_memory),
+        cost.note,
+    )
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _gigabytes(count: int | None) -> str:
+    return "" if count is None else f"{count / 1e9:.1f}" if count >= 1e10 else f"{count / 1e9:.3f}"

@@ -1,0 +1,203 @@
+"""Every step of a recipe on a few photos, to tell what the whole recipe will take. Nothing outside a folder is written.
+
+The network's weights are random: loading none needs no download, and speed, memory and the size of models do not depend
+on them. What does, a little: the size of map and label files, and the dense CRFs, whose labels are random too. Photos
+differ in size and number of tags; more of them tell more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from shutil import rmtree
+
+import torch
+
+from puzzlecam_cli.bench import memory
+from puzzlecam_cli.bench.costs import Cost, Extent, Observed, Report, at_once, cost, sample_size
+from puzzlecam_cli.bench.sample import Sample, SampleContext
+from puzzlecam_cli.data.loaders import TrainingBatches
+from puzzlecam_cli.data.open import open_data, resolve_data
+from puzzlecam_cli.data.photos import Photo, PhotoSet
+from puzzlecam_cli.data.voc import VocFolder
+from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator, pool_workers
+from puzzlecam_cli.events import Emit, Event, Progress, StageEnded, StageStarted
+from puzzlecam_cli.recipe.data import SyntheticData, VocData
+from puzzlecam_cli.recipe.schema import Recipe, Training
+from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.run.pipeline import Step
+from puzzlecam_cli.stages import PIPELINE
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the whole data set: photos to train on and to predict, files to score, and what to know about the masks."""
+
+    train: int
+    val: int
+    scored: int
+    note: str = ""
+
+
+def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
+    """The cost of every step, in order; made-up pictures come first.
+
+    Args:
+        root: an empty folder to work in; much of what is written to it stays there.
+        photos: the fewest photos of a split, and steps of a training, that are timed; more where processes share work.
+
+    Raises:
+        UserError: as the steps do, for data that cannot be worked with.
+    """
+    folder = RunFolder(root)
+    accelerator = make_accelerator(recipe.runtime)
+    on_gpu = accelerator.device.type == "cuda"
+    workers = pool_workers(recipe.runtime), loader_workers(recipe.runtime, accelerator)
+    count, steps = (sample_size(photos, number) for number in workers)
+
+    costs: list[Cost] = []
+    recipe = bare(recipe)
+    if isinstance(recipe.data, SyntheticData):
+        extent = Extent(recipe.data.pictures + recipe.data.val_pictures)
+        few = recipe.model_copy(update={"data": fewer(recipe.data, count)})
+
+        def write(watch: Emit) -> None:
+            open_data(few, root, lambda done, total: watch(Progress("data", "pictures", done, total)))
+
+        costs.append(cost("data", observe(write, emit, [root / "data"], on_gpu), extent))
+        sizes = Sizes(
+            recipe.data.pictures, recipe.data.val_pictures, 3 * recipe.data.pictures + recipe.data.val_pictures
+        )
+        splits = resolve_data(few.data, root)
+        whole: PhotoSet = VocFolder(splits)
+    else:
+        splits = recipe.data
+        whole = VocFolder(splits)
+        sizes = sizes_of(whole, splits)
+    recipe = recipe.model_copy(update={"data": splits})
+    extents = extents_of(recipe, sizes, *map(at_once, workers))
+    context = SampleContext("", recipe, folder, accelerator, emit, Sample.of(whole, splits, count), sizes.train, steps)
+    for stage in PIPELINE:
+        emit(StageStarted(stage.name, "a few photos"))
+        began = time.monotonic()
+        for step in stage.steps:
+            observed = observe_step(replace(context, stage=stage.name), step, on_gpu)
+            costs.append(cost(stage.name, observed, extents[step.name]))
+        emit(StageEnded(stage.name, "done", time.monotonic() - began))
+    return costs
+
+
+def bare(recipe: Recipe) -> Recipe:
+    """The recipe without pretrained weights, each step of a training reported."""
+    backbone = recipe.backbone.model_copy(update={"pretrained": False, "weights": None})
+    runtime = recipe.runtime.model_copy(update={"log_seconds": 0.0})
+    return recipe.model_copy(update={"backbone": backbone, "runtime": runtime})
+
+
+def fewer(data: SyntheticData, count: int) -> SyntheticData:
+    """So many pictures a split, written to the run folder."""
+    sizes = {"pictures": min(count, data.pictures), "val_pictures": min(count, data.val_pictures)}
+    return data.model_copy(update={"root": None, **sizes})
+
+
+def sizes_of(data: PhotoSet, splits: VocData) -> Sizes:
+    """Look at all photos and masks of a data set; scores are of maps, walked maps, pseudo labels and predictions."""
+    val = data.photos(splits.val) if splits.val else []
+    scored = {splits.score_split: 3, **({splits.val: 1} if splits.val else {})}
+    if splits.val == splits.score_split:
+        scored = {splits.val: 4}
+    files, notes = 0, []
+    for split, times in scored.items():
+        listed = data.photos(split)
+        masks = sum(photo.mask is not None for photo in listed)
+        files += times * masks
+        if masks < len(listed):
+            notes.append(missing_masks(split, masks, listed))
+    return Sizes(len(data.photos(splits.train)), len(val), files, "; ".join(notes))
+
+
+def missing_masks(split: str, masks: int, listed: Sequence[Photo]) -> str:
+    if not masks:
+        return f"`{split}` has no masks: not scored"
+    return f"{len(listed) - masks} of {len(listed)} masks of `{split}` are missing: eval will refuse"
+
+
+def extents_of(recipe: Recipe, sizes: Sizes, pooled: int, loaded: int) -> dict[str, Extent]:
+    """What the recipe asks for, by step. `pooled`, `loaded`: items that begin at once in pools and trainings."""
+    images = Extent(sizes.train, pooled)
+
+    def training(settings: Training) -> Extent:
+        batches = TrainingBatches(sizes.train, settings.batch, settings.epochs, recipe.seed)
+        return Extent(len(batches), loaded, images=min(settings.batch, sizes.train), files_grow=False)
+
+    return {
+        "train-cls/model": training(recipe.train_cls),
+        "cams": images,
+        "affinity/labels": images,
+        "affinity/model": training(recipe.affinity),
+        "rw/scores": images,
+        "rw/pseudo_labels": images,
+        "seg/model": training(recipe.seg),
+        # the network of this process takes longest; at the end, only the CRFs of the last photos are left
+        "seg/predictions": Extent(
+            sizes.val, trailing=pooled if pooled > 1 else 0, note="" if sizes.val else "data.val names no list"
+        ),
+        "eval/scores": Extent(sizes.scored, pooled, files_grow=False, note=sizes.note),
+    }
+
+
+@dataclass
+class Watch:
+    """Passes progress on, and remembers when it was made.
+
+    Notes and losses end here: they are about an untrained network.
+    """
+
+    emit: Emit
+    clock: Callable[[], float] = time.monotonic
+    reports: list[Report] = field(default_factory=list)
+    what: str = ""
+    unit: str = "images"
+    children: int = 0
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, Progress):
+            return
+        what = "training" if event.unit == "steps" else event.task
+        if what != self.what:
+            self.what, self.unit, self.reports = what, event.unit, []
+        self.reports.append((self.clock() - self.began, event.done))
+        if event.done == event.total:  # the processes that helped are still there
+            self.children = max(self.children, memory.children_peak())
+        self.emit(event)
+
+
+def observe(work: Callable[[Emit], None], emit: Emit, own: Iterable[Path], on_gpu: bool) -> Observed:
+    """What a piece of work tells while it is done, and leaves in its own files and folders."""
+    memory.forget_peaks()
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    watch = Watch(emit)
+    work(watch)
+    return Observed(
+        watch.what,
+        watch.unit,
+        tuple(watch.reports),
+        watch.clock() - watch.began,
+        sum(file.stat().st_size for path in own for file in (path, *path.rglob("*")) if file.is_file()),
+        memory.peak() + watch.children if memory.KNOWN else None,
+        torch.cuda.max_memory_allocated() if on_gpu else None,
+    )
+
+
+def observe_step(context: SampleContext, step: Step, on_gpu: bool) -> Observed:
+    """Make a step's files from the sample."""
+    own = [context.folder.root / name for name in step.own]
+    observed = observe(lambda watch: step.make(replace(context, emit=watch)), context.emit, own, on_gpu)
+    rmtree(context.folder.stage(context.stage) / "checkpoint", ignore_errors=True)  # large, and of no more use
+    return observed if observed.what else replace(observed, what=step.name.rpartition("/")[2])

@@ -1,0 +1,51 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Machine:
+    processor: str
+    cores: int
+    threads: int  # that PyTorch works with
+    torch: str
+    load: float | None  # programs at work in the last minute; more than a few tenths make figures too slow
+    gpu: str | None
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        words = [f"{self.processor} ({self.cores} cores)", self.gpu, f"torch {self.torch}", threads]
+        words += [] if self.load is None else [f"load {self.load:.1f} before"]
+        return ", ".join(word for word in words if word)
+
+
+def this_machine(threads: int | None = None, *, gpu: bool = False) -> Machine:
+    """This machine as it is now.
+
+    Args:
+        threads: that are measured; None: as many as PyTorch takes.
+        gpu: whether one is used, if it is there.
+    """
+    import torch
+
+    return Machine(
+        _processor(),
+        os.cpu_count() or 1,
+        threads or torch.get_num_threads(),
+        torch.__version__,
+        round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        torch.cuda.get_device_name() if gpu and torch.cuda.is_available() else None,
+    )
+
+
+def _processor() -> str:
+    """The model's name; Linux tells it in a file only."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

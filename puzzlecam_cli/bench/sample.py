@@ -1,0 +1,108 @@
+"""A few photos of a data set, and steps that see no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import cycle, islice
+from pathlib import Path
+
+from torch import nn
+
+from puzzlecam_cli.data.photos import Photo, PhotoSet
+from puzzlecam_cli.engine.loop import LossModule
+from puzzlecam_cli.models.backbone import Backbone
+from puzzlecam_cli.recipe.data import VocData
+from puzzlecam_cli.recipe.schema import Training
+from puzzlecam_cli.run.context import Context
+
+STILL = 1e-9  # a learning rate that changes nothing: random weights and the recipe's rate need not go together
+
+
+def spread(photos: Sequence[Photo], count: int) -> list[Photo]:
+    """So many of the photos, evenly over the list: lists are often sorted by class."""
+    count = min(count, len(photos))
+    return [photos[number * len(photos) // count] for number in range(count)]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A `PhotoSet` of a few photos of each split of another.
+
+    Maps can be scored of photos only that are trained on and have a mask, so these are preferred.
+    """
+
+    whole: PhotoSet
+    chosen: dict[str, list[Photo]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, whole: PhotoSet, splits: VocData, count: int) -> Sample:
+        """`count` photos a split; fewer where there are not so many."""
+        scored = whole.photos(splits.score_split)
+        with_mask = {photo.id for photo in scored if photo.mask}
+        train = whole.photos(splits.train, tags=True)
+        train = spread([photo for photo in train if photo.id in with_mask] or train, count)
+        ids = {photo.id for photo in train}
+        chosen: dict[str, list[Photo]] = {}
+        if splits.val:
+            val = whole.photos(splits.val)
+            chosen[splits.val] = spread([photo for photo in val if photo.mask] or val, count)
+        chosen[splits.score_split] = [photo for photo in scored if photo.id in ids]
+        chosen[splits.train] = train
+        return cls(whole, chosen)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.whole.classes
+
+    def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
+        return self.chosen[split]
+
+    def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
+        return self.whole.fingerprint(split, tags=tags, masks=masks)
+
+    def repeated(self, split: str, count: int) -> Sample:
+        """The sample with so many photos of a split, the same over and over."""
+        return replace(self, chosen=self.chosen | {split: list(islice(cycle(self.chosen[split]), count))})
+
+
+@dataclass(frozen=True)
+class SampleContext(Context):
+    """A context whose trainings take a few steps, each with as many images as a step of the recipe has.
+
+    Args:
+        sample: the photos that steps see.
+        train_count: how many photos the recipe trains on.
+        steps: of a training.
+    """
+
+    sample: Sample
+    train_count: int
+    steps: int
+
+    @cached_property
+    def data(self) -> PhotoSet:
+        return self.sample
+
+    def train(
+        self,
+        module: LossModule,
+        settings: Training,
+        backbone: Backbone,
+        *,
+        pretrained: nn.Module | None,
+        freeze_batchnorm: bool,
+        mask_of: Callable[[str], Path] | None = None,
+    ) -> None:
+        batch = min(settings.batch, self.train_count)
+        few = replace(self, sample=self.sample.repeated(self.splits.train, batch * self.steps))
+        Context.train(
+            few,
+            module,
+            settings.model_copy(update={"epochs": 1, "batch": batch, "lr": STILL}),
+            backbone,
+            pretrained=pretrained,
+            freeze_batchnorm=freeze_batchnorm,
+            mask_of=mask_of,
+        )
