@@ -30,9 +30,10 @@ def make_cams(context: Context) -> None:
         rows = [tag - 1 for tag in photo.tags]
 
         def maps_of(view: Tensor, rows: list[int] = rows) -> Tensor:  # (3, h, w) → (K, h/16, w/16)
-            pair = torch.stack([view, view.flip(-1)]) if settings.flip else view[None]
+            image = on_device(view[None], accelerator)
+            pair = torch.cat([image, image.flip(-1)]) if settings.flip else image
             with accelerator.autocast():
-                maps = network(on_device(pair, accelerator))[:, rows].float()
+                maps = network(pair)[:, rows].float()
             return add_mirrored(maps) if settings.flip else maps[0].relu()
 
         size = (image.shape[0], image.shape[1])

@@ -83,10 +83,10 @@ def _probabilities(context: Context, network: DeepLab, views: Sequence[Tensor], 
     """Logits of all views summed at the photo's size, then softmax, as the authors do: (C+1, H, W) on the CPU."""
     total = torch.zeros(())
     for view in views:
+        image = on_device(view[None], context.accelerator)
         for mirrored in (False, True) if context.recipe.seg.predict.flip else (False,):
-            images = on_device(view[None].flip(-1) if mirrored else view[None], context.accelerator)
             with context.accelerator.autocast():
-                logits = network(images)
+                logits = network(image.flip(-1) if mirrored else image)
             logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)[0]
             total = total.to(logits.device) + (logits.flip(-1) if mirrored else logits)
     return total.softmax(dim=0).cpu()
