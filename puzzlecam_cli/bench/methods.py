@@ -196,7 +196,7 @@ def loading() -> Pair:
     """Views of one JPEG: a side of 320 to 640 pixels, a crop of 512."""
     path = Path(tempfile.mkdtemp()) / "photo.jpg"
     Image.fromarray(photo(*SIZE)[0]).save(path, quality=92)
-    numbers = range(10)
+    numbers = range(40)  # whose sides are of 480 pixels on average; those of the first 10 are longer
 
     def ours(number: int) -> Tensor:
         drawn = generator_for(0, 0, number)
@@ -205,11 +205,15 @@ def loading() -> Pair:
     def theirs(number: int) -> Tensor:
         return plain.view(path, generator_for(0, 0, number), MEAN, STD)
 
-    def error() -> float:  # in grey levels
-        worst = max(float((ours(n) - theirs(n)).abs().max()) for n in numbers)
-        return worst * max(STD) * 255
+    def error() -> float:  # in grey levels, which both forms have whole numbers of
+        level = 255 * torch.tensor(STD)[:, None, None]
+        return max(float(((ours(n) - theirs(n)) * level).round().abs().max()) for n in numbers)
 
-    return Pair(lambda: [ours(n) for n in numbers], lambda: [theirs(n) for n in numbers], error)
+    def every(form: Callable[[int], Tensor]) -> None:
+        for number in numbers:
+            form(number)
+
+    return Pair(lambda: every(ours), lambda: every(theirs), error)
 
 
 def start_up(*arguments: str) -> Pair:

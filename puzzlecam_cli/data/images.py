@@ -27,7 +27,8 @@ def open_image(path: Path) -> Image.Image:
     """
     try:
         with Image.open(path) as file:
-            return ImageOps.exif_transpose(file).convert("RGB")
+            ImageOps.exif_transpose(file, in_place=True)
+            return file if file.mode == "RGB" else file.convert("RGB")
     except FileNotFoundError:
         raise UserError("image-missing", f"{path} is not there any more") from None
     except Exception as error:  # broken files make Pillow raise almost anything

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from puzzlecam_cli.data.images import open_image, read_mask
 from puzzlecam_cli.data.photos import Photo
@@ -113,17 +113,13 @@ class ScaledPhotos(Dataset[Any]):
             image = open_image(self.photos[index].image)
         except UserError as error:
             return error
-        views = [normalize(np.asarray(resized(image, scale)), self.mean, self.std) for scale in self.scales]
+        views = [normalize(resized(image, scale), self.mean, self.std) for scale in self.scales]
         return index, torch.from_numpy(np.array(image)), views
 
 
-def _first_error_or_stack(items: list[Batch | UserError]) -> Batch | UserError:
-    batch = []
-    for item in items:
-        if isinstance(item, UserError):
-            return item
-        batch.append(item)
-    return {key: torch.stack([item[key] for item in batch]) for key in batch[0]}
+def _first_error_or_batch(items: list[Batch | UserError]) -> Any:
+    """Workers stack straight into the memory that they share with the main process."""
+    return next((item for item in items if isinstance(item, UserError)), None) or default_collate(items)
 
 
 def _only_item(items: list[Any]) -> Any:
@@ -136,14 +132,7 @@ def training_loader(views: TrainingViews, batches: TrainingBatches, workers: int
     Raises:
         UserError: a photo or a mask cannot be read.
     """
-    loader: DataLoader[Any] = DataLoader(
-        views,
-        batch_sampler=batches,
-        collate_fn=_first_error_or_stack,
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-    )
-    yield from _raising(loader)
+    yield from _loaded(views, workers, batch_sampler=batches, collate_fn=_first_error_or_batch)
 
 
 def photo_loader(photos: ScaledPhotos, workers: int) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
@@ -152,11 +141,12 @@ def photo_loader(photos: ScaledPhotos, workers: int) -> Iterator[tuple[int, Tens
     Raises:
         UserError: a photo cannot be read.
     """
-    yield from _raising(DataLoader(photos, batch_size=1, collate_fn=_only_item, num_workers=workers))
+    yield from _loaded(photos, workers, batch_size=1, collate_fn=_only_item)
 
 
-def _raising(loader: DataLoader[Any]) -> Iterator[Any]:
-    for item in loader:
+def _loaded(source: Dataset[Any], workers: int, **settings: Any) -> Iterator[Any]:
+    """What a GPU is to get lies in pinned memory: it is copied there while the GPU computes."""
+    for item in DataLoader(source, num_workers=workers, pin_memory=torch.cuda.is_available(), **settings):
         if isinstance(item, UserError):
             raise item
         yield item

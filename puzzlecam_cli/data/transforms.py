@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -22,15 +23,28 @@ def generator_for(seed: int, epoch: int, index: int) -> np.random.Generator:
 
 def normalize(image: NDArray[np.uint8], mean: Colour, std: Colour) -> Tensor:
     """(H, W, 3) uint8 → (3, H, W) float32, (x/255 − mean) / std."""
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    x = pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)  # colour by colour: 3 times as fast
-    return x.sub_(torch.tensor(mean)[:, None, None]).div_(torch.tensor(std)[:, None, None])
+    planes = np.empty((3, *image.shape[:2]), np.float32)
+    _normalize_onto(planes, image, mean, std)
+    return torch.from_numpy(planes)
 
 
-def resized(image: Image.Image, scale: float) -> Image.Image:
-    """The photo enlarged or shrunk by a factor, bicubic."""
+def _normalize_onto(planes: NDArray[np.float32], image: NDArray[np.uint8], mean: Colour, std: Colour) -> None:
+    for number, plane in enumerate(planes):  # one after the other, each while it is in the cache
+        plane[...] = image[:, :, number]
+        plane *= 1 / (255 * std[number])
+        plane -= mean[number] / std[number]
+
+
+def resized(image: Image.Image, scale: float) -> NDArray[np.uint8]:
+    """(h, w, 3): the photo enlarged or shrunk by a factor, bicubic with antialiasing.
+
+    PyTorch is six times as fast as Pillow, but rounds its weights. With the width made by Pillow and then the height
+    by PyTorch no value is more than one grey level off Pillow's; with both made by PyTorch a few in a million are two.
+    """
     width, height = (max(1, round(side * scale)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.BICUBIC)
+    widened = torch.from_numpy(np.array(image.resize((width, image.height), Image.Resampling.BICUBIC)))
+    pixels = widened[None].permute(0, 3, 1, 2)  # channels_last, which PyTorch has the fast way for
+    return F.interpolate(pixels, (height, width), mode="bicubic", antialias=True)[0].permute(1, 2, 0).numpy()
 
 
 def random_view(
@@ -57,8 +71,8 @@ def random_view(
     if mask is not None and mask.shape != image.size[::-1]:
         raise ValueError(f"the mask is {mask.shape}, the photo {image.size[::-1]}")
     length = int(generator.integers(resize[0], resize[1] + 1))
-    image = resized(image, length / (max if resize_side == "longer" else min)(image.size))
-    width, height = image.size
+    pixels = resized(image, length / (max if resize_side == "longer" else min)(image.size))
+    height, width = pixels.shape[:2]
     mirror = generator.random() < 0.5
     # `inside` is where the crop begins in the photo, `onto` where the photo begins on the canvas; one of them is 0
     inside_y, onto_y, shown_y = _overlap(height, crop, generator)
@@ -66,17 +80,16 @@ def random_view(
     source = (slice(inside_y, inside_y + shown_y), slice(inside_x, inside_x + shown_x))
     target = (slice(onto_y, onto_y + shown_y), slice(onto_x, onto_x + shown_x))
 
-    pixels = np.asarray(image)
     pixels = pixels[:, ::-1] if mirror else pixels
-    view = torch.zeros(3, crop, crop)
-    view[:, target[0], target[1]] = normalize(pixels[source], mean, std)
+    view = np.zeros((3, crop, crop), np.float32)
+    _normalize_onto(view[:, target[0], target[1]], pixels[source], mean, std)
     if mask is None:
-        return view, None
+        return torch.from_numpy(view), None
     labels = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
     labels = labels[:, ::-1] if mirror else labels
     canvas = np.full((crop, crop), IGNORE, dtype=np.int64)
     canvas[target] = labels[source]
-    return view, torch.from_numpy(canvas)
+    return torch.from_numpy(view), torch.from_numpy(canvas)
 
 
 def _overlap(side: int, crop: int, generator: np.random.Generator) -> tuple[int, int, int]:

@@ -44,7 +44,7 @@ def predict(network: nn.Module, views: Sequence[Tensor], accelerator: Accelerato
     Returns:
         (G, 2, C, ...) float32; of mirror images as they are, not mirrored back. Without `flip` (G, 1, C, ...).
     """
-    straight = torch.stack(list(views))
+    straight = torch.stack(list(views)).to(accelerator.device, non_blocking=True)
     images = torch.stack([straight, straight.flip(-1)], dim=1) if flip else straight[:, None]
     with accelerator.autocast():
         output: Tensor = network(on_device(images.flatten(0, 1), accelerator)).float()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +12,6 @@ import pytest
 import torch
 from PIL import Image
 
-from puzzlecam_cli.data.images import VOC_PALETTE, open_image, read_mask
 from puzzlecam_cli.data.loaders import ScaledPhotos, TrainingBatches, TrainingViews, photo_loader, training_loader
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError
@@ -195,44 +193,29 @@ def test_whole_photos_come_in_order_at_every_scale(tmp_path, workers):
         torch.testing.assert_close(scaled[1].permute(1, 2, 0), image / 255)
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
-def test_photos_of_every_mode_become_rgb(tmp_path, mode):
-    Image.new(mode, (5, 4)).save(tmp_path / "photo.tif")
-    photo = open_image(tmp_path / "photo.tif")
-    assert (photo.mode, photo.size) == ("RGB", (5, 4))
+def textured(folder: Path) -> list[Photo]:
+    """Three photos of noise and their masks."""
+    generator = np.random.default_rng(0)
+    for index in range(3):
+        noise = generator.integers(0, 256, (50, 67, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{index}.jpg")
+        Image.fromarray(noise[:, :, 0] // 64).save(folder / f"mask{index}.png")
+    return [Photo(str(index), folder / f"{index}.jpg", tags=(1,)) for index in range(3)]
 
 
-def test_a_photo_is_turned_as_its_camera_says(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn clockwise
-    picture = np.zeros((16, 32, 3), np.uint8)
-    picture[:, :16] = 255
-    Image.fromarray(picture).save(tmp_path / "photo.png", exif=exif.tobytes())
-    expected = np.rot90(picture, k=-1)
-    np.testing.assert_array_equal(np.asarray(open_image(tmp_path / "photo.png")), expected)
+def test_worker_processes_load_the_same_training_views(tmp_path):
+    source = TrainingViews(textured(tmp_path), 3, 0, (20, 90), 48, **PLAIN, mask_of=MaskOf(tmp_path))
+    alone, shared = (list(training_loader(source, TrainingBatches(3, 2, 4, 0), workers)) for workers in (0, 2))
+    assert len(alone) == 4
+    for one, other in zip(alone, shared, strict=True):
+        assert set(one) == {"image", "tags", "mask"}
+        assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_a_photo_with_broken_exif_is_the_users_to_mend(tmp_path):
-    # a big-endian TIFF block: one entry, Orientation (0x0112), given as text, not as a number
-    tiff = b"MM\x00*\x00\x00\x00\x08" + b"\x00\x02" + b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"
-    tiff += b"\x01\x1a\x00\x02\x00\x00\x00\x02A\x00\x00\x00" + b"\x00\x00\x00\x00"
-    Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg", exif=b"Exif\x00\x00" + tiff)
-    with suppress(UserError):  # it may also be read: the pixels are fine
-        open_image(tmp_path / "photo.jpg")
-
-
-@pytest.mark.parametrize("mode", ["P", "L"])
-def test_masks_are_read_as_indices(tmp_path, mode):
-    values = np.array([[0, 1, 20], [255, 7, 0]], np.uint8)
-    picture = Image.fromarray(values)
-    if mode == "P":
-        picture.putpalette(VOC_PALETTE)
-    picture.save(tmp_path / "mask.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), values)
-
-
-def test_the_palette_is_vocs():
-    colours = [tuple(VOC_PALETTE[3 * label : 3 * label + 3]) for label in range(256)]
-    assert colours[:4] == [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
-    assert (colours[15], colours[20], colours[255]) == ((192, 128, 128), (0, 64, 128), (224, 224, 192))
-    assert len(set(colours)) == 256
+def test_worker_processes_load_the_same_photos(tmp_path):
+    source = ScaledPhotos(textured(tmp_path), (0.5, 1.0, 1.7), **PLAIN)
+    alone, shared = (list(photo_loader(source, workers)) for workers in (0, 2))
+    assert [index for index, _, _ in alone] == [index for index, _, _ in shared] == [0, 1, 2]
+    for one, other in zip(alone, shared, strict=True):
+        assert torch.equal(one[1], other[1])
+        assert all(torch.equal(a, b) for a, b in zip(one[2], other[2], strict=True))

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
+from puzzlecam_cli.bench.scenes import photo
 from puzzlecam_cli.data.transforms import generator_for, normalize, random_view, resized
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -56,13 +57,33 @@ def test_normalisation_is_that_of_imagenet():
 
 @pytest.mark.parametrize(("scale", "size"), [(0.5, (31, 20)), (1.0, (61, 40)), (2.0, (122, 80)), (0.001, (1, 1))])
 def test_scaled_sides_are_rounded_and_never_vanish(scale, size):
-    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 61, 3), dtype=np.uint8))
-    made = resized(photo, scale)
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 61, 3), dtype=np.uint8))
+    made = resized(image, scale)
     # 30.5 may go either way: Python and the authors round half to even
-    assert abs(made.size[0] - size[0]) <= (scale == 0.5)
-    assert made.size[1] == size[1]
-    expected = photo.resize(made.size, Image.Resampling.BICUBIC)
-    np.testing.assert_array_equal(np.asarray(made), np.asarray(expected))
+    assert abs(made.shape[1] - size[0]) <= (scale == 0.5)
+    assert made.shape[0] == size[1]
+
+
+def off_pillow(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.int64]:
+    """How many grey levels a resized photo is off Pillow's."""
+    image = Image.fromarray(pixels)
+    made = resized(image, scale)
+    expected = image.resize(made.shape[1::-1], Image.Resampling.BICUBIC)
+    return np.abs(made.astype(int) - np.asarray(expected))
+
+
+@pytest.mark.parametrize("scale", [0.03, 0.25, 0.5, 0.64, 0.9, 0.999, 1.0, 1.1, 1.28, 1.5, 2.0, 3.3])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (37, 61), (131, 100), (333, 500)])
+def test_a_resized_photo_is_one_grey_level_off_pillows_at_most(size, scale):
+    """Even noise and hard edges, which are the worst that can be; for antialiasing Pillow is known."""
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    for pixels in (noise, (noise // 128 * 255).astype(np.uint8)):
+        assert off_pillow(pixels, scale).max() <= (scale != 1.0)
+
+
+@pytest.mark.parametrize("scale", [0.7, 1.06])
+def test_a_resized_photo_is_mostly_pillows(scale):
+    assert off_pillow(photo(375, 500)[0], scale).mean() < 0.01
 
 
 def test_the_same_key_gives_the_same_view():
@@ -135,6 +156,33 @@ def test_the_mask_goes_where_the_photo_goes(size):
         np.testing.assert_array_equal(pixels[:, :, 2][inside], 50 * labels[inside])
         rows, columns = pixels[:, :, 0][inside], pixels[:, :, 1][inside]
         np.testing.assert_array_equal(labels[inside], numbered(*size)[1][rows, columns])
+
+
+@pytest.mark.parametrize("side", ["longer", "shorter"])
+@pytest.mark.parametrize("crop", [64, 200])
+def test_a_view_is_cut_from_what_pillow_makes_and_its_mask_exactly(crop, side):
+    """The draws by hand: the length, the mirror, the place by rows, the place by columns."""
+    pixels, mask = photo(120, 161)
+    for index in range(8):
+        draw = generator_for(5, 1, index)
+        scale = int(draw.integers(70, 181)) / (161 if side == "longer" else 120)
+        size = (round(161 * scale), round(120 * scale))
+        turn = -1 if draw.random() < 0.5 else 1
+        shown = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))[:, ::turn]
+        labels = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))[:, ::turn]
+        gaps = [max(0, crop - length) for length in shown.shape[:2]]
+        top, left = (int(draw.integers(0, abs(length - crop) + 1)) for length in shown.shape[:2])
+        sides = [(place, gap - place) if gap else (0, 0) for place, gap in zip((top, left), gaps, strict=True)]
+        cut = (slice(0 if gaps[0] else top, None), slice(0 if gaps[1] else left, None))
+        settings: dict[str, Any] = {"resize": (70, 180), "crop": crop, "mean": (0, 0, 0), "std": (1, 1, 1)}
+        made, found = random_view(
+            Image.fromarray(pixels), mask, generator_for(5, 1, index), resize_side=side, **settings
+        )
+        assert found is not None
+        padded = np.pad(labels[cut], sides, constant_values=255)[:crop, :crop]
+        np.testing.assert_array_equal(found.numpy(), padded)
+        expected = np.pad(shown[cut], [*sides, (0, 0)])[:crop, :crop]
+        np.testing.assert_allclose(made.permute(1, 2, 0).numpy() * 255, expected, rtol=0, atol=1 + 1e-3)
 
 
 @pytest.mark.parametrize("longer", [50, 97, 200])
