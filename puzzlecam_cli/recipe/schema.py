@@ -249,7 +249,7 @@ class Runtime(Section):
     workers: Integer | None = default(
         None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].", ge=0
     )
-    log_seconds: Real = default(1.0, "Least time between two logged steps [ours].", ge=0)
+    log_seconds: Real = default(1.0, "Least time between two logged steps, or two reports of progress [ours].", ge=0)
 
 
 class Recipe(Section):
