@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 from collections import Counter
+from collections.abc import Set
 from functools import cached_property
 from pathlib import Path
 from xml.etree import ElementTree
@@ -93,7 +94,7 @@ class VocFolder:
         if masks:
             folders.add("SegmentationClass")
         for folder in sorted(folders):
-            stats = _stats(self.root / folder)
+            stats = _stats(self.root / folder, set(ids))
             digest.update("\n".join(stats.get(i, "-") for i in ids).encode())
         return digest.hexdigest()[:16]
 
@@ -170,10 +171,10 @@ def object_names(file: Path) -> set[str]:
     return names
 
 
-def _stats(folder: Path) -> dict[str, str]:
-    """Size and time of each file by its stem; empty for a folder that is not there."""
+def _stats(folder: Path, ids: Set[str]) -> dict[str, str]:
+    """Size and time of each file whose stem is among the ids; empty for a folder that is not there."""
     if not folder.is_dir():
         return {}
     with os.scandir(folder) as entries:
-        stats = ((Path(entry.name).stem, entry.stat()) for entry in entries)
-        return {stem: f"{stat.st_size} {stat.st_mtime_ns}" for stem, stat in stats}
+        wanted = ((stem, entry.stat()) for entry in entries if (stem := entry.name.rpartition(".")[0]) in ids)
+        return {stem: f"{stat.st_size} {stat.st_mtime_ns}" for stem, stat in wanted}

@@ -252,7 +252,7 @@ class Runtime(Section):
     photos_at_once: Count | None = default(
         None, "Photos of equal size that a network predicts together; null: 8 on a GPU, 1 on a CPU [ours]."
     )
-    log_seconds: Real = default(1.0, "Least time between two logged steps [ours].", ge=0)
+    log_seconds: Real = default(1.0, "Least time between two logged steps, or two reports of progress [ours].", ge=0)
 
 
 class Recipe(Section):

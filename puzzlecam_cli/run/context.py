@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,8 +108,16 @@ class Context:
             save_model(self.folder.model(self.stage), module.network)
 
     def progress(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
-        """A function of (done, total) that reports the progress of a task."""
-        return lambda done, total: self.emit(Progress(self.stage, task, done, total, unit))
+        """A function of (done, total) that reports a task's first and last item, and others as often as steps."""
+        last = -math.inf
+
+        def report(done: int, total: int) -> None:
+            nonlocal last
+            if done == total or time.monotonic() - last >= self.recipe.runtime.log_seconds:
+                last = time.monotonic()
+                self.emit(Progress(self.stage, task, done, total, unit))
+
+        return report
 
     def to_do(self, photos: Sequence[Photo], artifact: Callable[[str], Path]) -> Sequence[Photo]:
         """Of this process's share of the photos, those whose artifact is not there yet."""

@@ -89,7 +89,7 @@ def _make(
         if accelerator.is_main_process:
             record.state, record.seconds = state, round(time.monotonic() - began, 3)
             record.ended = before.ended if repaired and before else now()
-            record.files = len(step.found(folder.root))
+            record.files = step.found(folder.root)
             ledger.put(stage, step.name, record)
 
     context = Context(stage, recipe, folder, accelerator, emit)

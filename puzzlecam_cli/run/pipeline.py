@@ -42,9 +42,9 @@ class Step:
     takes_what_is_there: bool = False
     version: int = 1
 
-    def found(self, root: Path) -> list[Path]:
-        """Its finished files in a run folder."""
-        return sorted(path for pattern in self.files for path in root.glob(pattern) if path.name[0] != ".")
+    def found(self, root: Path) -> int:
+        """How many of its finished files are in a run folder."""
+        return sum(path.name[0] != "." for pattern in self.files for path in root.glob(pattern))
 
     def make(self, context: Context) -> None:
         """Do its work; PyTorch is loaded only now."""

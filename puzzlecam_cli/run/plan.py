@@ -178,7 +178,7 @@ def _decide(
         return decision("run", what_changed(known, inputs))
     if record.state != "done":
         return decision("resume", "was interrupted" if record.state != "failed" else "had failed")
-    missing = record.files - len(step.found(folder.root))
+    missing = record.files - step.found(folder.root)
     if missing > 0:
         lost = f"{missing} of {record.files} files are not there any more"
         return decision("repair" if missing < record.files else "run", lost)

@@ -72,7 +72,10 @@ def score(context: Context) -> None:
             f"there is nothing to score in {context.folder.root}",
             hint="run `puzzlecam run-all` or the stages before `eval` first",
         )
-    jobs = [job for row in rows for job in _jobs(context, row)]
+    splits = {split: context.data.photos(split) for split in {row.split for row in rows}}
+    photos = {row.what: _with_masks(context, row, splits[row.split]) for row in rows}
+    jobs = (_job(context, row, photo) for row in rows for photo in photos[row.what])
+    total = sum(map(len, photos.values()))
     totals: dict[str, Tensor] = {}
     images: dict[str, int] = {}
     report = context.progress("scoring", "files")
@@ -81,7 +84,7 @@ def score(context: Context) -> None:
     ):
         totals[what] = totals.get(what, torch.zeros((), dtype=torch.int64)) + counts
         images[what] = images.get(what, 0) + 1
-        report(done, len(jobs))
+        report(done, total)
     results = [_result(context, row, images[row.what], totals[row.what]) for row in rows if row.what in totals]
     scores = {
         "schema": 1,
@@ -98,9 +101,8 @@ def score(context: Context) -> None:
     write_text(context.folder.scores_table, scores_table(scores))
 
 
-def _jobs(context: Context, row: Scored) -> list[ScoreJob]:
-    """One job an image of the row's split; none, with a note, where the split has no masks."""
-    photos = context.data.photos(row.split)
+def _with_masks(context: Context, row: Scored, photos: Sequence[Photo]) -> Sequence[Photo]:
+    """All photos of the row's split, which have masks and artifacts; none, with a note, where there are no masks."""
     without = [photo.id for photo in photos if photo.mask is None]
     if len(without) == len(photos):
         context.emit(Note("eval", f"`{row.split}` has no masks: {row.what} are not scored"))
@@ -120,11 +122,13 @@ def _jobs(context: Context, row: Scored) -> list[ScoreJob]:
             shorten(missing),
             "run the stage that makes them, or name a list of the images you have in data.score",
         )
-    return [_job(context, row, photo, photo.mask) for photo in photos if photo.mask]
+    return photos
 
 
-def _job(context: Context, row: Scored, photo: Photo, mask: Path) -> ScoreJob:
-    return ScoreJob(row.what, row.kind, row.artifact(photo.id), mask, _thresholds(context, row), context.num_classes)
+def _job(context: Context, row: Scored, photo: Photo) -> ScoreJob:
+    assert photo.mask  # `_with_masks` has seen to it
+    thresholds = _thresholds(context, row)
+    return ScoreJob(row.what, row.kind, row.artifact(photo.id), photo.mask, thresholds, context.num_classes)
 
 
 def _thresholds(context: Context, row: Scored) -> tuple[float, ...]:
