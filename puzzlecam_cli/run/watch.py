@@ -87,7 +87,7 @@ def watch(ranks: Sequence[Rank], signals: Sequence[int], emit: Emit) -> None:
     """Wait until all processes have ended; pass events on, and the first of the signals.
 
     Raises:
-        RankFailed: a process failed; all others but it were killed at once.
+        RankFailed: a process failed; all were ended as soon as it had said why.
         KeyboardInterrupt: they stopped because they were asked to, or a second signal came.
     """
     passed_on, deadline = 0, math.inf
@@ -122,23 +122,27 @@ def watch(ranks: Sequence[Rank], signals: Sequence[int], emit: Emit) -> None:
 
 
 def _first_failed(ranks: Sequence[Rank], codes: Sequence[int | None], reported: Rank | None) -> Rank | None:
-    """Where the trouble began. A rank that is killed makes the others report that they lost it.
-
-    NCCL aborts the processes that lost one, so that signal says nothing.
-    """
-    killed = [rank for rank, code in zip(ranks, codes, strict=True) if code and code < 0 and code != -signal.SIGABRT]
+    """Where the trouble seems to have begun."""
     failed = [rank for rank, code in zip(ranks, codes, strict=True) if code]
-    return next(iter([*killed, *([reported] if reported else []), *failed]), None)
+    return next(iter([*_killed(ranks), *([reported] if reported else []), *failed]), None)
+
+
+def _killed(ranks: Sequence[Rank]) -> list[Rank]:
+    """Ranks that a signal ended. NCCL aborts the processes that lost one, so that signal says nothing."""
+    codes = [(rank, rank.process.poll()) for rank in ranks]
+    return [rank for rank, code in codes if code and code < 0 and code != -signal.SIGABRT]
 
 
 def _failure(first: Rank, ranks: Sequence[Rank]) -> RankFailed:
     """What the first process that failed has to say, after the end of all."""
-    for rank in ranks:
-        if rank is not first:
-            rank.kill()
     with suppress(subprocess.TimeoutExpired):
         first.process.wait(PATIENCE)
     code = first.process.poll()
+    if code != 2 and (killed := _killed(ranks)):
+        # one that is killed closes its connections, and the others report that, before it counts as ended
+        first, code = killed[0], killed[0].process.poll()
+    for rank in ranks:
+        rank.kill()
     lines = first.log.read_text(encoding="utf-8", errors="replace").splitlines()
     message = max((number for number, line in enumerate(lines) if line.startswith("error: ")), default=None)
     if message is not None and code in (None, 2):
