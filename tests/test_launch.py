@@ -47,6 +47,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         command = [sys.executable, "-c", PARENT, stage, str(recipe), "--run", str(tmp_path / "run")]
         process = subprocess.Popen(
             [*command, "--num-processes", "2", *options],
+            env=os.environ | {"TMPDIR": str(tmp_path)},  # a killed parent leaves its resolved recipe there
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
