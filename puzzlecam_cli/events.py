@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,15 @@ class StageEnded:
 
 Event = RunStarted | StageStarted | StageKept | Progress | Metric | Note | StageEnded
 Emit = Callable[[Event], None]
+
+
+def as_record(event: Event) -> dict[str, Any]:
+    """An event as JSON can hold it: its kind under `event`, then its values."""
+    return {"event": type(event).__name__} | asdict(event)
+
+
+def from_record(record: dict[str, Any]) -> Event:
+    """The event that `as_record` wrote, after its way through JSON."""
+    kinds = {kind.__name__: kind for kind in get_args(Event)}
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+    return kinds[values.pop("event")](**values)  # type: ignore[no-any-return]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from puzzlecam_cli.cli.group import joined, spread
 from puzzlecam_cli.cli.options import (
     CpuOption,
     PlainOption,
@@ -19,12 +19,14 @@ from puzzlecam_cli.cli.options import (
     SetOption,
     run_folder,
 )
-from puzzlecam_cli.cli.stages import decide, join_group, open_views, runtime_changes
+from puzzlecam_cli.cli.stages import decide, open_views, runtime_changes
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.events import Note, Progress, RunStarted
+from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
 from puzzlecam_cli.stages import PIPELINE
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
+
     from puzzlecam_cli.data.photos import PhotoSet
     from puzzlecam_cli.run.ablation import Summary
 
@@ -37,7 +39,7 @@ def ablate(
     seeds: Annotated[list[int] | None, typer.Option("--seeds", help="Seeds, e.g. --seeds 0 1 2. \\[0 1 2]")] = None,
     run: RunOption = None,
     set_: SetOption = None,
-    num_processes: ProcessesOption = 1,
+    num_processes: ProcessesOption = None,
     mixed_precision: PrecisionOption = None,
     cpu: CpuOption = False,
     plain: PlainOption = False,
@@ -65,13 +67,9 @@ def ablate(
     runs = [(row, seed, recipe_of(base, data, row, seed)) for seed in wanted for row in TABLE_1]
     if isinstance(base.data, VocData):  # made-up pictures have their masks
         check_masks(VocFolder(data), data.score_split)
-    accelerator = join_group(base, num_processes)
-    is_main = accelerator is None or accelerator.is_main_process
 
-    scores = {}
-    with ExitStack() as stack:
-        emit = open_views(folder.root, plain, stack) if is_main else lambda event: None
-        if is_main:
+    def carry_out(accelerator: Accelerator | None, emit: Emit) -> None:
+        if accelerator is None or accelerator.is_main_process:
             open_data(base, folder.root, lambda d, t: emit(Progress("ablate", "writing pictures", d, t)))
         if accelerator is not None:
             accelerator.wait_for_everyone()
@@ -82,13 +80,18 @@ def ablate(
             ledger = Ledger(where.ledger)
             decisions = decide(variant, where, ledger, STAGES, False, accelerator)
             execute(variant, where, ledger, STAGES, decisions, accelerator, emit)
-            if is_main:
-                scores[row.name, seed] = read_scores(where.scores)
-                emit(
-                    Note("ablate", f"{row.title}, seed {seed}: mIoU {scores[row.name, seed]['results'][0]['miou']:.3f}")
-                )
-    if is_main:
-        report(summarise(base, wanted, scores), ablation)
+            if accelerator is None or accelerator.is_main_process:
+                miou = read_scores(where.scores)["results"][0]["miou"]
+                emit(Note("ablate", f"{row.title}, seed {seed}: mIoU {miou:.3f}"))
+
+    again = ["ablate", *(part for seed in wanted for part in ("--seeds", str(seed)))]
+    with joined(base, folder, num_processes) as member:
+        with open_views(member, folder.root, plain) as emit:
+            if not spread(member, again, base, folder, num_processes, emit):
+                carry_out(member.accelerator, emit)
+        if member.is_shown:
+            found = {(row.name, seed): RunFolder(ablation / row.name / f"seed-{seed}").scores for row, seed, _ in runs}
+            report(summarise(base, wanted, {key: read_scores(path) for key, path in found.items()}), ablation)
 
 
 def check_masks(photos: PhotoSet, split: str) -> None:

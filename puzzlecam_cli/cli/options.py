@@ -32,8 +32,13 @@ SetOption = Annotated[
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Redo what is up to date.")]
 ProcessesOption = Annotated[
-    int,
-    typer.Option("--num-processes", min=1, help="Processes to spread the work over.", rich_help_panel=WHERE),
+    int | None,
+    typer.Option(
+        "--num-processes",
+        min=1,
+        help="Processes to spread the work over. \\[one a visible GPU; 1 on a CPU]",
+        rich_help_panel=WHERE,
+    ),
 ]
 PrecisionOption = Annotated[
     Precision | None,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from puzzlecam_cli.cli.group import Member, joined, spread
 from puzzlecam_cli.cli.options import (
     CpuOption,
     ForceOption,
@@ -47,14 +48,15 @@ def stage_command(stage: Stage) -> Callable[..., None]:
         run: RunOption = None,
         set_: SetOption = None,
         force: ForceOption = False,
-        num_processes: ProcessesOption = 1,
+        num_processes: ProcessesOption = None,
         mixed_precision: PrecisionOption = None,
         cpu: CpuOption = False,
         plain: PlainOption = False,
     ) -> None:
         changes = runtime_changes(set_, mixed_precision, cpu)
+        again = [stage.name, *(["--force"] if force else [])]
         # `eval` scores what lies there now, so it looks again whenever it is asked
-        work(recipe, run, changes, (stage,), force or stage.name == "eval", num_processes, plain)
+        work(again, recipe, run, changes, (stage,), force or stage.name == "eval", num_processes, plain)
 
     command.__doc__ = stage.does
     return command
@@ -68,7 +70,7 @@ def run_all(
     until: UntilOption = None,
     plan: PlanOption = False,
     force: ForceOption = False,
-    num_processes: ProcessesOption = 1,
+    num_processes: ProcessesOption = None,
     mixed_precision: PrecisionOption = None,
     cpu: CpuOption = False,
     plain: PlainOption = False,
@@ -83,7 +85,9 @@ def run_all(
     if plan:
         show_plan(recipe, run, changes, stages, force or from_ is not None)
     else:
-        work(recipe, run, changes, stages, force or from_ is not None, num_processes, plain)
+        limits = [part for name, stage in (("--from", from_), ("--until", until)) if stage for part in (name, stage)]
+        again = ["run-all", *limits, *(["--force"] if force else [])]
+        work(again, recipe, run, changes, stages, force or from_ is not None, num_processes, plain)
 
 
 def runtime_changes(set_: list[str] | None, mixed_precision: str | None, cpu: bool) -> list[str]:
@@ -108,15 +112,20 @@ def show_plan(
 
 
 def work(
+    command: list[str],
     recipe_name: str,
     run: Path | None,
     changes: list[str],
     stages: tuple[Stage, ...],
     force: bool,
-    num_processes: int,
+    num_processes: int | None,
     plain: bool,
 ) -> None:
-    """Plan and carry out stages, under the display; print the scores if `eval` was among them."""
+    """Plan and carry out stages, under the display; print the scores if `eval` was among them.
+
+    Args:
+        command: name and options that mean the same to the processes of a group.
+    """
     from puzzlecam_cli.recipe.load import load_recipe
     from puzzlecam_cli.run.execute import execute
     from puzzlecam_cli.run.folder import RunFolder
@@ -124,31 +133,17 @@ def work(
 
     recipe = load_recipe(recipe_name, changes)
     folder = RunFolder(run_folder(recipe_name, run))
-    accelerator = join_group(recipe, num_processes)
-    ledger = Ledger(folder.ledger)
-    decisions = decide(recipe, folder, ledger, stages, force, accelerator)  # before anything is written
-    if accelerator is not None and not accelerator.is_main_process:
-        execute(recipe, folder, ledger, stages, decisions, accelerator, lambda event: None)
-        return
-    with ExitStack() as stack:
-        emit = open_views(folder.root, plain, stack)
-        emit(RunStarted(Path(recipe_name).stem, str(folder.root), tuple(stage.name for stage in stages)))
-        execute(recipe, folder, ledger, stages, decisions, accelerator, emit)
-    if stages[-1].name == "eval" and folder.scores.exists():
+    with joined(recipe, folder, num_processes) as member:
+        ledger = Ledger(folder.ledger)
+        decisions = decide(recipe, folder, ledger, stages, force, member.accelerator)  # before anything is written
+        is_due = any(decision.action != "keep" for decision in decisions)
+        with open_views(member, folder.root, plain) as emit:
+            if member.is_shown:
+                emit(RunStarted(Path(recipe_name).stem, str(folder.root), tuple(stage.name for stage in stages)))
+            if not (is_due and spread(member, command, recipe, folder, num_processes, emit)):
+                execute(recipe, folder, ledger, stages, decisions, member.accelerator, emit)
+    if member.is_shown and stages[-1].name == "eval" and folder.scores.exists():
         show_scores(folder.scores)
-
-
-def join_group(recipe: Recipe, num_processes: int) -> Accelerator | None:
-    """This process's accelerator in a group of several; None alone. A command that has yet to start its group ends."""
-    from puzzlecam_cli.run.launch import in_group, launch_group
-
-    if num_processes > 1 and not in_group():
-        raise typer.Exit(launch_group(num_processes, recipe.runtime.cpu))
-    if not in_group():
-        return None
-    from puzzlecam_cli.engine.accelerator import make_accelerator
-
-    return make_accelerator(recipe.runtime)
 
 
 def decide(
@@ -169,27 +164,31 @@ def decide(
     return decisions
 
 
-def open_views(folder: Path, plain: bool, stack: ExitStack) -> Emit:
-    """The display on stderr and `events.jsonl`, open until the stack closes."""
+@contextmanager
+def open_views(member: Member, folder: Path, plain: bool) -> Iterator[Emit]:
+    """The display on stderr and `events.jsonl`; for one of a group, the way to its parent, or nothing."""
+    if not member.is_shown:
+        yield member.tell
+        return
     from puzzlecam_cli.view.event_file import EventFile
     from puzzlecam_cli.view.plain import PlainView
 
-    folder.mkdir(parents=True, exist_ok=True)
     views: list[Callable[[Event], None]] = [EventFile(folder / "events.jsonl")]
-    if plain or not (sys.stdout.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
-        views.append(stack.enter_context(PlainView()))
-    else:
-        from rich.console import Console
+    with ExitStack() as stack:
+        if plain or not (sys.stdout.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+            views.append(stack.enter_context(PlainView()))
+        else:
+            from rich.console import Console
 
-        from puzzlecam_cli.view.dashboard import Dashboard
+            from puzzlecam_cli.view.dashboard import Dashboard
 
-        views.append(stack.enter_context(Dashboard(Console(stderr=True))))
+            views.append(stack.enter_context(Dashboard(Console(stderr=True))))
 
-    def emit(event: Event) -> None:
-        for view in views:
-            view(event)
+        def emit(event: Event) -> None:
+            for view in views:
+                view(event)
 
-    return emit
+        yield emit
 
 
 def show_scores(path: Path) -> None:

@@ -19,6 +19,10 @@ class RunFolder:
         return self.root / "run.json"
 
     @property
+    def lock(self) -> Path:
+        return self.root / "run.lock"
+
+    @property
     def events(self) -> Path:
         return self.root / "events.jsonl"
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
-from puzzlecam_cli.events import Event
+from puzzlecam_cli.events import Event, as_record
 from puzzlecam_cli.run.ledger import now
 
 
@@ -15,6 +14,6 @@ class EventFile:
         self.path = path
 
     def __call__(self, event: Event) -> None:
-        line = json.dumps({"time": now(), "event": type(event).__name__} | asdict(event))
+        line = json.dumps({"time": now()} | as_record(event))
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
