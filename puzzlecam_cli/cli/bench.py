@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from puzzlecam_cli.cli.group import Member
 from puzzlecam_cli.cli.options import CpuOption, PlainOption, PrecisionOption, SetOption
 from puzzlecam_cli.cli.stages import open_views, runtime_changes
 from puzzlecam_cli.errors import UserError
@@ -75,8 +75,11 @@ def tell_costs(recipe_name: str, changes: list[str], photos: int, plain: bool, a
     from puzzlecam_cli.view.tables import cost_view
 
     machine = this_machine(gpu=not recipe.runtime.cpu)
-    with TemporaryDirectory(prefix="puzzlecam-bench-") as temporary, ExitStack() as stack:
-        emit = open_views(Path(temporary), plain, stack)
+    alone = Member(accelerator=None, parent=None, is_shown=True)
+    with (
+        TemporaryDirectory(prefix="puzzlecam-bench-") as temporary,
+        open_views(alone, Path(temporary), plain) as emit,
+    ):
         emit(RunStarted(f"bench of {Path(recipe_name).stem}", temporary, STAGE_NAMES))
         costs = forecast(recipe, Path(temporary), photos, emit)
     if as_json:
