@@ -4,22 +4,74 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well."""
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well.
+
+    Args:
+        durable: it survives the loss of power as well. Not for the many small files of photos: a disk takes
+            milliseconds for each, and one that is lost is made again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        yield temporary
-        temporary.replace(path)
+        with naming(path):
+            yield temporary
+            if durable:
+                flush_to_disk(temporary)
+            temporary.replace(path)
+            if durable:
+                flush_to_disk(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is gone, or read-only by now
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Tell with an error of the disk which file it was about."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file or the list of a folder is on the disk."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
+    with replacing(path, durable=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def append_line(path: Path, line: str) -> None:
+    with naming(path), path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there; the loss of power can leave an empty one."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what `replacing` began for a file, or for all files of a folder, in processes that were killed."""
+    begun = path.rglob(".*") if path.is_dir() else path.parent.glob(f".{path.name}.*")
+    for temporary in begun:
+        if temporary.suffix[1:].isdigit():
+            temporary.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ LAYERS = (
     {"engine"},
     {"models", "data"},
     {"recipe", "registry", "method"},
-    {"files", "errors", "events"},
+    {"files", "errors", "events", "interrupt"},
 )
 
 

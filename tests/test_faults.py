@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from typer.testing import Result
 
 from puzzlecam_cli.engine import loop
@@ -167,37 +166,6 @@ def test_our_own_failure_is_exit_code_1_with_a_traceback(
     assert result.exit_code == 1
     assert "ZeroDivisionError" in result.stderr
     assert "Please report" in result.stderr
-
-
-@pytest.mark.parametrize("stage", ["train-cls", "affinity", "seg"])
-def test_a_training_interrupted_between_epochs_ends_with_the_same_weights(
-    puzzlecam: Run,
-    tiny_recipe: Path,
-    finished_run: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    stage: str,
-) -> None:
-    run = shutil.copytree(finished_run, tmp_path / "run")
-    save = loop._save
-
-    def save_and_stop(*arguments: object) -> None:
-        save(*arguments)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "_save", save_and_stop)
-    interrupted = puzzlecam("run-all", tiny_recipe, "--run", run, "--from", stage, "--until", stage)
-    assert interrupted.exit_code == 130
-    assert not (run / stage / "model.safetensors").exists()
-    monkeypatch.undo()
-    continued = puzzlecam("run-all", tiny_recipe, "--run", run, "--until", stage)
-    assert continued.exit_code == 0, continued.output
-    assert "continues after epoch 1 of 2" in continued.stderr
-    ours = load_file(run / stage / "model.safetensors")
-    theirs = load_file(finished_run / stage / "model.safetensors")
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    log = (run / stage / "metrics.jsonl").read_text()
-    assert log == (finished_run / stage / "metrics.jsonl").read_text()
 
 
 @pytest.mark.parametrize(

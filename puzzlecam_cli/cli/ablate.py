@@ -22,6 +22,7 @@ from puzzlecam_cli.cli.options import (
 from puzzlecam_cli.cli.stages import decide, open_views, runtime_changes
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
+from puzzlecam_cli.interrupt import gentle_stop
 from puzzlecam_cli.stages import PIPELINE
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def ablate(
                 emit(Note("ablate", f"{row.title}, seed {seed}: mIoU {miou:.3f}"))
 
     again = ["ablate", *(part for seed in wanted for part in ("--seeds", str(seed)))]
-    with joined(base, folder, num_processes) as member:
+    with gentle_stop(), joined(base, folder, num_processes) as member:
         with open_views(member, folder.root, plain) as emit:
             if not spread(member, again, base, folder, num_processes, emit):
                 carry_out(member.accelerator, emit)

@@ -24,6 +24,7 @@ from puzzlecam_cli.cli.options import (
     run_folder,
 )
 from puzzlecam_cli.events import Emit, Event, RunStarted
+from puzzlecam_cli.interrupt import gentle_stop
 from puzzlecam_cli.run.pipeline import Stage, all_steps, choose
 from puzzlecam_cli.stages import PIPELINE
 
@@ -133,7 +134,7 @@ def work(
 
     recipe = load_recipe(recipe_name, changes)
     folder = RunFolder(run_folder(recipe_name, run))
-    with joined(recipe, folder, num_processes) as member:
+    with gentle_stop(), joined(recipe, folder, num_processes) as member:
         ledger = Ledger(folder.ledger)
         decisions = decide(recipe, folder, ledger, stages, force, member.accelerator)  # before anything is written
         is_due = any(decision.action != "keep" for decision in decisions)

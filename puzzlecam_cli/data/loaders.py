@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from puzzlecam_cli.data.images import open_image, read_mask
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.transforms import Colour, Side, generator_for, normalize, random_view, resized
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.interrupt import follow_parent
 
 Batch = dict[str, Tensor]
 
@@ -144,9 +146,14 @@ def photo_loader(photos: ScaledPhotos, workers: int) -> Iterator[tuple[int, Tens
     yield from _loaded(photos, workers, batch_size=1, collate_fn=_only_item)
 
 
+def _follow_parent(_: int) -> None:
+    follow_parent(os.getppid())
+
+
 def _loaded(source: Dataset[Any], workers: int, **settings: Any) -> Iterator[Any]:
     """What a GPU is to get lies in pinned memory: it is copied there while the GPU computes."""
-    for item in DataLoader(source, num_workers=workers, pin_memory=torch.cuda.is_available(), **settings):
+    settings |= {"num_workers": workers, "pin_memory": torch.cuda.is_available()}
+    for item in DataLoader(source, worker_init_fn=_follow_parent, **settings):
         if isinstance(item, UserError):
             raise item
         yield item

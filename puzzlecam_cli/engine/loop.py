@@ -8,18 +8,19 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
 from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_device, seed_everything
+from puzzlecam_cli.engine.agreement import Agreement
+from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
-from puzzlecam_cli.files import replacing
+from puzzlecam_cli.files import append_line, replacing
+from puzzlecam_cli.interrupt import stop_asked
 from puzzlecam_cli.recipe.schema import Runtime, Training
 
 Losses = dict[str, Tensor]
@@ -39,7 +40,7 @@ class LossModule(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Task:
-    """One training. Its folder receives `metrics.jsonl` and `checkpoint/last.pt`."""
+    """One training. Its folder receives `metrics.jsonl` and `checkpoint/step-<number>`."""
 
     stage: str
     module: LossModule
@@ -53,7 +54,7 @@ class Task:
 
 
 def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
-    """Train to the last epoch; an interrupted training continues after its last finished epoch.
+    """Train to the last epoch; an interrupted training continues after its last checkpoint, as if nothing had been.
 
     Raises:
         UserError: the loss is no longer finite, or a photo cannot be read.
@@ -77,11 +78,11 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
 
     module = for_training(task.module, accelerator)
     optimiser = make_optimiser(module, task.pretrained, settings)
-    checkpoint = task.folder / "checkpoint" / "last.pt"
-    first_epoch = _restore(checkpoint, module, optimiser)
-    first_step = first_epoch * per_epoch
-    if first_epoch:
-        emit(Note(task.stage, f"continues after epoch {first_epoch} of {settings.epochs}"))
+    checkpoints = Checkpoints(task.folder / "checkpoint", module, optimiser, accelerator)
+    first_step, note = checkpoints.restore()
+    if first_step or note:
+        begun = f"continues after step {first_step} of {steps}" if first_step else "begins again"
+        emit(Note(task.stage, f"{begun}; {note}" if note else begun))
     log = MetricLog(task.folder / "metrics.jsonl", first_step, accelerator.is_main_process)
     wrapped, prepared = accelerator.prepare(module, optimiser)
 
@@ -95,12 +96,16 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         processes,
     )
     loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
-    last_log = -math.inf
+    agreement = Agreement(accelerator)
+    last_log, last_save = -math.inf, time.monotonic()
     for step, batch in enumerate(loader, start=first_step):
         epoch, within = divmod(step, per_epoch)
         if within == 0:
             seed_everything(task.seed, f"{task.stage} epoch {epoch} process {accelerator.process_index}")
+        if within == 0 or step == first_step:
             _train_mode(wrapped, task.freeze_batchnorm)
+        if step == first_step and within:
+            checkpoints.restore_random_numbers()
         rate = poly_rate(step, steps, settings)
         set_rate(optimiser, rate)
         batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
@@ -123,8 +128,13 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             emit(Metric(task.stage, step, values))
             emit(Progress(task.stage, f"epoch {epoch + 1}/{settings.epochs}", step + 1, steps, "steps"))
             last_log = time.monotonic()
-        if within + 1 == per_epoch and accelerator.is_main_process:
-            _save(checkpoint, epoch + 1, module, optimiser)
+        is_due = time.monotonic() - last_save >= 60 * task.runtime.checkpoint_minutes
+        stop, save = agreement.any(stop_asked(), is_due)
+        if save or stop or within + 1 == per_epoch:
+            checkpoints.save(step + 1)
+            last_save = time.monotonic()
+        if stop:
+            raise KeyboardInterrupt
     accelerator.free_memory()
 
 
@@ -137,12 +147,12 @@ class MetricLog:
             path.parent.mkdir(parents=True, exist_ok=True)
             lines = path.read_text().splitlines() if path.exists() and first_step else []
             kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] < first_step]
-            path.write_text("".join(line + "\n" for line in kept))
+            with replacing(path) as temporary:
+                temporary.write_text("".join(line + "\n" for line in kept))
 
     def write(self, values: dict[str, float]) -> None:
         if self.active:
-            with self.path.open("a") as file:
-                file.write(json.dumps(values) + "\n")
+            append_line(self.path, json.dumps(values))
 
 
 def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:
@@ -160,19 +170,3 @@ def _check_finite(stage: str, step: int, values: dict[str, float]) -> None:
             tuple(f"{name} = {value}" for name, value in values.items()),
             f"lower {stage.replace('-', '_')}.lr, or set {stage.replace('-', '_')}.clip_norm=2",
         )
-
-
-def _save(path: Path, epochs: int, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    state = {"epochs": epochs, "module": module.state_dict(), "optimiser": optimiser.state_dict()}
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
-
-
-def _restore(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> int:
-    """Epochs already done."""
-    if not path.exists():
-        return 0
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    module.load_state_dict(state["module"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["epochs"])

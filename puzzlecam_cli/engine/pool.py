@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
@@ -9,6 +10,8 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 import torch
+
+from puzzlecam_cli.interrupt import follow_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +29,9 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
         yield from map(function, items)
         return
     rest = iter(items)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
+    ) as pool:
         try:
             running: set[Future[Result]] = {pool.submit(function, item) for item in islice(rest, 2 * workers)}
             while running:
@@ -39,5 +44,6 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
             raise
 
 
-def _one_thread() -> None:
+def _begin(parent: int) -> None:
     torch.set_num_threads(1)
+    follow_parent(parent)

@@ -249,6 +249,9 @@ class Runtime(Section):
     workers: Integer | None = default(
         None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].", ge=0
     )
+    checkpoint_minutes: Real = default(
+        10.0, "Time between two checkpoints of a training, besides the one at each epoch's end [ours].", ge=0
+    )
     photos_at_once: Count | None = default(
         None, "Photos of equal size that a network predicts together; null: 8 on a GPU, 1 on a CPU [ours]."
     )

@@ -97,11 +97,11 @@ def read_walked(path: Path, stride: int = 4) -> tuple[NDArray[np.int16], Tensor]
 
 
 def save_model(path: Path, network: nn.Module) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    with replacing(path) as temporary:
-        save_file(state, temporary)
+    with replacing(path, durable=True) as temporary:
+        temporary.write_bytes(save(state))
 
 
 def load_model(path: Path, network: nn.Module) -> None:

@@ -18,6 +18,8 @@ from puzzlecam_cli.data.photos import Photo, PhotoSet
 from puzzlecam_cli.engine.accelerator import share
 from puzzlecam_cli.engine.loop import LossModule, Task, train
 from puzzlecam_cli.events import Emit, Note, Progress
+from puzzlecam_cli.files import is_whole
+from puzzlecam_cli.interrupt import stop_if_asked
 from puzzlecam_cli.models.backbone import Backbone, load_backbone
 from puzzlecam_cli.recipe.data import VocData
 from puzzlecam_cli.recipe.schema import Recipe, Training
@@ -108,11 +110,15 @@ class Context:
             save_model(self.folder.model(self.stage), module.network)
 
     def progress(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
-        """A function of (done, total) that reports a task's first and last item, and others as often as steps."""
+        """A function of (done, total) that reports a task's first and last item, and others as often as steps.
+
+        It is called after each item, when its file is whole: where an interrupt is noticed.
+        """
         last = -math.inf
 
         def report(done: int, total: int) -> None:
             nonlocal last
+            stop_if_asked()
             if done == total or time.monotonic() - last >= self.recipe.runtime.log_seconds:
                 last = time.monotonic()
                 self.emit(Progress(self.stage, task, done, total, unit))
@@ -121,4 +127,4 @@ class Context:
 
     def to_do(self, photos: Sequence[Photo], artifact: Callable[[str], Path]) -> Sequence[Photo]:
         """Of this process's share of the photos, those whose artifact is not there yet."""
-        return [photo for photo in share(photos, self.accelerator) if not artifact(photo.id).exists()]
+        return [photo for photo in share(photos, self.accelerator) if not is_whole(artifact(photo.id))]

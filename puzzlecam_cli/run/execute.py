@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
 from puzzlecam_cli.events import Emit, StageEnded, StageKept, StageStarted
-from puzzlecam_cli.files import write_text
+from puzzlecam_cli.files import remove_leftovers, write_text
+from puzzlecam_cli.interrupt import stop_if_asked
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger, Record, State, now, versions
@@ -47,10 +49,13 @@ def execute(
             from puzzlecam_cli.engine.accelerator import make_accelerator
 
             accelerator = make_accelerator(recipe.runtime)
+        stop_if_asked()
         emit(StageStarted(stage.name, by_step[todo[0].name].because))
         began, state = time.monotonic(), "failed"
         try:
             if is_main:
+                for path in (folder.recipe, folder.ledger):
+                    remove_leftovers(path)
                 write_recipe(folder, recipe)
             for step in todo:
                 _make(recipe, folder, ledger, stage.name, step, by_step[step.name], accelerator, emit)
@@ -95,19 +100,19 @@ def _make(
     context = Context(stage, recipe, folder, accelerator, emit)
     try:
         if accelerator.is_main_process:
-            if decision.action == "run":
-                for name in step.own:
+            for name in step.own:
+                if decision.action == "run":
                     _delete(folder.root / name)
+                remove_leftovers(folder.root / name)
             ledger.put(stage, step.name, record)
             _ = context.data  # synthetic pictures are written now, before other processes look for them
         accelerator.wait_for_everyone()
+        stop_if_asked()
         step.make(context)
         accelerator.wait_for_everyone()
-    except KeyboardInterrupt:
-        note("interrupted")
-        raise
-    except BaseException:
-        note("failed")
+    except BaseException as error:
+        with suppress(OSError):  # where the disk is full, the first error is the one to tell
+            note("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         raise
     note("done")
 

@@ -103,11 +103,12 @@ def watch(ranks: Sequence[Rank], signals: Sequence[int], emit: Emit) -> None:
                 elif reported is None:
                     reported = rank
         if len(signals) > passed_on:
-            if passed_on:
+            if not passed_on:
+                for rank in ranks:
+                    rank.process.send_signal(signals[0])
+            elif signal.SIGINT in signals[passed_on:]:  # schedulers may repeat SIGTERM
                 raise KeyboardInterrupt
-            for rank in ranks:
-                rank.process.send_signal(signals[0])
-            passed_on += 1
+            passed_on = len(signals)
         if passed_on or INTERRUPTED in codes:
             if any(code is not None for code in codes):
                 deadline = min(deadline, time.monotonic() + PATIENCE)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from puzzlecam_cli.events import Event, as_record
+from puzzlecam_cli.files import append_line
 from puzzlecam_cli.run.ledger import now
 
 
@@ -14,6 +15,4 @@ class EventFile:
         self.path = path
 
     def __call__(self, event: Event) -> None:
-        line = json.dumps({"time": now()} | as_record(event))
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append_line(self.path, json.dumps({"time": now()} | as_record(event)))

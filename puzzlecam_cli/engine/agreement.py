@@ -1,0 +1,24 @@
+"""Decisions that all processes of a group take together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from accelerate import Accelerator
+
+
+class Agreement:
+    """All processes of a group take the same turn at the same step, without waiting for a GPU."""
+
+    def __init__(self, accelerator: Accelerator):
+        self.group: Any = dist.new_group(backend="gloo") if accelerator.num_processes > 1 else None
+
+    def any(self, *wishes: bool) -> tuple[bool, ...]:
+        """For each wish, whether some process has it."""
+        if self.group is None:
+            return wishes
+        votes = torch.tensor(wishes, dtype=torch.uint8)
+        dist.all_reduce(votes, dist.ReduceOp.MAX, group=self.group)
+        return tuple(bool(vote) for vote in votes)

@@ -1,0 +1,121 @@
+"""Checkpoints of a training: whole or not there, the last two kept.
+
+A checkpoint is a folder `step-<number>`: `state.pt` with all that is learned, and one `rank-<n>.pt` a process with the
+state of its random numbers. It is written beside its place and renamed when all is on the disk. The position in the
+data needs no file: batches and views follow from seed and step (`TrainingBatches`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from puzzlecam_cli.files import flush_to_disk, naming
+
+KEPT = 2
+
+
+class Checkpoints:
+    """Those of one training.
+
+    Args:
+        folder: where they lie.
+        module: what is trained, as a single process has it.
+        optimiser: its own, not a wrapper.
+        accelerator: of the process.
+    """
+
+    def __init__(self, folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer, accelerator: Accelerator):
+        self.folder, self.module, self.optimiser, self.accelerator = folder, module, optimiser, accelerator
+
+    def save(self, step: int) -> None:
+        """Keep the state after `step` steps; all processes call this together."""
+        final = self.folder / f"step-{step:09d}"
+        unfinished = self.folder / f".{final.name}"
+        if self.accelerator.is_main_process:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            scaler = self.accelerator.scaler
+            state = {
+                "step": step,
+                "processes": self.accelerator.num_processes,
+                "module": self.module.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "scaler": scaler.state_dict() if scaler else None,
+            }
+            _write(unfinished / "state.pt", state)
+        _write(unfinished / self._own_name, self._random_state())
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            shutil.rmtree(final, ignore_errors=True)
+            unfinished.rename(final)
+            flush_to_disk(self.folder)
+            for old in self._all()[:-KEPT]:
+                shutil.rmtree(old)
+
+    def restore(self) -> tuple[int, str]:
+        """Load the newest checkpoint that is whole.
+
+        Returns:
+            the steps done, 0 without a checkpoint, and what there is to say about it, if anything.
+        """
+        notes = []
+        for path in reversed(self._all()):
+            try:
+                state = _read(path / "state.pt")
+                own = _read(path / self._own_name) if state["processes"] == self.accelerator.num_processes else None
+            except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+                notes.append(f"checkpoint {path.name} is damaged ({type(error).__name__}) and left out")
+                continue
+            self.module.load_state_dict(state["module"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            if state["scaler"] and self.accelerator.scaler:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+            if own is None:
+                notes.append(f"it began on {state['processes']} processes: the rest is not the same bit for bit")
+            self._random = own
+            return int(state["step"]), "; ".join(notes)
+        return 0, "; ".join(notes)
+
+    _random: dict[str, Any] | None = None
+
+    def restore_random_numbers(self) -> None:
+        """Go on with the random numbers of the checkpoint that was loaded; call it just before the first step."""
+        if self._random is not None:
+            torch.set_rng_state(self._random["cpu"])
+            if self._random["cuda"] is not None and self.accelerator.device.type == "cuda":
+                torch.cuda.set_rng_state(self._random["cuda"], self.accelerator.device)
+            self._random = None
+
+    @property
+    def _own_name(self) -> str:
+        return f"rank-{self.accelerator.process_index}.pt"
+
+    def _random_state(self) -> dict[str, Any]:
+        on_gpu = self.accelerator.device.type == "cuda"
+        cuda = torch.cuda.get_rng_state(self.accelerator.device) if on_gpu else None
+        return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+    def _all(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*"))
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    with naming(path), path.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
