@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
+
+Value = TypeVar("Value")
 
 
 class Agreement:
@@ -22,3 +24,11 @@ class Agreement:
         votes = torch.tensor(wishes, dtype=torch.uint8)
         dist.all_reduce(votes, dist.ReduceOp.MAX, group=self.group)
         return tuple(bool(vote) for vote in votes)
+
+    def of_main(self, value: Value) -> Value:
+        """The main process's value, in every process."""
+        if self.group is None:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values, src=0, group=self.group)
+        return values[0]
