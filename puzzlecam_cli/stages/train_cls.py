@@ -34,7 +34,7 @@ class PuzzleLosses(LossModule):
         puzzle, images, labels = self.settings, batch["image"], batch["tags"]
         whole = self.network(images)  # (B, C, S/16, S/16)
         if not puzzle.is_used:
-            loss = classification_loss(pool(whole), labels)
+            loss = classification_loss(pool(whole), labels, self.over)
             return {"loss_cls": loss, "loss": loss, "contrast": contrast(whole.detach(), labels)}
         merged = merge(self.network(tile(images, puzzle.rows)), puzzle.rows)
         alpha = alpha_at(step, steps, puzzle.alpha, puzzle.ramp)
@@ -49,6 +49,7 @@ class PuzzleLosses(LossModule):
             reduction=puzzle.reduction,
             distance=puzzle.distance,
             detach=puzzle.detach,
+            over=self.over,
         )
         return losses | {"contrast": contrast(whole.detach(), labels), "alpha": torch.tensor(alpha)}
 
