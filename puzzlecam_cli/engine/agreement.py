@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -22,6 +22,8 @@ def agreement_on_counts(processes: int) -> Over:
 
     return average
 
+Value = TypeVar("Value")
+
 
 class Agreement:
     """All processes of a group take the same turn at the same step, without waiting for a GPU."""
@@ -36,3 +38,11 @@ class Agreement:
         votes = torch.tensor(wishes, dtype=torch.uint8)
         dist.all_reduce(votes, dist.ReduceOp.MAX, group=self.group)
         return tuple(bool(vote) for vote in votes)
+
+    def of_main(self, value: Value) -> Value:
+        """The main process's value, in every process."""
+        if self.group is None:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values, src=0, group=self.group)
+        return values[0]

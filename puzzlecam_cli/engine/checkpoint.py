@@ -7,16 +7,17 @@ data needs no file: batches and views follow from seed and step (`TrainingBatche
 
 from __future__ import annotations
 
-import os
 import shutil
+from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
+from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.files import flush_to_disk, naming
 
 KEPT = 2
@@ -30,30 +31,47 @@ class Checkpoints:
         module: what is trained, as a single process has it.
         optimiser: its own, not a wrapper.
         accelerator: of the process.
+        agreement: of its group.
     """
 
-    def __init__(self, folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer, accelerator: Accelerator):
-        self.folder, self.module, self.optimiser, self.accelerator = folder, module, optimiser, accelerator
+    def __init__(
+        self,
+        folder: Path,
+        module: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        accelerator: Accelerator,
+        agreement: Agreement,
+    ):
+        self.folder, self.module, self.optimiser = folder, module, optimiser
+        self.accelerator, self.agreement = accelerator, agreement
 
     def save(self, step: int) -> None:
-        """Keep the state after `step` steps; all processes call this together."""
+        """Keep the state after `step` steps; all processes call this together.
+
+        Raises:
+            OSError: the disk is full, or closed to us. Nothing of the new checkpoint stays.
+        """
         final = self.folder / f"step-{step:09d}"
         unfinished = self.folder / f".{final.name}"
         if self.accelerator.is_main_process:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
         self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            scaler = self.accelerator.scaler
-            state = {
-                "step": step,
-                "processes": self.accelerator.num_processes,
-                "module": self.module.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "scaler": scaler.state_dict() if scaler else None,
-            }
-            _write(unfinished / "state.pt", state)
-        _write(unfinished / self._own_name, self._random_state())
+        try:
+            if self.accelerator.is_main_process:
+                scaler = self.accelerator.scaler
+                state = {
+                    "step": step,
+                    "processes": self.accelerator.num_processes,
+                    "module": self.module.state_dict(),
+                    "optimiser": self.optimiser.state_dict(),
+                    "scaler": scaler.state_dict() if scaler else None,
+                }
+                _write(unfinished / "state.pt", state)
+            _write(unfinished / self._own_name, self._random_state())
+        except BaseException:  # also an impatient interrupt: a full disk needs the room
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             shutil.rmtree(final, ignore_errors=True)
@@ -63,28 +81,47 @@ class Checkpoints:
                 shutil.rmtree(old)
 
     def restore(self) -> tuple[int, str]:
-        """Load the newest checkpoint that is whole.
+        """Load the newest checkpoint that is whole for all processes; what is newer or unfinished goes.
 
         Returns:
             the steps done, 0 without a checkpoint, and what there is to say about it, if anything.
         """
-        notes = []
-        for path in reversed(self._all()):
-            try:
-                state = _read(path / "state.pt")
-                own = _read(path / self._own_name) if state["processes"] == self.accelerator.num_processes else None
-            except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
-                notes.append(f"checkpoint {path.name} is damaged ({type(error).__name__}) and left out")
-                continue
-            self.module.load_state_dict(state["module"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            if state["scaler"] and self.accelerator.scaler:
-                self.accelerator.scaler.load_state_dict(state["scaler"])
-            if own is None:
-                notes.append(f"it began on {state['processes']} processes: the rest is not the same bit for bit")
-            self._random = own
-            return int(state["step"]), "; ".join(notes)
-        return 0, "; ".join(notes)
+        notes, found = [], None
+        candidates = self.agreement.of_main(self._all())
+        for path in reversed(candidates):
+            state, own, problem = self._load(path)
+            is_damaged = self.agreement.any(bool(problem))[0]
+            if not is_damaged:
+                found = path
+                break
+            notes.append(f"checkpoint {path.name} is damaged ({problem or 'for another process'}) and left out")
+        if self.accelerator.is_main_process:
+            newer = candidates[candidates.index(found) + 1 :] if found else candidates
+            for path in (*newer, *self.folder.glob(".step-*")):
+                shutil.rmtree(path, ignore_errors=True)
+            if (self.folder / "last.pt").exists():
+                notes.append("last.pt, a checkpoint of an earlier version, is not read")
+        if found is None:
+            return 0, "; ".join(notes)
+        self.module.load_state_dict(state["module"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if state["scaler"] and self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        if own is None:
+            notes.append(f"it began on {state['processes']} processes: the rest is not the same bit for bit")
+        self._random = own
+        return int(state["step"]), "; ".join(notes)
+
+    def _load(self, path: Path) -> tuple[dict[str, Any], dict[str, Any] | None, str]:
+        """What is learned, this process's random numbers (None: it began on another number of processes), a problem."""
+        try:
+            state = _read(path / "state.pt")
+            own = _read(path / self._own_name) if state["processes"] == self.accelerator.num_processes else None
+        except PermissionError:
+            raise
+        except Exception as error:  # broken files make PyTorch raise almost anything
+            return {}, None, type(error).__name__
+        return state, own, ""
 
     _random: dict[str, Any] | None = None
 
@@ -110,12 +147,18 @@ class Checkpoints:
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:
-    with naming(path), path.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
+    """By way of memory: on a full disk PyTorch's own writer loses the system's error."""
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    with naming(path):
+        path.write_bytes(buffer.getbuffer())
+        flush_to_disk(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Compare the checksums as well, which PyTorch writes and does not look at."""
+    with ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise BadZipFile(damaged)
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state

@@ -90,7 +90,8 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     if processes > 1:
         module.over = agreement_on_counts(processes)
     optimiser = make_optimiser(module, task.pretrained, settings)
-    checkpoints = Checkpoints(task.folder / "checkpoint", module, optimiser, accelerator)
+    agreement = Agreement(accelerator)
+    checkpoints = Checkpoints(task.folder / "checkpoint", module, optimiser, accelerator, agreement)
     first_step, note = checkpoints.restore()
     if first_step or note:
         begun = f"continues after step {first_step} of {steps}" if first_step else "begins again"
@@ -108,7 +109,6 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         processes,
     )
     loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
-    agreement = Agreement(accelerator)
     last_log, last_save = -math.inf, time.monotonic()
     bad_step = torch.tensor(-1, device=accelerator.device)
     for step, batch in enumerate(loader, start=first_step):
