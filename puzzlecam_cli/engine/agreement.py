@@ -22,6 +22,7 @@ def agreement_on_counts(processes: int) -> Over:
 
     return average
 
+
 Value = TypeVar("Value")
 
 

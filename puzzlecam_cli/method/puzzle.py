@@ -45,7 +45,7 @@ def merge(tiles: Tensor, rows: int = 2) -> Tensor:
 
 def pool(maps: Tensor) -> Tensor:
     """Global average pooling G: (B, C, H, W) maps → (B, C) logits."""
-    return maps.mean(dim=(-2, -1))
+    return maps.float().mean(dim=(-2, -1))
 
 
 def classification_loss(logits: Tensor, labels: Tensor, over: Over = alone) -> Tensor:
@@ -133,6 +133,7 @@ def puzzle_loss(
     Returns:
         The scalars `loss_cls`, `loss_p_cls`, `loss_re` and `loss`.
     """
+    whole, puzzle = whole.float(), puzzle.float()
     loss_cls = classification_loss(pool(whole), labels, over)  # Eq. (4)
     loss_p_cls = classification_loss(pool(puzzle), labels, over)  # Eq. (5)
     if compare == "cams":
