@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from puzzlecam_cli.engine.agreement import Agreement, agreement_on_counts
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
+from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
 from puzzlecam_cli.files import append_line, replacing
@@ -42,6 +44,10 @@ class LossModule(nn.Module, ABC):
         super().__init__()
         self.network = network
         self.over: Callable[[Tensor], Tensor] = alone
+
+    def maps(self, batch: Batch) -> Tensor | None:
+        """What the network sees in a batch, to be shown: (B, H, W) in [0, 1]; None: nothing."""
+        return None
 
     @abstractmethod
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
@@ -109,6 +115,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         processes,
     )
     loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
+    trackers = Trackers(task.runtime, task.folder.parent, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
     bad_step = torch.tensor(-1, device=accelerator.device)
     for step, batch in enumerate(loader, start=first_step):
@@ -142,14 +149,18 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         if show:
             values: dict[str, float] = {"epoch": epoch, "lr": rate} | _averages(losses, accelerator)
             log.write({"step": step, **values})
+            trackers.tell(step, values)
             emit(Metric(task.stage, step, values))
             emit(Progress(task.stage, f"epoch {epoch + 1}/{settings.epochs}", step + 1, steps, "steps"))
             last_log = time.monotonic()
+        if within + 1 == per_epoch:
+            trackers.show(step, partial(_pictures, task, accelerator))
         if save:
             checkpoints.save(step + 1)
             last_save = time.monotonic()
         if stop:
             raise KeyboardInterrupt
+    trackers.close()
     accelerator.free_memory()
 
 
@@ -196,6 +207,24 @@ def _gradients(module: nn.Module, batch: Batch, step: int, steps: int, parts: in
         for name, value in losses.items():
             total[name] = total.get(name, torch.zeros(())) + share * value.detach()
     return total
+
+
+@torch.inference_mode()
+def _pictures(task: Task, accelerator: Accelerator) -> Tensor | None:
+    """Of the first photos, always in the same views, with what the network sees: (N, 3, H, W) in [0, 1].
+
+    It is left in eval mode; the next epoch begins by going back to training.
+    """
+    views = [view for index in range(min(4, len(task.views))) if isinstance(view := task.views[0, index], dict)]
+    batch = {key: torch.stack([view[key] for view in views]) for key in views[0]}
+    task.module.eval()
+    batch = _on_device(batch, accelerator)
+    with accelerator.autocast():
+        maps = task.module.maps(batch)
+    if maps is None:
+        return None
+    std, mean = (torch.tensor(c, device=maps.device)[:, None, None] for c in (task.views.std, task.views.mean))
+    return overlay(batch["image"] * std + mean, maps)
 
 
 def _averages(losses: Losses, accelerator: Accelerator) -> dict[str, float]:

@@ -253,6 +253,9 @@ class Runtime(Section):
     sync_batchnorm: bool = default(
         False, "Batch normalisation of trainings looks at all processes' images; on GPUs only [code]."
     )
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = default(
+        (), "Where losses and maps are shown as well; each is an extra to install [ours]."
+    )
     checkpoint_minutes: Real = default(
         10.0, "Time between two checkpoints of a training, besides the one at each epoch's end [ours].", ge=0
     )

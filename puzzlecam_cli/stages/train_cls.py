@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from statistics import fmean
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from puzzlecam_cli.data.images import check_readable
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import seed_everything
 from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.events import Note
-from puzzlecam_cli.method.cam import contrast
+from puzzlecam_cli.method.cam import contrast, normalize_cams
 from puzzlecam_cli.method.puzzle import alpha_at, classification_loss, merge, pool, puzzle_loss, tile
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.recipe.schema import Puzzle
@@ -52,6 +54,12 @@ class PuzzleLosses(LossModule):
             over=self.over,
         )
         return losses | {"contrast": contrast(whole.detach(), labels), "alpha": torch.tensor(alpha)}
+
+    def maps(self, batch: Batch) -> Tensor:
+        """The highest map of the photo's tags."""
+        images, tags = batch["image"], batch["tags"]
+        cams = normalize_cams(self.network(images).float()) * tags[:, :, None, None]
+        return F.interpolate(cams.amax(dim=1, keepdim=True), images.shape[-2:], mode="bilinear")[:, 0]
 
 
 def train_classifier(context: Context) -> None:
