@@ -20,7 +20,7 @@ from puzzlecam_cli.method.crf import label_probabilities
 from puzzlecam_cli.method.labels import winners
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.models.classifier import Classifier
-from puzzlecam_cli.recipe.schema import AffinityLabels, Puzzle
+from puzzlecam_cli.recipe.schema import AffinityLabels, Puzzle, Runtime
 from puzzlecam_cli.run.artifacts import read_cams, write_cams
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 from puzzlecam_cli.stages.train_cls import PuzzleLosses
@@ -36,7 +36,7 @@ def training_step(name: str, side: int, batch: int, bf16: bool) -> Pair:
         torch.manual_seed(0)
         return PuzzleLosses(Classifier(load_backbone(name), 20), Puzzle()).train()
 
-    plain, fast = fresh(), for_training(fresh(), accelerator)
+    plain, fast = fresh(), for_training(fresh(), accelerator, Runtime())
 
     def theirs() -> float:
         return _step(plain, {"image": images, "tags": tags})

@@ -88,14 +88,15 @@ class TrainingBatches:
     def __len__(self) -> int:
         return self.epochs * self.steps_per_epoch - self.first_step
 
+    def of_step(self, step: int) -> list[tuple[int, int]]:
+        """What all processes together see at a step, as (epoch, index)."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
+        return [(epoch, index) for index in order[within * self.batch : (within + 1) * self.batch].tolist()]
+
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        first_epoch, skipped = divmod(self.first_step, self.steps_per_epoch)
-        for epoch in range(first_epoch, self.epochs):
-            order = np.random.default_rng((self.seed, epoch)).permutation(self.count).tolist()
-            for step in range(skipped, self.steps_per_epoch):
-                chosen = order[step * self.batch : (step + 1) * self.batch]
-                yield [(epoch, index) for index in chosen[self.process :: self.processes]]
-            skipped = 0
+        for step in range(self.first_step, self.epochs * self.steps_per_epoch):
+            yield self.of_step(step)[self.process :: self.processes]
 
 
 @dataclass(frozen=True)

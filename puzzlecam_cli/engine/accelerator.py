@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -14,17 +14,25 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.engine.fold import fold_batchnorms
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
 
 
 def make_accelerator(runtime: Runtime) -> Accelerator:
-    """The accelerator of a run; TF32 and other shortcuts stay off."""
+    """The accelerator of a run; TF32 and other shortcuts stay off.
+
+    Raises:
+        UserError: fp16 is wanted without a GPU.
+    """
+    if runtime.mixed_precision == "fp16" and (runtime.cpu or not torch.cuda.is_available()):
+        raise UserError("fp16-needs-gpu", "fp16 needs a GPU", hint="--mixed-precision bf16 works on CPUs as well")
     return Accelerator(mixed_precision=runtime.mixed_precision, cpu=runtime.cpu)
 
 
 def pool_workers(runtime: Runtime) -> int:
-    """Processes for CRFs and scores."""
-    return min(os.cpu_count() or 1, 8) if runtime.workers is None else runtime.workers
+    """Processes for CRFs and scores: the cores are divided over the processes of a group on this machine."""
+    share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(max(share, 1), 8) if runtime.workers is None else runtime.workers
 
 
 def loader_workers(runtime: Runtime, accelerator: Accelerator) -> int:
@@ -52,9 +60,26 @@ def for_inference(network: nn.Module, accelerator: Accelerator) -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
-def for_training(module: nn.Module, accelerator: Accelerator) -> nn.Module:
-    """The module, where and how it trains best."""
+Trained = TypeVar("Trained", bound=nn.Module)
+
+
+def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime) -> Trained:
+    """The module, where and how it trains best.
+
+    Raises:
+        UserError: `sync_batchnorm` is wanted of several processes without GPUs.
+    """
     module = module.to(accelerator.device).to(memory_format=torch.channels_last)
+    if runtime.sync_batchnorm and accelerator.num_processes > 1:
+        if accelerator.device.type == "cpu":
+            raise UserError(
+                "sync-batchnorm",
+                "PyTorch synchronises batch normalisation on GPUs only",
+                hint="--set runtime.sync_batchnorm=false, or one process",
+            )
+        from timm.layers import convert_sync_batchnorm  # knows timm's own layers as well
+
+        module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
         keep_depthwise_in_float32(module)
     return module

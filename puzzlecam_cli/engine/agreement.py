@@ -7,6 +7,21 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
+from torch import Tensor
+
+from puzzlecam_cli.method.counts import Over
+
+
+def agreement_on_counts(processes: int) -> Over:
+    """The average of a count over all processes, without waiting for a GPU."""
+
+    def average(count: Tensor) -> Tensor:
+        total = count.detach().float()
+        dist.all_reduce(total)
+        return total / processes
+
+    return average
+
 
 Value = TypeVar("Value")
 

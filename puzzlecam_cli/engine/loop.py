@@ -6,32 +6,48 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
 from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_device, seed_everything
-from puzzlecam_cli.engine.agreement import Agreement
+from puzzlecam_cli.engine.agreement import Agreement, agreement_on_counts
 from puzzlecam_cli.engine.checkpoint import Checkpoints
+from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
+from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
 from puzzlecam_cli.files import append_line, replacing
 from puzzlecam_cli.interrupt import stop_asked
+from puzzlecam_cli.method.counts import alone
 from puzzlecam_cli.recipe.schema import Runtime, Training
 
 Losses = dict[str, Tensor]
 
 
 class LossModule(nn.Module, ABC):
-    """A network with its loss, so that all of a step's forward passes lie in one `forward` (as DDP needs)."""
+    """A network with its loss, so that all of a step's forward passes lie in one `forward` (as DDP needs).
+
+    A loss is a sum divided by a count of images, pixels or pairs. Processes have different counts, and their gradients
+    are averaged: with counts that went through `over`, which averages them too, the result is that of the whole batch.
+    """
 
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
+        self.over: Callable[[Tensor], Tensor] = alone
+
+    def maps(self, batch: Batch) -> Tensor | None:
+        """What the network sees in a batch, to be shown: (B, H, W) in [0, 1]; None: nothing."""
+        return None
 
     @abstractmethod
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
@@ -76,7 +92,9 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             )
         )
 
-    module = for_training(task.module, accelerator)
+    module = for_training(task.module, accelerator, task.runtime)
+    if processes > 1:
+        module.over = agreement_on_counts(processes)
     optimiser = make_optimiser(module, task.pretrained, settings)
     agreement = Agreement(accelerator)
     checkpoints = Checkpoints(task.folder / "checkpoint", module, optimiser, accelerator, agreement)
@@ -97,7 +115,9 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         processes,
     )
     loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
+    trackers = Trackers(task.runtime, task.folder.parent, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
+    bad_step = torch.tensor(-1, device=accelerator.device)
     for step, batch in enumerate(loader, start=first_step):
         epoch, within = divmod(step, per_epoch)
         if within == 0:
@@ -108,33 +128,39 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             checkpoints.restore_random_numbers()
         rate = poly_rate(step, steps, settings)
         set_rate(optimiser, rate)
-        batch = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
-        batch["image"] = on_device(batch["image"], accelerator)
-        with accelerator.autocast():
-            losses = wrapped(batch, step, steps)
-        accelerator.backward(losses["loss"])
+        try:
+            losses = _gradients(wrapped, _on_device(batch, accelerator), step, steps, settings.accumulate, accelerator)
+        except torch.OutOfMemoryError as error:
+            raise out_of_memory(task.stage, settings, task.runtime) from error
         if settings.clip_norm:
             accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
         prepared.step()
         prepared.zero_grad()
+        # the step of the first loss that is not finite; looked at where the device is waited for anyway
+        bad_step = torch.where((bad_step < 0) & ~losses["loss"].isfinite(), step, bad_step)
 
         is_last = step + 1 == steps
-        if time.monotonic() - last_log >= task.runtime.log_seconds or is_last:
-            values: dict[str, float] = {"epoch": epoch, "lr": rate} | {
-                name: value.item() for name, value in losses.items()
-            }
-            _check_finite(task.stage, step, values)
+        is_log_due = time.monotonic() - last_log >= task.runtime.log_seconds or is_last
+        is_save_due = time.monotonic() - last_save >= 60 * task.runtime.checkpoint_minutes
+        stop, save, show = agreement.any(stop_asked(), is_save_due, is_log_due)
+        save = save or stop or within + 1 == per_epoch
+        if (save or show) and (bad := int(bad_step)) >= 0:
+            raise _not_finite(task, bad, batches, losses)
+        if show:
+            values: dict[str, float] = {"epoch": epoch, "lr": rate} | _averages(losses, accelerator)
             log.write({"step": step, **values})
+            trackers.tell(step, values)
             emit(Metric(task.stage, step, values))
             emit(Progress(task.stage, f"epoch {epoch + 1}/{settings.epochs}", step + 1, steps, "steps"))
             last_log = time.monotonic()
-        is_due = time.monotonic() - last_save >= 60 * task.runtime.checkpoint_minutes
-        stop, save = agreement.any(stop_asked(), is_due)
-        if save or stop or within + 1 == per_epoch:
+        if within + 1 == per_epoch:
+            trackers.show(step, partial(_pictures, task, accelerator))
+        if save:
             checkpoints.save(step + 1)
             last_save = time.monotonic()
         if stop:
             raise KeyboardInterrupt
+    trackers.close()
     accelerator.free_memory()
 
 
@@ -162,11 +188,60 @@ def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:
             part.eval()
 
 
-def _check_finite(stage: str, step: int, values: dict[str, float]) -> None:
-    if not all(math.isfinite(value) for value in values.values()):
-        raise UserError(
-            "loss-not-finite",
-            f"the loss of {stage} is no longer finite at step {step}",
-            tuple(f"{name} = {value}" for name, value in values.items()),
-            f"lower {stage.replace('-', '_')}.lr, or set {stage.replace('-', '_')}.clip_norm=2",
-        )
+def _on_device(batch: Batch, accelerator: Accelerator) -> Batch:
+    moved = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
+    return moved | {"image": on_device(batch["image"], accelerator)}
+
+
+def _gradients(module: nn.Module, batch: Batch, step: int, steps: int, parts: int, accelerator: Accelerator) -> Losses:
+    """The losses of a batch, whose gradients are added up part by part; processes exchange them once, at the end."""
+    total: Losses = {}
+    pieces = [value.chunk(parts) for value in batch.values()]
+    chunks = [dict(zip(batch, values, strict=True)) for values in zip(*pieces, strict=True)]
+    for number, chunk in enumerate(chunks, start=1):
+        share = len(chunk["image"]) / len(batch["image"])
+        with nullcontext() if number == len(chunks) else accelerator.no_sync(module):
+            with accelerator.autocast():
+                losses: Losses = module(chunk, step, steps)
+            accelerator.backward(losses["loss"] * share)
+        for name, value in losses.items():
+            total[name] = total.get(name, torch.zeros(())) + share * value.detach()
+    return total
+
+
+@torch.inference_mode()
+def _pictures(task: Task, accelerator: Accelerator) -> Tensor | None:
+    """Of the first photos, always in the same views, with what the network sees: (N, 3, H, W) in [0, 1].
+
+    It is left in eval mode; the next epoch begins by going back to training.
+    """
+    views = [view for index in range(min(4, len(task.views))) if isinstance(view := task.views[0, index], dict)]
+    batch = {key: torch.stack([view[key] for view in views]) for key in views[0]}
+    task.module.eval()
+    batch = _on_device(batch, accelerator)
+    with accelerator.autocast():
+        maps = task.module.maps(batch)
+    if maps is None:
+        return None
+    std, mean = (torch.tensor(c, device=maps.device)[:, None, None] for c in (task.views.std, task.views.mean))
+    return overlay(batch["image"] * std + mean, maps)
+
+
+def _averages(losses: Losses, accelerator: Accelerator) -> dict[str, float]:
+    """Over all processes, as numbers."""
+    values = torch.stack([value.float().to(accelerator.device) for value in losses.values()])
+    if accelerator.num_processes > 1:
+        values = accelerator.reduce(values, "mean")
+    return dict(zip(losses, values.tolist(), strict=True))
+
+
+def _not_finite(task: Task, step: int, batches: TrainingBatches, losses: Losses) -> UserError:
+    section = task.stage.replace("-", "_")
+    ids = [task.views.photos[index].id for _, index in batches.of_step(step)]
+    return UserError(
+        "loss-not-finite",
+        f"the loss of {task.stage} is no longer finite at step {step}",
+        ("images of this step: " + " ".join(ids), *(f"{name} = {float(value)}" for name, value in losses.items())),
+        f"lower {section}.lr, or set {section}.clip_norm=2"
+        + ("; or runtime.mixed_precision=bf16" if task.runtime.mixed_precision == "fp16" else ""),
+    )

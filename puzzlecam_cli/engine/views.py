@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.engine.accelerator import on_device
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
 
 Loaded = tuple[int, Tensor, list[Tensor]]  # see `ScaledPhotos`
@@ -43,9 +44,29 @@ def predict(network: nn.Module, views: Sequence[Tensor], accelerator: Accelerato
 
     Returns:
         (G, 2, C, ...) float32; of mirror images as they are, not mirrored back. Without `flip` (G, 1, C, ...).
+
+    Raises:
+        UserError: not even one view fits into memory.
     """
     straight = torch.stack(list(views)).to(accelerator.device, non_blocking=True)
     images = torch.stack([straight, straight.flip(-1)], dim=1) if flip else straight[:, None]
-    with accelerator.autocast():
-        output: Tensor = network(on_device(images.flatten(0, 1), accelerator)).float()
+    output = _forward(network, on_device(images.flatten(0, 1), accelerator), accelerator)
     return output.reshape(*images.shape[:2], *output.shape[1:])
+
+
+def _forward(network: nn.Module, images: Tensor, accelerator: Accelerator) -> Tensor:
+    """In one piece, or in halves if they do not fit into memory."""
+    try:
+        with accelerator.autocast():
+            output: Tensor = network(images).float()
+        return output
+    except torch.OutOfMemoryError as error:
+        if len(images) == 1:
+            height, width = images.shape[-2:]
+            raise UserError(
+                "out-of-memory",
+                f"one view of {height}×{width} pixels does not fit into memory",
+                hint="leave out the largest of the scales, or --mixed-precision bf16, or --cpu",
+            ) from error
+    torch.cuda.empty_cache()
+    return torch.cat([_forward(network, half, accelerator) for half in images.chunk(2)])

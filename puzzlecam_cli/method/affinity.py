@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from puzzlecam_cli.method.counts import Over, alone
 from puzzlecam_cli.method.paths import Offset, PathValues, neighbour_offsets, over_paths, over_paths_to
 
 
@@ -164,18 +165,21 @@ def affinity_labels(labels: Tensor, radius: int, ignore: int = 255) -> tuple[Ten
     return same & (source == 0), same & (source > 0), valid & ~same
 
 
-def affinity_loss(affinity: Tensor, background: Tensor, foreground: Tensor, different: Tensor) -> Tensor:
+def affinity_loss(
+    affinity: Tensor, background: Tensor, foreground: Tensor, different: Tensor, over: Over = alone
+) -> Tensor:
     """Cross-entropy of affinities, averaged within and then over the three kinds of pairs (IRNet, Eq. 6; AffinityNet).
 
     Args:
         affinity: (B, D, h, w) from `edges_to_affinity` or `features_to_affinity`.
         background, foreground, different: bool, the same shape, from `affinity_labels`.
+        over: see `counts`.
     """
     together = -torch.log(affinity + 1e-5)
     apart = -torch.log(1 + 1e-5 - affinity)
 
     def mean_over(loss: Tensor, pairs: Tensor) -> Tensor:
-        return (loss * pairs).sum() / (pairs.sum() + 1e-5)
+        return (loss * pairs).sum() / (over(pairs.sum()) + 1e-5)
 
     positive = mean_over(together, background) / 2 + mean_over(together, foreground) / 2
     return (positive + mean_over(apart, different)) / 2

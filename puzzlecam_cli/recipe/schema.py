@@ -38,6 +38,7 @@ class Training(Section):
 
     epochs: Count = default(15, "Passes over the training images [code].")
     batch: Count = default(32, "Images a step, over all processes [code].")
+    accumulate: Count = default(1, "Parts of a batch that are computed one after the other, to save memory [code].")
     lr: Real = default(0.1, "Learning rate at step 0 for pretrained weights [code].", gt=0)
     momentum: Real = default(
         1e-4, "Nesterov momentum of SGD; the authors' code passes its weight decay here [code].", ge=0
@@ -248,6 +249,12 @@ class Runtime(Section):
     cpu: bool = default(False, "Leave GPUs alone [ours].")
     workers: Integer | None = default(
         None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].", ge=0
+    )
+    sync_batchnorm: bool = default(
+        False, "Batch normalisation of trainings looks at all processes' images; on GPUs only [code]."
+    )
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = default(
+        (), "Where losses and maps are shown as well; each is an extra to install [ours]."
     )
     checkpoint_minutes: Real = default(
         10.0, "Time between two checkpoints of a training, besides the one at each epoch's end [ours].", ge=0

@@ -14,7 +14,7 @@ PIPELINE = (
         Step(
             "train-cls/model",
             "puzzlecam_cli.stages.train_cls:train_classifier",
-            keys=("seed", "backbone", "train_cls", "runtime.mixed_precision"),
+            keys=("seed", "backbone", "train_cls", "runtime.mixed_precision", "runtime.sync_batchnorm"),
             data=("train tags",),
             files=("train-cls/model.safetensors",),
             own=("train-cls",),
@@ -46,7 +46,7 @@ PIPELINE = (
         Step(
             "affinity/model",
             "puzzlecam_cli.stages.affinity:train_affinity",
-            keys=("seed", "backbone", "affinity", "runtime.mixed_precision"),
+            keys=("seed", "backbone", "affinity", "runtime.mixed_precision", "runtime.sync_batchnorm"),
             without=("affinity.labels",),
             needs=("affinity/labels",),
             files=("affinity/model.safetensors",),
@@ -81,7 +81,7 @@ PIPELINE = (
         Step(
             "seg/model",
             "puzzlecam_cli.stages.seg:train_segmentation",
-            keys=("seed", "backbone", "seg", "runtime.mixed_precision"),
+            keys=("seed", "backbone", "seg", "runtime.mixed_precision", "runtime.sync_batchnorm"),
             without=("seg.predict",),
             needs=("train-cls/model", "rw/pseudo_labels"),
             files=("seg/model.safetensors",),

@@ -44,7 +44,7 @@ class AffinityLosses(LossModule):
         labels: Tensor = batch["mask"][:, stride // 2 :: stride, stride // 2 :: stride]  # in the middle of each cell
         with torch.autocast(output.device.type, enabled=False):
             affinity = self.network.affinity(output, self.radius)
-            return {"loss": affinity_loss(affinity, *affinity_labels(labels, self.radius))}
+            return {"loss": affinity_loss(affinity, *affinity_labels(labels, self.radius), self.over)}
 
 
 def train_affinity(context: Context) -> None:

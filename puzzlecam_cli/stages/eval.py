@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from puzzlecam_cli.data.photos import Photo
-from puzzlecam_cli.engine.accelerator import pool_workers
+from puzzlecam_cli.engine.accelerator import pool_workers, share
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Note
@@ -63,8 +64,6 @@ def score(context: Context) -> None:
     Raises:
         UserError: nothing to score, an artifact or a mask of some image is missing, or they do not fit.
     """
-    if not context.accelerator.is_main_process:
-        return
     rows = rows_of(context)
     if not rows:
         raise UserError(
@@ -74,18 +73,22 @@ def score(context: Context) -> None:
         )
     splits = {split: context.data.photos(split) for split in {row.split for row in rows}}
     photos = {row.what: _with_masks(context, row, splits[row.split]) for row in rows}
-    jobs = (_job(context, row, photo) for row in rows for photo in photos[row.what])
-    total = sum(map(len, photos.values()))
-    totals: dict[str, Tensor] = {}
-    images: dict[str, int] = {}
+    rows = [row for row in rows if photos[row.what]]
+    mine = {row.what: share(photos[row.what], context.accelerator) for row in rows}
+    jobs = (_job(context, row, photo) for row in rows for photo in mine[row.what])
+    total = sum(map(len, mine.values()))
+    size = context.num_classes + 1
+    totals = {row.what: torch.zeros(_columns(context, row), size, size, dtype=torch.int64) for row in rows}
     report = context.progress("scoring", "files")
     for done, (what, counts) in enumerate(
         map_unordered(score_photo, jobs, pool_workers(context.recipe.runtime)), start=1
     ):
-        totals[what] = totals.get(what, torch.zeros((), dtype=torch.int64)) + counts
-        images[what] = images.get(what, 0) + 1
+        totals[what] += counts
         report(done, total)
-    results = [_result(context, row, images[row.what], totals[row.what]) for row in rows if row.what in totals]
+    totals = {what: _of_all_processes(counts, context.accelerator) for what, counts in totals.items()}
+    if not context.accelerator.is_main_process:
+        return
+    results = [_result(context, row, len(photos[row.what]), totals[row.what]) for row in rows]
     scores = {
         "schema": 1,
         "tags_from": context.splits.tags,
@@ -95,10 +98,21 @@ def score(context: Context) -> None:
         "results": results,
     }
     for row in rows:
-        if row.what in totals:
-            warn_of_collapse(context, row, totals[row.what])
+        warn_of_collapse(context, row, totals[row.what])
     write_text(context.folder.scores, json.dumps(scores, indent=1) + "\n")
     write_text(context.folder.scores_table, scores_table(scores))
+
+
+def _columns(context: Context, row: Scored) -> int:
+    return 1 if row.kind == "labels" else len(_thresholds(context, row))
+
+
+def _of_all_processes(counts: Tensor, accelerator: Accelerator) -> Tensor:
+    """Whole numbers, so that the sum is the same for any division of the photos."""
+    if accelerator.num_processes == 1:
+        return counts
+    total: Tensor = accelerator.reduce(counts.to(accelerator.device), "sum")
+    return total.cpu()
 
 
 def _with_masks(context: Context, row: Scored, photos: Sequence[Photo]) -> Sequence[Photo]:

@@ -28,7 +28,8 @@ class SegmentationLoss(LossModule):
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
         """`image` (B, 3, S, S), `mask` (B, S, S) → `loss`."""
         logits = self.network(batch["image"]).float()
-        return {"loss": F.cross_entropy(logits, batch["mask"], ignore_index=IGNORE)}
+        total = F.cross_entropy(logits, batch["mask"], ignore_index=IGNORE, reduction="sum")
+        return {"loss": total / self.over((batch["mask"] != IGNORE).sum()).clamp(min=1)}
 
 
 def _network(context: Context, *, pretrained: bool) -> DeepLab:

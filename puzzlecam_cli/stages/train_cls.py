@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from statistics import fmean
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from puzzlecam_cli.data.images import check_readable
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import seed_everything
 from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.events import Note
-from puzzlecam_cli.method.cam import contrast
+from puzzlecam_cli.method.cam import contrast, normalize_cams
 from puzzlecam_cli.method.puzzle import alpha_at, classification_loss, merge, pool, puzzle_loss, tile
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.recipe.schema import Puzzle
@@ -34,7 +36,7 @@ class PuzzleLosses(LossModule):
         puzzle, images, labels = self.settings, batch["image"], batch["tags"]
         whole = self.network(images)  # (B, C, S/16, S/16)
         if not puzzle.is_used:
-            loss = classification_loss(pool(whole), labels)
+            loss = classification_loss(pool(whole), labels, self.over)
             return {"loss_cls": loss, "loss": loss, "contrast": contrast(whole.detach(), labels)}
         merged = merge(self.network(tile(images, puzzle.rows)), puzzle.rows)
         alpha = alpha_at(step, steps, puzzle.alpha, puzzle.ramp)
@@ -49,8 +51,15 @@ class PuzzleLosses(LossModule):
             reduction=puzzle.reduction,
             distance=puzzle.distance,
             detach=puzzle.detach,
+            over=self.over,
         )
         return losses | {"contrast": contrast(whole.detach(), labels), "alpha": torch.tensor(alpha)}
+
+    def maps(self, batch: Batch) -> Tensor:
+        """The highest map of the photo's tags."""
+        images, tags = batch["image"], batch["tags"]
+        cams = normalize_cams(self.network(images).float()) * tags[:, :, None, None]
+        return F.interpolate(cams.amax(dim=1, keepdim=True), images.shape[-2:], mode="bilinear")[:, 0]
 
 
 def train_classifier(context: Context) -> None:

@@ -1,0 +1,134 @@
+"""Batches in parts, losses that are not finite, and networks that do not fit into memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from typer.testing import Result
+
+from puzzlecam_cli.engine import loop
+from puzzlecam_cli.engine.views import predict
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.puzzle import puzzle_loss
+from puzzlecam_cli.stages.train_cls import PuzzleLosses
+
+Run = Callable[..., Result]
+
+
+def test_a_batch_in_parts_gives_the_weights_of_the_whole_batch(
+    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    """Of 3 images, in parts of 2 and 1."""
+    for parts in (1, 2):
+        settings = ["-s", "train_cls.batchnorm=frozen", "-s", f"train_cls.accumulate={parts}"]
+        result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path / str(parts), *settings)
+        assert result.exit_code == 0, result.output
+    whole, in_parts = (load_file(tmp_path / str(parts) / "train-cls/model.safetensors") for parts in (1, 2))
+    for name in whole:
+        torch.testing.assert_close(in_parts[name], whole[name], rtol=1e-4, atol=2e-6, msg=name)
+    logs = [(tmp_path / str(parts) / "train-cls/metrics.jsonl").read_text().splitlines() for parts in (1, 2)]
+    for one, other in zip(*([json.loads(line) for line in lines] for lines in logs), strict=True):
+        assert one == pytest.approx(other, rel=1e-4, abs=1e-6) or one["contrast"] != other["contrast"]
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
+
+
+def test_losses_are_computed_in_single_precision() -> None:
+    torch.manual_seed(0)
+    whole, puzzle = (30 * torch.randn(2, 5, 8, 8) for _ in range(2))
+    labels = torch.eye(5)[:2]
+    half = [maps.bfloat16() for maps in (whole, puzzle)]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = puzzle_loss(*half, labels, 4.0)
+    expected = puzzle_loss(*(maps.float() for maps in half), labels, 4.0)
+    for name, value in found.items():
+        assert value.dtype == torch.float32, name
+        assert float(value) == pytest.approx(float(expected[name]), rel=1e-6), name
+
+
+@pytest.mark.parametrize("log_seconds", [0, 1000])
+def test_a_loss_that_is_not_finite_names_its_step_and_images_though_no_step_is_logged(
+    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_seconds: int
+) -> None:
+    seen: list[Tensor] = []
+    forward = PuzzleLosses.forward
+
+    def broken(self: PuzzleLosses, batch: dict[str, Tensor], step: int, steps: int) -> dict[str, Tensor]:
+        losses = forward(self, batch, step, steps)
+        if step == 2:
+            seen.append(batch["tags"])
+        return losses | {"loss": losses["loss"] * (torch.inf if step == 2 else 1)}
+
+    monkeypatch.setattr(PuzzleLosses, "forward", broken)
+    options = ["-s", f"runtime.log_seconds={log_seconds}"]
+    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path, *options)
+    assert result.exit_code == 2
+    assert "no longer finite at step 2" in result.stderr
+    named = result.stderr.partition("images of this step: ")[2].splitlines()[0].split()
+    classes = ("striped", "checkered", "dotted")
+    tags = [
+        [float(f"<name>{name}<" in (tmp_path / f"data/Annotations/{photo}.xml").read_text()) for name in classes]
+        for photo in named
+    ]
+    assert tags == seen[0].tolist()
+    assert "clip_norm" in result.stderr
+    assert not (tmp_path / "train-cls/checkpoint/step-000000003").exists()
+    assert "nan" not in (tmp_path / "train-cls/metrics.jsonl").read_text().lower()
+    assert "infinity" not in (tmp_path / "train-cls/metrics.jsonl").read_text().lower()
+
+
+def test_fp16_without_a_gpu_is_refused(puzzlecam: Run, tiny_recipe: Path, tmp_path: Path) -> None:
+    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path, "--mixed-precision", "fp16")
+    assert result.exit_code == 2
+    assert "bf16 works on CPUs" in result.stderr
+
+
+class Small(nn.Module):
+    """A network in a memory that holds so many images."""
+
+    def __init__(self, most: int):
+        super().__init__()
+        self.most, self.sizes = most, list[int]()
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.sizes.append(len(images))
+        if len(images) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return images.mean(dim=(-2, -1))
+
+
+def test_views_that_do_not_fit_are_halved_until_they_do() -> None:
+    views = list(torch.randn(3, 3, 8, 9))
+    network = Small(2)
+    found = predict(network, views, Accelerator(cpu=True), flip=True)
+    torch.testing.assert_close(found, torch.stack([torch.stack([v, v.flip(-1)]).mean(dim=(-2, -1)) for v in views]))
+    assert network.sizes == [6, 3, 2, 1, 3, 2, 1]
+
+
+def test_a_view_that_does_not_fit_alone_is_the_users_to_mend() -> None:
+    with pytest.raises(UserError, match="one view of 8×9 pixels"):
+        predict(Small(0), [torch.zeros(3, 8, 9)], Accelerator(cpu=True), flip=True)
+
+
+def test_a_training_that_does_not_fit_names_three_settings_and_what_they_save(
+    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(loop, "_gradients", full)
+    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path)
+    assert result.exit_code == 2
+    for advice in (
+        "train_cls.accumulate=2: about 50%",
+        "train_cls.crop=32: about 25%",
+        "--mixed-precision bf16: about 60%",
+    ):
+        assert advice in result.stderr
+    assert "3 images of 64×64" in result.stderr
