@@ -61,10 +61,27 @@ def append_line(path: Path, line: str) -> None:
         file.write(line + "\n")
 
 
+def drop_torn_line(path: Path) -> None:
+    """Cut off the part of a line that `append_line` left on a full disk, or when it was killed."""
+    if path.exists() and (content := path.read_bytes()) and not content.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)
+
+
+LAST_BYTES = {  # how many, and what they begin with in a whole file
+    ".png": (12, b"\0\0\0\0IEND\xaeB`\x82"),
+    ".npz": (22, b"PK\x05\x06"),
+}
+
+
 def is_whole(path: Path) -> bool:
-    """Whether a file is there; the loss of power can leave an empty one."""
+    """Whether a file is there and has its end; the loss of power can leave an empty one, or one cut short."""
+    count, mark = LAST_BYTES.get(path.suffix, (1, b""))
     try:
-        return path.stat().st_size > 0
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - count))
+            return size > 0 and file.read().startswith(mark)
     except FileNotFoundError:
         return False
 

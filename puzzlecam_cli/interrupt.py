@@ -58,10 +58,29 @@ def stop_if_asked() -> None:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes started in the block see no SIGINT and no SIGTERM before they call `follow_parent`.
+
+    Ctrl-C goes to all processes of a terminal, and schedulers send SIGTERM to all of a job.
+    """
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def follow_parent(parent: int) -> None:
-    """For worker processes: leave signals to the parent, and end with it, however it ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    """For worker processes: leave signals to the parent, and end with it, however it ends.
+
+    SIGTERM is also how Python's pools end their workers when one of them was killed, so it works in the end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(2 * int(PATIENCE)))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -21,6 +21,11 @@ DISK_ERRORS = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the folder is read-only",
     errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EFBIG: "the file is larger than this system allows",
+    errno.EIO: "the disk reports an error",
+    errno.ESTALE: "the folder's server has lost it",
+    errno.ENOTCONN: "the folder's server is gone",
 }
 
 
@@ -49,6 +54,8 @@ def error_boundary() -> Iterator[None]:
 
 def _from_machine(error: Exception) -> UserError | None:
     """Full disks, closed folders, lack of memory and a missing CRF engine, as the user's to mend."""
+    from concurrent.futures.process import BrokenProcessPool
+
     if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("pydensecrf"):
         hint = "python -m pip install pydensecrf2 (Python 3.11 or 3.12), or set the crf.iterations of the recipe to 0"
         return UserError("crf-missing", "pydensecrf is not installed", hint=hint)
@@ -56,6 +63,9 @@ def _from_machine(error: Exception) -> UserError | None:
         where = (str(error.filename),) if error.filename else ()
         hint = "what was finished is kept: mend it, and the same command continues"
         return UserError("disk", DISK_ERRORS[error.errno], where, hint)
+    if isinstance(error, BrokenProcessPool) or str(error).startswith("DataLoader worker"):
+        hint = "the system does that when memory runs out: lower runtime.workers; the same command continues"
+        return UserError("worker-killed", "a worker process was killed", hint=hint)
     if isinstance(error, RuntimeError) and "out of memory" in str(error):
         hint = "lower the stage's batch or crop, or set runtime.mixed_precision: bf16"
         return UserError("out-of-memory", str(error).splitlines()[0], hint=hint)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import torch
 
-from puzzlecam_cli.interrupt import follow_parent
+from puzzlecam_cli.interrupt import deaf_children, follow_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,7 +33,9 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
         workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
     ) as pool:
         try:
-            running: set[Future[Result]] = {pool.submit(function, item) for item in islice(rest, 2 * workers)}
+            first = list(islice(rest, 2 * workers))
+            with deaf_children():
+                running: set[Future[Result]] = {pool.submit(function, item) for item in first}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:

@@ -105,9 +105,14 @@ def save_model(path: Path, network: nn.Module) -> None:
 
 
 def load_model(path: Path, network: nn.Module) -> None:
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    network.load_state_dict(load_file(path))
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise _damaged(path, error) from None
+    network.load_state_dict(state)
 
 
 def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
@@ -122,6 +127,8 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise UserError("artifact-missing", f"{path} is not there", hint="run its stage again") from None
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, ZlibError) as error:
-        raise UserError(
-            "artifact-unreadable", f"{path} is damaged: {error}", hint="delete it; its stage makes it again"
-        ) from None
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError("artifact-unreadable", f"{path} is damaged: {error}", hint="delete it; its stage makes it again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import yaml
 
 from puzzlecam_cli.events import Emit, StageEnded, StageKept, StageStarted
 from puzzlecam_cli.files import remove_leftovers, write_text
-from puzzlecam_cli.interrupt import stop_if_asked
+from puzzlecam_cli.interrupt import stop_asked, stop_if_asked
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger, Record, State, now, versions
@@ -64,7 +64,8 @@ def execute(
             state = "interrupted"
             raise
         finally:
-            emit(StageEnded(stage.name, state, time.monotonic() - began))
+            with suppress(OSError) if state != "done" else nullcontext():
+                emit(StageEnded(stage.name, state, time.monotonic() - began))
 
 
 def write_recipe(folder: RunFolder, recipe: Recipe) -> None:
@@ -111,8 +112,12 @@ def _make(
         step.make(context)
         accelerator.wait_for_everyone()
     except BaseException as error:
+        # others of a group or workers, asked to stop as well, may have gone first
+        is_stop = isinstance(error, KeyboardInterrupt) or (stop_asked() and isinstance(error, RuntimeError))
         with suppress(OSError):  # where the disk is full, the first error is the one to tell
-            note("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+            note("interrupted" if is_stop else "failed")
+        if is_stop:
+            raise KeyboardInterrupt from None
         raise
     note("done")
 
