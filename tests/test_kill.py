@@ -7,24 +7,19 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from puzzlecam_cli import files
-from puzzlecam_cli.cli.app import app
 from puzzlecam_cli.engine import checkpoint, loop
-from puzzlecam_cli.engine.checkpoint import KEPT
 from puzzlecam_cli.run.ledger import Ledger
+from tests.forked import acting_at, assert_same, end_of, kill, start
 
-Act = Callable[[], None]
 EVERY_STEP = ("--set", "runtime.checkpoint_minutes=0")
 STEPS = {
     "train-cls/model",
@@ -37,99 +32,6 @@ STEPS = {
     "seg/predictions",
     "eval/scores",
 }
-
-
-def start(log: Path, recipe: Path, run: Path, *options: str, before: Act = lambda: None) -> int:
-    """`puzzlecam run-all` in a process of its own, forked: PyTorch is loaded already. Returns its pid."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 70
-    try:
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        before()
-        app(["run-all", str(recipe), "--run", str(run), *options], standalone_mode=True)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def end_of(pid: int) -> int:
-    """Its exit code, or minus the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def acting_at(count: int, act: Callable[[Path], None]) -> Act:
-    """Make a process act at its `count`-th moment: when a file is begun, is half written, or took its place."""
-
-    def install() -> None:
-        left = count
-
-        def moment(path: Path) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                act(path)
-
-        flush, replace, fsync = files.flush_to_disk, Path.replace, checkpoint._write
-
-        def replaced(path: Path, target: Path) -> Path:
-            moment(path)
-            if left == 1:  # the next moment comes with half a file
-                with path.open("r+b") as file:
-                    file.truncate(path.stat().st_size // 2)
-                moment(path)
-            done = replace(path, target)
-            moment(target)
-            return done
-
-        def written(path: Path, state: dict[str, object]) -> None:
-            moment(path)
-            fsync(path, state)
-            moment(path)
-
-        files.flush_to_disk = flush
-        Path.replace = replaced  # type: ignore[assignment,method-assign]
-        checkpoint._write = written
-
-    return install
-
-
-def kill(_: Path) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def assert_same(run: Path, other: Path) -> None:
-    """All that a run leaves is equal, bit for bit, and nothing is half-written."""
-    kinds = (".npz", ".png", ".safetensors")
-    found, wanted = (
-        {path.relative_to(root) for path in root.rglob("*") if path.suffix in kinds and path.parts[-2] != "data"}
-        for root in (run, other)
-    )
-    assert found == wanted
-    for name in sorted(found):
-        if name.suffix == ".npz":
-            with np.load(run / name) as ours, np.load(other / name) as theirs:
-                assert all(np.array_equal(ours[key], theirs[key]) for key in theirs.files), name
-        elif name.suffix == ".safetensors":
-            weights, expected = load_file(run / name), load_file(other / name)
-            assert all(torch.equal(weights[key], expected[key]) for key in expected), name
-        else:
-            assert (run / name).read_bytes() == (other / name).read_bytes(), name
-    for name in ("eval/scores.json", *(f"{stage}/metrics.jsonl" for stage in ("train-cls", "affinity", "seg"))):
-        assert (run / name).read_text() == (other / name).read_text(), name
-    assert [path for path in run.rglob(".*") if path.name != ".gitignore"] == []
-    for stage in ("train-cls", "affinity", "seg"):
-        assert len(list((run / stage / "checkpoint").iterdir())) <= KEPT
 
 
 def running_step(run: Path) -> str | None:
@@ -153,6 +55,35 @@ def test_a_run_killed_forty_times_in_all_its_steps_ends_as_if_nothing_had_been(
     assert sum(hit.values()) >= 30
     assert STEPS - {"eval/scores"} <= hit.keys(), hit
     assert_same(run, finished_run)
+
+
+def test_a_run_killed_by_the_clock_ends_as_if_nothing_had_been(
+    finished_run: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    """In the middle of whatever it does: a pass, a photo, an import; each try is given a little longer."""
+    run, log, draw = tmp_path / "run", tmp_path / "log", random.Random(1)
+    codes = []
+    while not codes or codes[-1] != 0:
+        pid = start(log, tiny_recipe, run, *EVERY_STEP)
+        time.sleep(draw.uniform(0.2, 0.4 + 0.05 * len(codes)))
+        os.kill(pid, signal.SIGKILL)  # it is not reaped yet: the pid is still its own
+        codes.append(end_of(pid))
+        assert codes[-1] in (0, -signal.SIGKILL), log.read_text()[-3000:]
+    assert -signal.SIGKILL in codes
+    assert_same(run, finished_run)
+
+
+def test_a_training_with_loader_processes_killed_at_any_step_ends_with_the_same_weights(
+    finished_run: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    run, log, killed = tmp_path / "run", tmp_path / "log", 0
+    options = (*EVERY_STEP, "--until", "train-cls", "--set", "runtime.workers=2")
+    while (code := end_of(start(log, tiny_recipe, run, *options, before=acting_at(11, kill)))) != 0:
+        assert code == -signal.SIGKILL, log.read_text()[-3000:]
+        killed += 1
+    assert killed >= 3
+    for name in ("model.safetensors", "metrics.jsonl"):
+        assert (run / "train-cls" / name).read_bytes() == (finished_run / "train-cls" / name).read_bytes()
 
 
 @pytest.fixture

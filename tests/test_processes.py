@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import Result
 
-from tests.test_kill import assert_same
+from tests.forked import assert_same
 
 Run = Callable[..., Result]
 # dropout draws other numbers in each process: it is left out where one process is compared with two
