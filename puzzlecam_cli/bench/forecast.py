@@ -23,6 +23,7 @@ from puzzlecam_cli.data.open import open_data, resolve_data
 from puzzlecam_cli.data.photos import Photo, PhotoSet
 from puzzlecam_cli.data.voc import VocFolder
 from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator, pool_workers
+from puzzlecam_cli.engine.checkpoint import KEPT
 from puzzlecam_cli.events import Emit, Event, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.data import SyntheticData, VocData
 from puzzlecam_cli.recipe.schema import Recipe, Training
@@ -189,10 +190,18 @@ def observe(work: Callable[[Emit], None], emit: Emit, own: Iterable[Path], on_gp
         watch.unit,
         tuple(watch.reports),
         watch.clock() - watch.began,
-        sum(file.stat().st_size for path in own for file in (path, *path.rglob("*")) if file.is_file()),
+        left_in(own),
         memory.peak() + watch.children if memory.KNOWN else None,
         torch.cuda.max_memory_allocated() if on_gpu else None,
     )
+
+
+def left_in(own: Iterable[Path]) -> int:
+    """Bytes of files and folders; trainings keep more checkpoints than these few steps made."""
+    files = [file for path in own for file in (path, *path.rglob("*")) if file.is_file()]
+    of_checkpoints = sum(file.stat().st_size for file in files if file.parts[-3] == "checkpoint")
+    made = len({file.parent for file in files if file.parts[-3] == "checkpoint"}) or 1
+    return sum(file.stat().st_size for file in files) + of_checkpoints * (KEPT - made) // made
 
 
 def observe_step(context: SampleContext, step: Step, on_gpu: bool) -> Observed:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from time import perf_counter
+from unittest.mock import Mock, patch
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from PIL import Image
 
 from puzzlecam_cli.bench.measure import Pair
@@ -16,6 +18,7 @@ from puzzlecam_cli.bench.scenes import SIZE, maps, photo
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import for_training, on_device
 from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.method import crf
 from puzzlecam_cli.method.crf import label_probabilities
 from puzzlecam_cli.method.labels import winners
 from puzzlecam_cli.models.backbone import load_backbone
@@ -71,7 +74,7 @@ def label_job() -> LabelJob:
 
 
 def around_the_crf() -> Pair:
-    """The affinity labels of a photo, from its files to its file, beside nothing but the two runs of pydensecrf."""
+    """The affinity labels of a photo, from its files to its file, with a CRF that takes no time; and only the CRFs."""
     from pydensecrf.densecrf import DenseCRF2D
 
     job = label_job()
@@ -80,7 +83,7 @@ def around_the_crf() -> Pair:
     cut = label_probabilities(winners(read_cams(job.cams, stride=1)[1], job.settings.foreground), 3)
     unary = np.ascontiguousarray(-cut.log().reshape(3, -1).numpy())
 
-    def only_the_crf() -> None:
+    def only_the_crfs() -> NDArray[np.float32]:
         field = DenseCRF2D(SIZE[1], SIZE[0], 3)
         field.addPairwiseGaussian(sxy=kernels.smooth_xy, compat=kernels.smooth_weight)
         field.addPairwiseBilateral(
@@ -88,9 +91,17 @@ def around_the_crf() -> Pair:
         )
         for _ in range(2):
             field.setUnaryEnergy(unary)
-            field.inference(kernels.iterations)
+            result = np.array(field.inference(kernels.iterations), dtype=np.float32)
+        return result
 
-    return Pair(lambda: label_photo(job), only_the_crf)
+    field = Mock()
+    field.inference.return_value = only_the_crfs()
+
+    def all_else() -> None:
+        with patch.object(crf, "_load_pydensecrf", lambda: Mock(DenseCRF2D=lambda *_: field)):
+            label_photo(job)
+
+    return Pair(all_else, only_the_crfs)
 
 
 def workers(count: int, photos: int) -> Pair:

@@ -11,7 +11,6 @@ import typer
 
 from puzzlecam_cli.cli.options import RecipeArgument, SetOption
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.load import find_recipe, load_recipe, recipe_names
 
 recipes = typer.Typer(help="Find, read, copy and validate recipes.", no_args_is_help=True)
 
@@ -19,6 +18,8 @@ recipes = typer.Typer(help="Find, read, copy and validate recipes.", no_args_is_
 @recipes.command("list")
 def list_() -> None:
     """Name the shipped recipes, each with the first line of its file."""
+    from puzzlecam_cli.recipe.load import find_recipe, recipe_names
+
     for name in recipe_names():
         first = find_recipe(name).read_text(encoding="utf-8").partition("\n")[0]
         typer.echo(f"{name:20} {first.lstrip('# ')}")
@@ -28,6 +29,7 @@ def list_() -> None:
 def show(name: RecipeArgument, set_: SetOption = None) -> None:
     """Print a recipe with every default written out and what each key means."""
     from puzzlecam_cli.recipe.annotate import annotated
+    from puzzlecam_cli.recipe.load import load_recipe
 
     typer.echo(annotated(load_recipe(name, set_ or ())), nl=False)
 
@@ -35,6 +37,8 @@ def show(name: RecipeArgument, set_: SetOption = None) -> None:
 @recipes.command()
 def copy(name: RecipeArgument, dest: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
     """Copy a recipe, to be changed."""
+    from puzzlecam_cli.recipe.load import find_recipe
+
     source = find_recipe(name)
     target = dest / source.name if dest.is_dir() else dest
     if target.exists():
@@ -46,6 +50,8 @@ def copy(name: RecipeArgument, dest: Annotated[Path, typer.Argument(help="The fi
 @recipes.command()
 def check(file: RecipeArgument, set_: SetOption = None) -> None:
     """Validate a recipe; every problem is reported with its line."""
+    from puzzlecam_cli.recipe.load import load_recipe
+
     load_recipe(file, set_ or ())
     typer.echo(f"{file} is valid")
 

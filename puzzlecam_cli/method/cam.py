@@ -66,5 +66,7 @@ def sum_scales(maps: Sequence[Tensor], size: tuple[int, int], stride: int) -> Te
     grid = (height, width) if stride == 4 else (-(-size[0] // 16) * 16, -(-size[1] // 16) * 16)
     if maps[0].shape[0] == 0:
         return torch.zeros(0, height, width, device=maps[0].device)
-    resized = [F.interpolate(m[None].float(), grid, mode="bilinear", align_corners=False)[0] for m in maps]
-    return normalize_cams(torch.stack(resized).sum(0)[:, :height, :width])
+    total = torch.zeros(len(maps[0]), *grid, device=maps[0].device)
+    for m in maps:
+        total += F.interpolate(m[None].float(), grid, mode="bilinear", align_corners=False)[0]
+    return normalize_cams(total[:, :height, :width])

@@ -68,7 +68,7 @@ class DenseCrf:
             )
         if self.labels < 2 or iterations == 0:
             return probabilities.float().cpu()
-        unary = -probabilities.float().clamp(1e-5, 1).log().reshape(self.labels, -1)
+        unary = probabilities.float().clamp(1e-5, 1).log_().neg_().reshape(self.labels, -1)
         self._field.setUnaryEnergy(np.ascontiguousarray(unary.cpu().numpy()))
         result = np.array(self._field.inference(iterations), dtype=np.float32)
         return torch.from_numpy(result).reshape(self.labels, self.height, self.width)

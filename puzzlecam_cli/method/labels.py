@@ -19,8 +19,10 @@ def best(scores: Tensor) -> Tensor:
 
 def winners(scores: Tensor, background: float) -> Tensor:
     """Which map wins each pixel: (K, H, W) → (H, W) int64, 0 where no score is above `background`, else 1..K."""
-    constant = torch.full((1, *scores.shape[1:]), background, dtype=scores.dtype)
-    return best(torch.cat([constant, scores]))
+    if not len(scores):
+        return torch.zeros(scores.shape[1:], dtype=torch.long)
+    highest, index = scores.max(dim=0)
+    return index.add_(1).mul_(highest > background)
 
 
 def confident_labels(

@@ -95,17 +95,18 @@ def threshold_sweep(
     _check_labels("mask", truth, 0, num_classes)
     _check_labels("list of classes", classes, 1, num_classes)
     truth.masked_fill_(void, size)  # a row of its own, which is dropped: faster than to pick the other pixels
-    totals = torch.bincount(truth.flatten(), minlength=size + 1)[:size]  # pixels of each true class
     counts = torch.zeros(count, size, size, dtype=torch.int64, device=mask.device)
-    if maps:
-        levels, order = torch.tensor(thresholds, dtype=torch.float32, device=mask.device).sort()
-        best, winner = scores.float().max(dim=0)
-        above = torch.searchsorted(levels, best, out_int32=True)  # thresholds below the best score, 0..T
-        cells = (truth * maps + winner.int()) * (count + 1) + above
-        bins = torch.bincount(cells.flatten(), minlength=(size + 1) * maps * (count + 1))
-        histogram = bins.reshape(size + 1, maps, count + 1)[:size]
-        # at the i-th threshold, objects are the pixels whose best score passes more than i thresholds
-        objects = histogram.flip(-1).cumsum(-1).flip(-1)[:, :, 1:]
-        counts[order] = counts.index_add(2, classes.long(), objects.permute(2, 0, 1))
-    counts[:, :, 0] = totals - counts.sum(-1)
+    if not maps:
+        counts[:, :, 0] = torch.bincount(truth.flatten(), minlength=size + 1)[:size]
+        return counts
+    levels, order = torch.tensor(thresholds, dtype=torch.float32, device=mask.device).sort()
+    best, winner = scores.float().max(dim=0)
+    above = torch.searchsorted(levels, best, out_int32=True)  # thresholds below the best score, 0..T
+    cells = truth.mul_(maps).add_(winner).mul_(count + 1).add_(above)
+    bins = torch.bincount(cells.flatten(), minlength=(size + 1) * maps * (count + 1))
+    histogram = bins.reshape(size + 1, maps, count + 1)[:size]
+    # at the i-th threshold, objects are the pixels whose best score passes more than i thresholds
+    objects = histogram.flip(-1).cumsum(-1).flip(-1)[:, :, 1:]
+    counts[order] = counts.index_add(2, classes.long(), objects.permute(2, 0, 1))
+    counts[:, :, 0] = histogram.sum((1, 2)) - counts.sum(-1)
     return counts
