@@ -122,7 +122,7 @@ def test_a_training_that_does_not_fit_names_three_settings_and_what_they_save(
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    monkeypatch.setattr(loop, "_gradients", full)
+    monkeypatch.setattr(loop, "add_gradients", full)
     result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path)
     assert result.exit_code == 2
     for advice in (

@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from puzzlecam_cli.data.photos import Photo, PhotoSet
-from puzzlecam_cli.engine.loop import LossModule
+from puzzlecam_cli.engine.step import LossModule
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.recipe.data import VocData
 from puzzlecam_cli.recipe.schema import Training

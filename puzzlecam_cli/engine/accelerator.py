@@ -13,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
 from puzzlecam_cli.engine.fold import fold_batchnorms
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
@@ -67,19 +68,11 @@ def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime) ->
     """The module, where and how it trains best.
 
     Raises:
-        UserError: `sync_batchnorm` is wanted of several processes without GPUs.
+        UserError: `sync_batchnorm` is wanted, and cannot be had for a layer.
     """
     module = module.to(accelerator.device).to(memory_format=torch.channels_last)
     if runtime.sync_batchnorm and accelerator.num_processes > 1:
-        if accelerator.device.type == "cpu":
-            raise UserError(
-                "sync-batchnorm",
-                "PyTorch synchronises batch normalisation on GPUs only",
-                hint="--set runtime.sync_batchnorm=false, or one process",
-            )
-        from timm.layers import convert_sync_batchnorm  # knows timm's own layers as well
-
-        module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        synchronise_batchnorms(module)
     if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
         keep_depthwise_in_float32(module)
     return module

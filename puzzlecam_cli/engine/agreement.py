@@ -7,21 +7,6 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
-from torch import Tensor
-
-from puzzlecam_cli.method.counts import Over
-
-
-def agreement_on_counts(processes: int) -> Over:
-    """The average of a count over all processes, without waiting for a GPU."""
-
-    def average(count: Tensor) -> Tensor:
-        total = count.detach().float()
-        dist.all_reduce(total)
-        return total / processes
-
-    return average
-
 
 Value = TypeVar("Value")
 
@@ -39,6 +24,14 @@ class Agreement:
         votes = torch.tensor(wishes, dtype=torch.uint8)
         dist.all_reduce(votes, dist.ReduceOp.MAX, group=self.group)
         return tuple(bool(vote) for vote in votes)
+
+    def least(self, number: int) -> int:
+        """The smallest of all processes' numbers."""
+        if self.group is None:
+            return number
+        numbers = torch.tensor(number)
+        dist.all_reduce(numbers, dist.ReduceOp.MIN, group=self.group)
+        return int(numbers)
 
     def of_main(self, value: Value) -> Value:
         """The main process's value, in every process."""

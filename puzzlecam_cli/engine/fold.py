@@ -35,7 +35,7 @@ def fold_batchnorms(network: nn.Module) -> None:
         path, _, name = names[norm].rpartition(".")
         parent = network.get_submodule(path)
         replaced.append((parent, name, norm))
-        setattr(parent, name, _rest(norm))
+        setattr(parent, name, what_follows_norm(norm))
     if not torch.allclose(network(image), before, rtol=0, atol=1e-4 * float(before.abs().max())):
         for conv, weight, bias in kept:
             conv.weight, conv.bias = weight, bias
@@ -57,8 +57,7 @@ def _watch(network: nn.Module, image: Tensor) -> tuple[Pairs, Tensor]:
     def before_norm(module: nn.Module, given: tuple[Tensor, ...]) -> None:
         assert isinstance(module, nn.BatchNorm2d)
         called.append(module)
-        known = type(module) is nn.BatchNorm2d or (hasattr(module, "drop") and hasattr(module, "act"))
-        if known and module.track_running_stats and id(given[0]) in outputs:
+        if what_follows_norm(module) is not None and module.track_running_stats and id(given[0]) in outputs:
             pairs.append((outputs[id(given[0])][0], module))
 
     hooks = [m.register_forward_hook(after_convolution) for m in network.modules() if isinstance(m, nn.Conv2d)]
@@ -71,8 +70,10 @@ def _watch(network: nn.Module, image: Tensor) -> tuple[Pairs, Tensor]:
     return [pair for pair in pairs if all(called.count(module) == 1 for module in pair)], result
 
 
-def _rest(norm: nn.BatchNorm2d) -> nn.Module:
-    """What a layer does besides normalising: timm's also drop and activate."""
+def what_follows_norm(norm: nn.BatchNorm2d) -> nn.Module | None:
+    """What a layer does besides normalising: timm's also drop and activate. None: that is not known."""
     if type(norm) is nn.BatchNorm2d:
         return nn.Identity()
-    return nn.Sequential(norm.get_submodule("drop"), norm.get_submodule("act"))
+    if hasattr(norm, "drop") and hasattr(norm, "act"):
+        return nn.Sequential(norm.get_submodule("drop"), norm.get_submodule("act"))
+    return None

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,40 +15,18 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
 from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_device, seed_everything
-from puzzlecam_cli.engine.agreement import Agreement, agreement_on_counts
+from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
+from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
 from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
+from puzzlecam_cli.engine.step import LossModule, add_gradients, averages
 from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
 from puzzlecam_cli.files import append_line, replacing
 from puzzlecam_cli.interrupt import stop_asked
-from puzzlecam_cli.method.counts import alone
 from puzzlecam_cli.recipe.schema import Runtime, Training
-
-Losses = dict[str, Tensor]
-
-
-class LossModule(nn.Module, ABC):
-    """A network with its loss, so that all of a step's forward passes lie in one `forward` (as DDP needs).
-
-    A loss is a sum divided by a count of images, pixels or pairs. Processes have different counts, and their gradients
-    are averaged: with counts that went through `over`, which averages them too, the result is that of the whole batch.
-    """
-
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-        self.over: Callable[[Tensor], Tensor] = alone
-
-    def maps(self, batch: Batch) -> Tensor | None:
-        """What the network sees in a batch, to be shown: (B, H, W) in [0, 1]; None: nothing."""
-        return None
-
-    @abstractmethod
-    def forward(self, batch: Batch, step: int, steps: int) -> Losses:
-        """A dictionary of scalars; `loss` is minimised, all are logged."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +68,6 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         )
 
     module = for_training(task.module, accelerator, task.runtime)
-    if processes > 1:
-        module.over = agreement_on_counts(processes)
     optimiser = make_optimiser(module, task.pretrained, settings)
     agreement = Agreement(accelerator)
     checkpoints = Checkpoints(task.folder / "checkpoint", module, optimiser, accelerator, agreement)
@@ -117,7 +90,8 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
     trackers = Trackers(task.runtime, task.folder.parent, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
-    bad_step = torch.tensor(-1, device=accelerator.device)
+    watch = FiniteWatch()
+    parts = min(settings.accumulate, settings.batch // processes, len(task.views) // processes)
     for step, batch in enumerate(loader, start=first_step):
         epoch, within = divmod(step, per_epoch)
         if within == 0:
@@ -129,25 +103,26 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         rate = poly_rate(step, steps, settings)
         set_rate(optimiser, rate)
         try:
-            losses = _gradients(wrapped, _on_device(batch, accelerator), step, steps, settings.accumulate, accelerator)
+            moved = _on_device(batch, accelerator)
+            losses = add_gradients(module, wrapped, moved, step, steps, parts, accelerator)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(task.stage, settings, task.runtime) from error
         if settings.clip_norm:
             accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
         prepared.step()
         prepared.zero_grad()
-        # the step of the first loss that is not finite; looked at where the device is waited for anyway
-        bad_step = torch.where((bad_step < 0) & ~losses["loss"].isfinite(), step, bad_step)
+        watch.note(step, losses)
 
         is_last = step + 1 == steps
         is_log_due = time.monotonic() - last_log >= task.runtime.log_seconds or is_last
         is_save_due = time.monotonic() - last_save >= 60 * task.runtime.checkpoint_minutes
         stop, save, show = agreement.any(stop_asked(), is_save_due, is_log_due)
         save = save or stop or within + 1 == per_epoch
-        if (save or show) and (bad := int(bad_step)) >= 0:
-            raise _not_finite(task, bad, batches, losses)
+        if (save or show) and (bad := agreement.least(watch.first())) != NONE:
+            in_fp16 = accelerator.mixed_precision == "fp16"
+            raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), in_fp16)
         if show:
-            values: dict[str, float] = {"epoch": epoch, "lr": rate} | _averages(losses, accelerator)
+            values: dict[str, float] = {"epoch": epoch, "lr": rate} | averages(losses, accelerator)
             log.write({"step": step, **values})
             trackers.tell(step, values)
             emit(Metric(task.stage, step, values))
@@ -193,22 +168,6 @@ def _on_device(batch: Batch, accelerator: Accelerator) -> Batch:
     return moved | {"image": on_device(batch["image"], accelerator)}
 
 
-def _gradients(module: nn.Module, batch: Batch, step: int, steps: int, parts: int, accelerator: Accelerator) -> Losses:
-    """The losses of a batch, whose gradients are added up part by part; processes exchange them once, at the end."""
-    total: Losses = {}
-    pieces = [value.chunk(parts) for value in batch.values()]
-    chunks = [dict(zip(batch, values, strict=True)) for values in zip(*pieces, strict=True)]
-    for number, chunk in enumerate(chunks, start=1):
-        share = len(chunk["image"]) / len(batch["image"])
-        with nullcontext() if number == len(chunks) else accelerator.no_sync(module):
-            with accelerator.autocast():
-                losses: Losses = module(chunk, step, steps)
-            accelerator.backward(losses["loss"] * share)
-        for name, value in losses.items():
-            total[name] = total.get(name, torch.zeros(())) + share * value.detach()
-    return total
-
-
 @torch.inference_mode()
 def _pictures(task: Task, accelerator: Accelerator) -> Tensor | None:
     """Of the first photos, always in the same views, with what the network sees: (N, 3, H, W) in [0, 1].
@@ -225,23 +184,3 @@ def _pictures(task: Task, accelerator: Accelerator) -> Tensor | None:
         return None
     std, mean = (torch.tensor(c, device=maps.device)[:, None, None] for c in (task.views.std, task.views.mean))
     return overlay(batch["image"] * std + mean, maps)
-
-
-def _averages(losses: Losses, accelerator: Accelerator) -> dict[str, float]:
-    """Over all processes, as numbers."""
-    values = torch.stack([value.float().to(accelerator.device) for value in losses.values()])
-    if accelerator.num_processes > 1:
-        values = accelerator.reduce(values, "mean")
-    return dict(zip(losses, values.tolist(), strict=True))
-
-
-def _not_finite(task: Task, step: int, batches: TrainingBatches, losses: Losses) -> UserError:
-    section = task.stage.replace("-", "_")
-    ids = [task.views.photos[index].id for _, index in batches.of_step(step)]
-    return UserError(
-        "loss-not-finite",
-        f"the loss of {task.stage} is no longer finite at step {step}",
-        ("images of this step: " + " ".join(ids), *(f"{name} = {float(value)}" for name, value in losses.items())),
-        f"lower {section}.lr, or set {section}.clip_norm=2"
-        + ("; or runtime.mixed_precision=bf16" if task.runtime.mixed_precision == "fp16" else ""),
-    )

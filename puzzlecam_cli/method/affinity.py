@@ -6,12 +6,12 @@ the straight path between them. From features (Ahn and Kwak, AffinityNet, CVPR 2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from puzzlecam_cli.method.counts import Over, alone
 from puzzlecam_cli.method.paths import Offset, PathValues, neighbour_offsets, over_paths, over_paths_to
 
 
@@ -166,20 +166,24 @@ def affinity_labels(labels: Tensor, radius: int, ignore: int = 255) -> tuple[Ten
 
 
 def affinity_loss(
-    affinity: Tensor, background: Tensor, foreground: Tensor, different: Tensor, over: Over = alone
+    affinity: Tensor,
+    background: Tensor,
+    foreground: Tensor,
+    different: Tensor,
+    weights: Sequence[Tensor | float] = (1.0, 1.0, 1.0),
 ) -> Tensor:
     """Cross-entropy of affinities, averaged within and then over the three kinds of pairs (IRNet, Eq. 6; AffinityNet).
 
     Args:
         affinity: (B, D, h, w) from `edges_to_affinity` or `features_to_affinity`.
         background, foreground, different: bool, the same shape, from `affinity_labels`.
-        over: see `counts`.
+        weights: of a part of a batch: factors of the averages within these three.
     """
     together = -torch.log(affinity + 1e-5)
     apart = -torch.log(1 + 1e-5 - affinity)
 
     def mean_over(loss: Tensor, pairs: Tensor) -> Tensor:
-        return (loss * pairs).sum() / (over(pairs.sum()) + 1e-5)
+        return (loss * pairs).sum() / (pairs.sum() + 1e-5)
 
-    positive = mean_over(together, background) / 2 + mean_over(together, foreground) / 2
-    return (positive + mean_over(apart, different)) / 2
+    positive = mean_over(together, background) * weights[0] / 2 + mean_over(together, foreground) * weights[1] / 2
+    return (positive + mean_over(apart, different) * weights[2]) / 2

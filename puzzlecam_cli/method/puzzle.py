@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -9,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.method.cam import normalize_cams
-from puzzlecam_cli.method.counts import Over, alone, mean_over_images
 
 Reduction = Literal["mean", "per_tag", "per_image"]
 Distance = Literal["l1", "l2"]
+WHOLE_BATCH: Mapping[str, Tensor | float] = MappingProxyType({"images": 1.0, "tags": 1.0})
 
 
 def tile(x: Tensor, rows: int = 2) -> Tensor:
@@ -48,15 +50,14 @@ def pool(maps: Tensor) -> Tensor:
     return maps.float().mean(dim=(-2, -1))
 
 
-def classification_loss(logits: Tensor, labels: Tensor, over: Over = alone) -> Tensor:
+def classification_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Eq. (2)-(3): the multi-label soft margin loss, averaged over classes and images.
 
     Args:
         logits: (B, C).
         labels: (B, C), 1 where the class is in the image, else 0.
-        over: see `counts`.
     """
-    return mean_over_images(F.multilabel_soft_margin_loss(logits.float(), labels, reduction="none"), over)
+    return F.multilabel_soft_margin_loss(logits.float(), labels)
 
 
 def reconstruction_loss(
@@ -65,7 +66,6 @@ def reconstruction_loss(
     labels: Tensor | None = None,
     reduction: Reduction = "mean",
     distance: Distance = "l1",
-    over: Over = alone,
 ) -> Tensor:
     """Eq. (6): L_re = ‖A^s − A^re‖₁ between the maps of the whole images and the merged maps of their tiles.
 
@@ -79,18 +79,17 @@ def reconstruction_loss(
         labels: (B, C), 1 for classes to compare; None compares all.
         reduction: `mean`, `per_tag` or `per_image`.
         distance: `l1`, or `l2` for the squared difference.
-        over: see `counts`.
     """
     difference = whole.float() - puzzle.float()
     each = (difference.abs() if distance == "l1" else difference.square()).mean(dim=(-2, -1))  # (B, C)
     if labels is None:
-        return mean_over_images(each, over)
+        return each.mean()
     each = each * labels
     if reduction == "mean":
-        return mean_over_images(each, over)
+        return each.mean()
     if reduction == "per_tag":
-        return each.sum() / over(labels.sum()).clamp(min=1)
-    return mean_over_images(each.sum(dim=1) / labels.sum(dim=1).clamp(min=1), over)
+        return each.sum() / labels.sum().clamp(min=1)
+    return (each.sum(dim=1) / labels.sum(dim=1).clamp(min=1)).mean()
 
 
 def alpha_at(step: int, total_steps: int, alpha: float = 4.0, ramp: float = 0.5) -> float:
@@ -111,7 +110,7 @@ def puzzle_loss(
     reduction: Literal["mean", "per_tag"] = "mean",
     distance: Distance = "l1",
     detach: Literal["none", "whole", "tiles"] = "none",
-    over: Over = alone,
+    weights: Mapping[str, Tensor | float] = WHOLE_BATCH,
 ) -> dict[str, Tensor]:
     """Eq. (7): L = L_cls + L_p-cls + alpha · L_re.
 
@@ -128,14 +127,14 @@ def puzzle_loss(
         reduction: of `mask: labels`, see `reconstruction_loss`.
         distance: see `reconstruction_loss`.
         detach: the branch of L_re that receives no gradient; the authors' code trains both.
-        over: see `counts`.
+        weights: of a part of a batch: factors of what is averaged over `images`, and over `tags`.
 
     Returns:
         The scalars `loss_cls`, `loss_p_cls`, `loss_re` and `loss`.
     """
     whole, puzzle = whole.float(), puzzle.float()
-    loss_cls = classification_loss(pool(whole), labels, over)  # Eq. (4)
-    loss_p_cls = classification_loss(pool(puzzle), labels, over)  # Eq. (5)
+    loss_cls = classification_loss(pool(whole), labels) * weights["images"]  # Eq. (4)
+    loss_p_cls = classification_loss(pool(puzzle), labels) * weights["images"]  # Eq. (5)
     if compare == "cams":
         whole, puzzle = normalize_cams(whole), normalize_cams(puzzle)
     loss_re = reconstruction_loss(
@@ -144,7 +143,7 @@ def puzzle_loss(
         None if mask == "none" else labels,
         "per_image" if mask == "selection" else reduction,
         distance,
-        over,
     )
+    loss_re = loss_re * weights["tags" if mask == "labels" and reduction == "per_tag" else "images"]
     loss = loss_cls + alpha * loss_re + (loss_p_cls if classify_tiles else torch.zeros_like(loss_p_cls))
     return {"loss_cls": loss_cls, "loss_p_cls": loss_p_cls, "loss_re": loss_re, "loss": loss}

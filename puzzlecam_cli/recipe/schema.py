@@ -251,7 +251,7 @@ class Runtime(Section):
         None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].", ge=0
     )
     sync_batchnorm: bool = default(
-        False, "Batch normalisation of trainings looks at all processes' images; on GPUs only [code]."
+        False, "Batch normalisation of trainings looks at all processes' images, not at each one's [code]."
     )
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = default(
         (), "Where losses and maps are shown as well; each is an extra to install [ours]."

@@ -16,7 +16,8 @@ from puzzlecam_cli.data.loaders import TrainingViews
 from puzzlecam_cli.data.open import open_data, resolve_data
 from puzzlecam_cli.data.photos import Photo, PhotoSet
 from puzzlecam_cli.engine.accelerator import share
-from puzzlecam_cli.engine.loop import LossModule, Task, train
+from puzzlecam_cli.engine.loop import Task, train
+from puzzlecam_cli.engine.step import LossModule
 from puzzlecam_cli.events import Emit, Note, Progress
 from puzzlecam_cli.files import is_whole
 from puzzlecam_cli.interrupt import stop_if_asked

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import pool_workers, seed_everything
-from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.engine.step import Losses, LossModule
 from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss
 from puzzlecam_cli.models.affinitynet import PairNet, pair_net
 from puzzlecam_cli.run.context import Context
@@ -32,19 +32,29 @@ class AffinityLosses(LossModule):
     """The affinity loss of a batch."""
 
     network: PairNet
+    averaged_over = ("background", "foreground", "different")
 
     def __init__(self, network: PairNet, radius: int):
         super().__init__(network)
         self.radius = radius
 
+    def counts(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Pairs of the three kinds."""
+        return tuple(pairs.sum() for pairs in affinity_labels(self._cells(batch), self.radius))
+
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
         """`image` (B, 3, S, S), `mask` (B, S, S) → `loss`."""
         output = self.network(batch["image"]).float()
-        stride = self.network.stride
-        labels: Tensor = batch["mask"][:, stride // 2 :: stride, stride // 2 :: stride]  # in the middle of each cell
         with torch.autocast(output.device.type, enabled=False):
             affinity = self.network.affinity(output, self.radius)
-            return {"loss": affinity_loss(affinity, *affinity_labels(labels, self.radius), self.over)}
+            pairs = affinity_labels(self._cells(batch), self.radius)
+            weights = [self.weights[kind] for kind in self.averaged_over]
+            return {"loss": affinity_loss(affinity, *pairs, weights)}
+
+    def _cells(self, batch: Batch) -> Tensor:
+        """(B, S, S) labels → those in the middle of each cell."""
+        stride = self.network.stride
+        return batch["mask"][:, stride // 2 :: stride, stride // 2 :: stride]
 
 
 def train_affinity(context: Context) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, photo_loader
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers, seed_everything
-from puzzlecam_cli.engine.loop import Losses, LossModule
 from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.engine.step import Losses, LossModule
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
@@ -25,11 +25,17 @@ IGNORE = 255
 class SegmentationLoss(LossModule):
     """Cross-entropy over all pixels but the padding."""
 
+    averaged_over = ("pixels",)
+
+    def counts(self, batch: Batch) -> tuple[Tensor, ...]:
+        return ((batch["mask"] != IGNORE).sum(),)
+
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
         """`image` (B, 3, S, S), `mask` (B, S, S) → `loss`."""
         logits = self.network(batch["image"]).float()
         total = F.cross_entropy(logits, batch["mask"], ignore_index=IGNORE, reduction="sum")
-        return {"loss": total / self.over((batch["mask"] != IGNORE).sum()).clamp(min=1)}
+        (pixels,) = self.counts(batch)
+        return {"loss": total / pixels.clamp(min=1) * self.weights["pixels"]}
 
 
 def _network(context: Context, *, pretrained: bool) -> DeepLab:

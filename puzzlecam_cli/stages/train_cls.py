@@ -13,7 +13,7 @@ from torch import Tensor
 from puzzlecam_cli.data.images import check_readable
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import seed_everything
-from puzzlecam_cli.engine.loop import Losses, LossModule
+from puzzlecam_cli.engine.step import Losses, LossModule
 from puzzlecam_cli.events import Note
 from puzzlecam_cli.method.cam import contrast, normalize_cams
 from puzzlecam_cli.method.puzzle import alpha_at, classification_loss, merge, pool, puzzle_loss, tile
@@ -26,18 +26,24 @@ class PuzzleLosses(LossModule):
     """The puzzle losses of a batch of images and their tiles, which share the classifier's weights."""
 
     network: Classifier
+    averaged_over = ("images", "tags")
 
     def __init__(self, network: Classifier, settings: Puzzle):
         super().__init__(network)
         self.settings = settings
 
+    def counts(self, batch: Batch) -> tuple[Tensor, ...]:
+        tags = batch["tags"]
+        return torch.full((), len(tags), device=tags.device), tags.sum().long()
+
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
         """`image` (B, 3, S, S), `tags` (B, C) → the losses, the maps' contrast, and `alpha` if tiles are used."""
         puzzle, images, labels = self.settings, batch["image"], batch["tags"]
         whole = self.network(images)  # (B, C, S/16, S/16)
+        seen = contrast(whole.detach(), labels) * self.weights["tags"]
         if not puzzle.is_used:
-            loss = classification_loss(pool(whole), labels, self.over)
-            return {"loss_cls": loss, "loss": loss, "contrast": contrast(whole.detach(), labels)}
+            loss = classification_loss(pool(whole), labels) * self.weights["images"]
+            return {"loss_cls": loss, "loss": loss, "contrast": seen}
         merged = merge(self.network(tile(images, puzzle.rows)), puzzle.rows)
         alpha = alpha_at(step, steps, puzzle.alpha, puzzle.ramp)
         losses = puzzle_loss(
@@ -51,9 +57,9 @@ class PuzzleLosses(LossModule):
             reduction=puzzle.reduction,
             distance=puzzle.distance,
             detach=puzzle.detach,
-            over=self.over,
+            weights=self.weights,
         )
-        return losses | {"contrast": contrast(whole.detach(), labels), "alpha": torch.tensor(alpha)}
+        return losses | {"contrast": seen, "alpha": alpha * torch.as_tensor(self.weights["images"])}
 
     def maps(self, batch: Batch) -> Tensor:
         """The highest map of the photo's tags."""

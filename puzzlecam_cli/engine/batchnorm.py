@@ -1,0 +1,81 @@
+"""Batch normalisation over the images of all processes (PyTorch's own, and timm's, works on GPUs only)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from puzzlecam_cli.engine.fold import what_follows_norm
+from puzzlecam_cli.errors import UserError
+
+
+def synchronise_batchnorms(module: nn.Module) -> None:
+    """Let each BatchNorm2d that trains take mean and variance over all processes, in place; names stay as they are.
+
+    Raises:
+        UserError: a batch normalisation is of a kind that is not known.
+    """
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            if not isinstance(layer, nn.BatchNorm2d) or (rest := what_follows_norm(layer)) is None:
+                raise UserError(
+                    "sync-batchnorm",
+                    f"{name} is a {type(layer).__name__}, which cannot be synchronised",
+                    hint="--set runtime.sync_batchnorm=false, or another backbone",
+                )
+            layer.forward = partial(_forward, layer, rest, layer.forward)  # type: ignore[method-assign]
+
+
+def _forward(norm: nn.BatchNorm2d, rest: nn.Module, alone: Any, x: Tensor) -> Tensor:
+    if not norm.training:
+        return alone(x)  # type: ignore[no-any-return]
+    with torch.autocast(x.device.type, enabled=False):
+        normalised: Tensor = _Normalise.apply(x.float(), norm)
+        shape = (1, -1, 1, 1)
+        if norm.affine:
+            normalised = normalised * norm.weight.reshape(shape) + norm.bias.reshape(shape)
+    return rest(normalised.to(x.dtype))  # type: ignore[no-any-return]
+
+
+class _Normalise(torch.autograd.Function):
+    """x̂ = (x − mean) / √(variance + ε) over all processes. Running statistics are updated as in nn.BatchNorm2d."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
+        over = (0, 2, 3)
+        count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
+        first = torch.cat([x.sum(over), count])
+        dist.all_reduce(first)
+        count = first[-1]
+        mean = first[:-1] / count
+        centred = x - mean.reshape(1, -1, 1, 1)
+        variance = centred.square().sum(over)  # of the differences: no digits are lost where the mean is high
+        dist.all_reduce(variance)
+        variance /= count
+        inverse = (variance + norm.eps).rsqrt()
+        _remember(norm, mean, variance * count / (count - 1).clamp(min=1))
+        normalised = centred.mul_(inverse.reshape(1, -1, 1, 1))
+        ctx.save_for_backward(normalised, inverse, count)
+        return normalised
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (normalised, inverse, count), (gradient,) = ctx.saved_tensors, gradients
+        over = (0, 2, 3)
+        sums = torch.stack([gradient.sum(over), (gradient * normalised).sum(over)])
+        dist.all_reduce(sums)
+        mean, along = (sums / count)[:, None, :, None, None]
+        return (gradient - mean - normalised * along) * inverse.reshape(1, -1, 1, 1), None
+
+
+def _remember(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+        return
+    norm.num_batches_tracked += 1
+    share = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+    norm.running_mean.lerp_(mean, share)
+    norm.running_var.lerp_(variance, share)
