@@ -40,7 +40,7 @@ def running_step(run: Path) -> str | None:
     return next((name for name, state in steps.items() if state == "running"), None)
 
 
-def test_a_run_killed_forty_times_in_all_its_steps_ends_as_if_nothing_had_been(
+def test_a_run_killed_in_all_its_steps_ends_as_if_nothing_had_been(
     finished_run: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:
     run, log, draw = tmp_path / "run", tmp_path / "log", random.Random(0)
