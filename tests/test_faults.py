@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,44 @@ def test_a_damaged_map_is_named_and_not_scored(
     damaged = sorted((run / "cams").iterdir())[0]
     damaged.write_bytes(damaged.read_bytes()[:100])
     refused(puzzlecam("eval", tiny_recipe, "--run", run), "artifact-unreadable", damaged.name)
+
+
+@pytest.mark.parametrize(("stage", "user"), [("train-cls", "cams"), ("affinity", "rw")])
+def test_a_damaged_model_is_named_and_not_used(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path, tmp_path: Path, stage: str, user: str
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    damaged = run / stage / "model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    refused(puzzlecam(user, tiny_recipe, "--run", run, "--force"), "artifact-unreadable", f"{stage}/model.safetensors")
+
+
+def test_a_line_that_was_torn_does_not_spoil_the_next(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    events = run / "events.jsonl"
+    lines = events.read_text().splitlines()
+    events.write_text("\n".join([*lines, '{"time": "2026-']))
+    assert puzzlecam("run-all", tiny_recipe, "--run", run).exit_code == 0
+    after = events.read_text().splitlines()
+    assert after[: len(lines)] == lines
+    assert len(after) > len(lines)
+    assert all(json.loads(line) for line in after)
+
+
+@pytest.mark.parametrize(
+    "failure", [BrokenProcessPool("abruptly"), RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")]
+)
+def test_a_killed_worker_is_no_failure_of_ours(
+    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(loop, "make_optimiser", fail)
+    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path)
+    refused(result, "worker-killed", "lower runtime.workers", "the same command continues")
 
 
 def test_a_damaged_ledger_is_named(puzzlecam: Run, tiny_recipe: Path, tmp_path: Path) -> None:
