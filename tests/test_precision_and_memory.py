@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -14,9 +17,13 @@ from torch import Tensor, nn
 from typer.testing import Result
 
 from puzzlecam_cli.engine import loop
+from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.views import predict
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.puzzle import puzzle_loss
+from puzzlecam_cli.models.classifier import Classifier
+from puzzlecam_cli.recipe.schema import Affinity, Puzzle, Runtime, Seg, TrainCls, Training
+from puzzlecam_cli.stages import rw
 from puzzlecam_cli.stages.train_cls import PuzzleLosses
 
 Run = Callable[..., Result]
@@ -105,10 +112,57 @@ class Small(nn.Module):
 
 def test_views_that_do_not_fit_are_halved_until_they_do() -> None:
     views = list(torch.randn(3, 3, 8, 9))
-    network = Small(2)
-    found = predict(network, views, Accelerator(cpu=True), flip=True)
+    network, notes = Small(2), list[str]()
+    found = predict(network, views, Accelerator(cpu=True), flip=True, note=notes.append)
     torch.testing.assert_close(found, torch.stack([torch.stack([v, v.flip(-1)]).mean(dim=(-2, -1)) for v in views]))
     assert network.sizes == [6, 3, 2, 1, 3, 2, 1]
+    assert len(set(notes)) == 1
+
+
+def test_a_run_goes_on_with_halves_and_says_so_once(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network holds one view; each photo has two."""
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    forward = Classifier.forward
+
+    def small(self: Classifier, images: Tensor) -> Tensor:
+        if len(images) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return forward(self, images)
+
+    monkeypatch.setattr(Classifier, "forward", small)
+    result = puzzlecam("cams", tiny_recipe, "--run", run, "--force")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("in halves") == 1
+    for path in (finished_run / "cams").iterdir():
+        with np.load(path) as whole, np.load(run / "cams" / path.name) as halves:
+            for name in ("map_0", "map_1"):
+                np.testing.assert_allclose(halves[name], whole[name], rtol=2**-9, atol=1e-4)
+
+
+def test_a_walk_that_does_not_fit_on_the_gpu_is_made_on_the_cpu(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    for path in sorted((run / "rw/scores").iterdir())[1:]:
+        path.unlink()
+    walked, calls = rw.walked, list[bool]()
+
+    def full_at_first(*arguments: Any) -> Tensor:
+        calls.append(len(calls) % 2 == 0)
+        if calls[-1]:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return walked(*arguments)
+
+    monkeypatch.setattr(rw, "walked", full_at_first)
+    result = puzzlecam("rw", tiny_recipe, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert len(calls) == 2 * 5
+    assert result.stderr.count("made on the CPU") == 1
+    for path in (finished_run / "rw/scores").iterdir():
+        with np.load(path) as one, np.load(run / "rw/scores" / path.name) as other:
+            np.testing.assert_array_equal(other["scores"], one["scores"])
 
 
 def test_a_view_that_does_not_fit_alone_is_the_users_to_mend() -> None:
@@ -128,7 +182,32 @@ def test_a_training_that_does_not_fit_names_three_settings_and_what_they_save(
     for advice in (
         "train_cls.accumulate=2: about 50%",
         "train_cls.crop=32: about 25%",
-        "--mixed-precision bf16: about 60%",
+        "--mixed-precision bf16: 60 to 75%",
     ):
         assert advice in result.stderr
     assert "3 images of 64×64" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "runtime", "processes", "advice"),
+    [
+        ("train-cls", TrainCls(), Runtime(), 1, ["accumulate=2: about 50%", "crop=384: about 56%", "bf16: 60 to 75%"]),
+        # a crop of 384 cannot be cut into 3 × 3 tiles of whole cells; more parts than images there are not
+        (
+            "train-cls",
+            TrainCls(crop=480, puzzle=Puzzle(tiles=9), batch=4, accumulate=2),
+            Runtime(mixed_precision="bf16"),
+            2,
+            ["crop=288: about 36%", "batch=2: about 50%"],
+        ),
+        # pairs of cells need a crop of 80
+        ("affinity", Affinity(crop=96), Runtime(), 1, ["accumulate=2", "bf16: 60 to 75%", "batch=16: about 50%"]),
+        ("seg", Seg(accumulate=24), Runtime(), 1, ["accumulate=32: about 75%", "crop=384", "bf16"]),
+    ],
+)
+def test_only_settings_that_a_recipe_takes_are_advised(
+    stage: str, settings: Training, runtime: Runtime, processes: int, advice: list[str]
+) -> None:
+    found = out_of_memory(stage, settings, runtime, processes).where
+    assert len(found) == len(advice)
+    assert all(wanted in line for wanted, line in zip(advice, found, strict=True)), found

@@ -193,3 +193,31 @@ def test_a_group_that_fails_ends_with_the_exit_code_of_its_member(tiny_recipe: P
     result = subprocess.run([*command, "--num-processes", "2"], capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 2
     assert "stage-missing" in result.stderr
+
+
+def failed_group(*arguments: object) -> str:
+    """What a command by two processes prints to stderr, which the user is to mend."""
+    command = [sys.executable, "-m", "puzzlecam_cli", *arguments, "--num-processes", "2"]
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.count("error: ") == 1
+    return result.stderr
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_file_that_only_one_process_reads_ends_both(
+    finished_run: Path, tiny_recipe: Path, tmp_path: Path, number: int
+) -> None:
+    """Else the other one would wait for its counts."""
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    damaged = sorted((run / "cams").iterdir())[number]
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert damaged.name in failed_group("eval", tiny_recipe, "--run", run)
+
+
+def test_two_processes_name_the_same_step_whose_loss_is_not_finite(tiny_recipe: Path, tmp_path: Path) -> None:
+    errors = failed_group("train-cls", tiny_recipe, "--run", tmp_path, "-s", "train_cls.lr=1e30")
+    assert "no longer finite at step" in errors
+    named = errors.partition("images of this step: ")[2].splitlines()[0].split()
+    assert len(named) == 3
+    assert "nan" not in (tmp_path / "train-cls/metrics.jsonl").read_text().lower()

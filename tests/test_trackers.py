@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def test_weights_and_biases_gets_them_too(
         assert (project, init_kwargs["wandb"]["group"]) == ("puzzlecam", "run")
         self.trackers = [Tracker()]
 
-    monkeypatch.setattr(trackers, "find_spec", lambda name: object())
+    monkeypatch.setattr(trackers, "find_spec", lambda name: ModuleSpec(name, None, origin="here"))
     monkeypatch.setattr("accelerate.Accelerator.init_trackers", init_trackers)
     options = ["--run", tmp_path / "run", "-s", "runtime.trackers=[wandb]"]
     assert puzzlecam("train-cls", tiny_recipe, *options).exit_code == 0
@@ -72,14 +72,15 @@ def test_weights_and_biases_gets_them_too(
     assert told[-1][0] == "end"
 
 
-def test_a_tracker_that_is_not_installed_is_an_error(
-    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("found", [None, ModuleSpec("wandb", None)], ids=["nothing", "a folder of its name"])
+def test_a_tracker_that_is_not_installed_is_an_error_before_anything_is_done(
+    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: ModuleSpec | None
 ) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(trackers, "find_spec", lambda name: None if name == "tensorboard" else find(name))
-    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path, "-s", "runtime.trackers=[tensorboard]")
+    monkeypatch.setattr(trackers, "find_spec", lambda name: found)
+    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path, "-s", "runtime.trackers=[wandb]")
     assert result.exit_code == 2
-    assert "pip install 'puzzlecam-cli[tensorboard]'" in result.stderr
+    assert "pip install 'puzzlecam-cli[wandb]'" in result.stderr
+    assert not (tmp_path / "train-cls").exists()
 
 
 def test_high_maps_redden_a_photo_and_low_ones_leave_it() -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
 from puzzlecam_cli.engine.fold import fold_batchnorms
+from puzzlecam_cli.engine.trackers import check_trackers
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
 
@@ -23,8 +24,9 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
     """The accelerator of a run; TF32 and other shortcuts stay off.
 
     Raises:
-        UserError: fp16 is wanted without a GPU.
+        UserError: fp16 is wanted without a GPU, or a tracker that is not installed.
     """
+    check_trackers(runtime)
     if runtime.mixed_precision == "fp16" and (runtime.cpu or not torch.cuda.is_available()):
         raise UserError("fp16-needs-gpu", "fp16 needs a GPU", hint="--mixed-precision bf16 works on CPUs as well")
     return Accelerator(mixed_precision=runtime.mixed_precision, cpu=runtime.cpu)

@@ -23,13 +23,13 @@ class FiniteWatch:
         self._values = torch.zeros(0)
 
     def note(self, step: int, losses: Losses) -> None:
-        values = torch.stack([value.float().to(losses["loss"].device) for value in losses.values()])
+        values = torch.stack([value.float() for value in losses.values()])
         bad = ~values.isfinite().all()
         if self._first is None:
             self.names = tuple(losses)
             self._first, self._values = torch.full((), NONE, device=values.device), values
         is_first = bad & (self._first == NONE)
-        self._first = torch.where(is_first, step, self._first)
+        self._first = torch.where(is_first, torch.full_like(self._first, step), self._first)
         self._values = torch.where(is_first, values, self._values)
 
     def first(self) -> int:

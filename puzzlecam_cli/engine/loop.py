@@ -106,7 +106,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             moved = _on_device(batch, accelerator)
             losses = add_gradients(module, wrapped, moved, step, steps, parts, accelerator)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(task.stage, settings, task.runtime) from error
+            raise out_of_memory(task.stage, settings, task.runtime, processes) from error
         if settings.clip_norm:
             accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
         prepared.step()

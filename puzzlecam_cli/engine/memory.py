@@ -6,18 +6,31 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime, Training
 
 
-def out_of_memory(stage: str, settings: Training, runtime: Runtime) -> UserError:
-    """The settings that would help a training, and by about how much: activations fill most of the memory."""
+def out_of_memory(stage: str, settings: Training, runtime: Runtime, processes: int) -> UserError:
+    """Up to three settings that would help a training, and by about how much: activations fill most of the memory."""
     section = stage.replace("-", "_")
-    crop = settings.crop * 3 // 4 // 32 * 32
     help_: list[str] = []
-    if settings.accumulate < settings.batch:
-        parts = min(2 * settings.accumulate, settings.batch)
+    parts = min(2 * settings.accumulate, settings.batch // processes)
+    if parts > settings.accumulate:
         share = settings.accumulate / parts
         help_.append(f"--set {section}.accumulate={parts}: about {share:.0%} of the memory; as good, slower")
-    if crop >= 32:
+    if crop := _smaller_crop(settings):
         help_.append(f"--set {section}.crop={crop}: about {(crop / settings.crop) ** 2:.0%}; smaller views")
     if runtime.mixed_precision == "no":
-        help_.append("--mixed-precision bf16: about 60%")
+        help_.append("--mixed-precision bf16: 60 to 75%")
+    if (batch := settings.batch // 2) >= processes:
+        help_.append(f"--set {section}.batch={batch}: about 50%; other steps")
     problem = f"{stage} does not fit into memory: {settings.batch} images of {settings.crop}×{settings.crop} a step"
-    return UserError("out-of-memory", problem, tuple(help_), "one of these; then the same command continues")
+    return UserError("out-of-memory", problem, tuple(help_[:3]), "one of these; then the same command continues")
+
+
+def _smaller_crop(settings: Training) -> int | None:
+    """The largest up to 3/4 of the crop's side that the recipe would take."""
+    values = settings.model_dump()
+    for crop in range(settings.crop * 3 // 4 // 32 * 32, 0, -32):
+        try:
+            type(settings).model_validate(values | {"crop": crop})
+        except ValueError:
+            continue
+        return crop
+    return None

@@ -37,7 +37,7 @@ class LossModule(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch, step: int, steps: int) -> Losses:
-        """A dictionary of scalars; `loss` is minimised, all are logged."""
+        """A dictionary of scalars on one device; `loss` is minimised, all are logged."""
 
     def maps(self, batch: Batch) -> Tensor | None:
         """What the network sees in a batch, to be shown: (B, H, W) in [0, 1]; None: nothing."""
@@ -73,7 +73,7 @@ def add_gradients(
 
 def averages(losses: Losses, accelerator: Accelerator) -> dict[str, float]:
     """Over all processes, as numbers."""
-    values = torch.stack([value.float().to(accelerator.device) for value in losses.values()])
+    values = torch.stack([value.float() for value in losses.values()])
     if accelerator.num_processes > 1:
         values = accelerator.reduce(values, "mean")
     return dict(zip(losses, values.tolist(), strict=True))

@@ -17,26 +17,32 @@ from puzzlecam_cli.recipe.schema import Runtime
 RED = (1.0, 0.2, 0.1)
 
 
+def check_trackers(runtime: Runtime) -> None:
+    """Whether the recipe's trackers are installed; Accelerate would go on without them, in silence.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name in runtime.trackers:
+        found = find_spec(name)
+        if found is None or found.origin is None:  # no more than a folder of that name, such as wandb's own
+            raise UserError(
+                "tracker-missing",
+                f"runtime.trackers names {name}, which is not installed",
+                hint=f"python -m pip install 'puzzlecam-cli[{name}]'",
+            )
+
+
 class Trackers:
     """What the recipe's trackers are told about one training; nothing if it names none.
 
     Args:
         folder: of the run; trackers write to `trackers/<stage>` in it.
         first_step: a training that continues replaces what was told after it.
-
-    Raises:
-        UserError: the package of a tracker is not installed.
     """
 
     def __init__(self, runtime: Runtime, folder: Path, stage: str, first_step: int, accelerator: Accelerator):
         self.accelerator = accelerator
-        for name in runtime.trackers:
-            if find_spec(name) is None:  # Accelerate would go on without it, in silence
-                raise UserError(
-                    "tracker-missing",
-                    f"runtime.trackers names {name}, which is not installed",
-                    hint=f"python -m pip install 'puzzlecam-cli[{name}]'",
-                )
         accelerator.trackers = []
         if not runtime.trackers:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from accelerate import Accelerator
@@ -34,13 +34,21 @@ def groups_of_equal_size(photos: Iterable[Loaded], most: int) -> Iterator[list[L
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, views: Sequence[Tensor], accelerator: Accelerator, *, flip: bool) -> Tensor:
+def predict(
+    network: nn.Module,
+    views: Sequence[Tensor],
+    accelerator: Accelerator,
+    *,
+    flip: bool,
+    note: Callable[[str], None] = lambda text: None,
+) -> Tensor:
     """What a network makes of views of equal size, and of their mirror images.
 
     Args:
         network: (B, 3, h, w) → (B, C, ...).
         views: G of (3, h, w).
         flip: mirror them as well.
+        note: is told that views go through the network in halves, for lack of memory.
 
     Returns:
         (G, 2, C, ...) float32; of mirror images as they are, not mirrored back. Without `flip` (G, 1, C, ...).
@@ -50,11 +58,11 @@ def predict(network: nn.Module, views: Sequence[Tensor], accelerator: Accelerato
     """
     straight = torch.stack(list(views)).to(accelerator.device, non_blocking=True)
     images = torch.stack([straight, straight.flip(-1)], dim=1) if flip else straight[:, None]
-    output = _forward(network, on_device(images.flatten(0, 1), accelerator), accelerator)
+    output = _forward(network, on_device(images.flatten(0, 1), accelerator), accelerator, note)
     return output.reshape(*images.shape[:2], *output.shape[1:])
 
 
-def _forward(network: nn.Module, images: Tensor, accelerator: Accelerator) -> Tensor:
+def _forward(network: nn.Module, images: Tensor, accelerator: Accelerator, note: Callable[[str], None]) -> Tensor:
     """In one piece, or in halves if they do not fit into memory."""
     try:
         with accelerator.autocast():
@@ -68,5 +76,6 @@ def _forward(network: nn.Module, images: Tensor, accelerator: Accelerator) -> Te
                 f"one view of {height}×{width} pixels does not fit into memory",
                 hint="leave out the largest of the scales, or --mixed-precision bf16, or --cpu",
             ) from error
+    note("not all views that belong together fit into memory: they go through the network in halves")
     torch.cuda.empty_cache()
-    return torch.cat([_forward(network, half, accelerator) for half in images.chunk(2)])
+    return torch.cat([_forward(network, half, accelerator, note) for half in images.chunk(2)])

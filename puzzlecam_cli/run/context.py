@@ -126,6 +126,16 @@ class Context:
 
         return report
 
+    @cached_property
+    def _noted(self) -> set[str]:
+        return set()
+
+    def note_once(self, text: str) -> None:
+        """Say what would else be said of one photo after the other."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.emit(Note(self.stage, text))
+
     def to_do(self, photos: Sequence[Photo], artifact: Callable[[str], Path]) -> Sequence[Photo]:
         """Of this process's share of the photos, those whose artifact is not there yet."""
         return [photo for photo in share(photos, self.accelerator) if not is_whole(artifact(photo.id))]

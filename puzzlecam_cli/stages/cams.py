@@ -27,7 +27,8 @@ def make_cams(context: Context) -> None:
     for group in groups_of_equal_size(loaded, photos_at_once(context.recipe.runtime, accelerator)):
         maps: list[list[Tensor]] = [[] for _ in group]  # of each photo, one (K, h/16, w/16) a scale
         for scaled in zip(*(scaled for _, _, scaled in group), strict=True):
-            predicted = predict(network, scaled, accelerator, flip=settings.flip)  # (G, 2 or 1, C, h/16, w/16)
+            # (G, 2 or 1, C, h/16, w/16)
+            predicted = predict(network, scaled, accelerator, flip=settings.flip, note=context.note_once)
             for (index, _, _), pair, of_photo in zip(group, predicted, maps, strict=True):
                 rows = [tag - 1 for tag in photos[index].tags]
                 of_photo.append(add_mirrored(pair[:, rows]) if settings.flip else pair[0, rows].relu())

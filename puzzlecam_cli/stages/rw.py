@@ -12,7 +12,7 @@ from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.method.random_walk import walk_with_background
-from puzzlecam_cli.models.affinitynet import pair_net
+from puzzlecam_cli.models.affinitynet import PairNet, pair_net
 from puzzlecam_cli.recipe.schema import RandomWalk
 from puzzlecam_cli.run.artifacts import load_model, read_cams, write_walked
 from puzzlecam_cli.run.context import Context
@@ -22,7 +22,7 @@ from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
 @torch.inference_mode()
 def walk(context: Context) -> None:
     """Write `rw/scores/<id>.npz`: the maps at stride 4 after the walk."""
-    settings, accelerator, folder = context.recipe.rw, context.accelerator, context.folder
+    accelerator, folder = context.accelerator, context.folder
     network = pair_net(context.recipe.affinity.kind, context.backbone(pretrained=False))
     load_model(folder.model("affinity"), network)
     for_inference(network, accelerator)
@@ -35,12 +35,26 @@ def walk(context: Context) -> None:
         photo = photos[index]
         classes, cams = read_cams(folder.cam(photo.id), stride=4)
         if len(classes):
-            with accelerator.autocast():
-                along = network.walk(view.to(accelerator.device))
-            cams = walked(cams.to(accelerator.device), along, settings).cpu()
+            cams = _walk_photo(context, network, view, cams)
             cams /= cams.max().clamp(min=torch.finfo(cams.dtype).tiny)
         write_walked(folder.walked_scores(photo.id), classes, (image.shape[0], image.shape[1]), cams)
         report(done, len(photos))
+
+
+def _walk_photo(context: Context, network: PairNet, view: Tensor, cams: Tensor) -> Tensor:
+    """(3, H, W) photo, (K, h, w) maps → the maps after the walk; on the CPU if the GPU's memory does not hold it."""
+
+    def on(device: torch.device) -> Tensor:
+        with context.accelerator.autocast():
+            along = network.to(device).walk(view.to(device))
+        return walked(cams.to(device), along, context.recipe.rw).cpu()
+
+    try:
+        return on(context.accelerator.device)
+    except torch.OutOfMemoryError:
+        context.note_once("not all walks fit into the GPU's memory: those are made on the CPU")
+    torch.cuda.empty_cache()
+    return on(torch.device("cpu"))
 
 
 def walked(cams: Tensor, walk: Callable[..., Tensor], settings: RandomWalk) -> Tensor:

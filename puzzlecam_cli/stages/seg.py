@@ -96,7 +96,8 @@ def _probabilities(
     """Logits of all views summed at the photos' size (H, W), then softmax [code]: (G, C+1, H, W) on the CPU."""
     settings, total = context.recipe.seg.predict, torch.zeros((), device=context.accelerator.device)
     for views in zip(*photos, strict=True):  # of one scale
-        logits = predict(network, views, context.accelerator, flip=settings.flip)  # (G, 2 or 1, C+1, h, w)
+        # (G, 2 or 1, C+1, h, w)
+        logits = predict(network, views, context.accelerator, flip=settings.flip, note=context.note_once)
         summed = logits[:, 0] + logits[:, 1].flip(-1) if settings.flip else logits[:, 0]
         total = total + F.interpolate(summed, list(size), mode="bilinear", align_corners=False)
     return total.softmax(dim=1).cpu()

@@ -59,7 +59,7 @@ class PuzzleLosses(LossModule):
             detach=puzzle.detach,
             weights=self.weights,
         )
-        return losses | {"contrast": seen, "alpha": alpha * torch.as_tensor(self.weights["images"])}
+        return losses | {"contrast": seen, "alpha": torch.full((), alpha, device=whole.device) * self.weights["images"]}
 
     def maps(self, batch: Batch) -> Tensor:
         """The highest map of the photo's tags."""

@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from accelerate import Accelerator
 
-from puzzlecam_cli.engine import pool
+from puzzlecam_cli.engine import accelerator, pool
+from puzzlecam_cli.engine.accelerator import loader_workers, pool_workers
+from puzzlecam_cli.recipe.schema import Runtime
 
 
 def threads(workers: int, **_: Any) -> ThreadPoolExecutor:
@@ -30,3 +33,14 @@ def test_a_result_is_given_before_another_item_is_made(monkeypatch: pytest.Monke
         assert len(taken) <= 4 + given_before
         given.append(result)
     assert sorted(given) == list(range(20))
+
+
+@pytest.mark.parametrize(("cores", "processes", "workers"), [(16, 1, 8), (16, 4, 4), (3, 2, 1), (2, 4, 1)])
+def test_processes_on_one_machine_share_its_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, processes: int, workers: int
+) -> None:
+    monkeypatch.setattr(accelerator.os, "cpu_count", lambda: cores)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert pool_workers(Runtime()) == workers
+    assert pool_workers(Runtime(workers=5)) == 5
+    assert loader_workers(Runtime(), Accelerator(cpu=True)) == 1
