@@ -81,7 +81,7 @@ class Checkpoints:
                 shutil.rmtree(old)
 
     def restore(self) -> tuple[int, str]:
-        """Load the newest checkpoint that is whole for all processes; what is newer or unfinished goes.
+        """Load the newest checkpoint that is whole for all processes; what is newer, unfinished or too old goes.
 
         Returns:
             the steps done, 0 without a checkpoint, and what there is to say about it, if anything.
@@ -97,7 +97,8 @@ class Checkpoints:
             notes.append(f"checkpoint {path.name} is damaged ({problem or 'for another process'}) and left out")
         if self.accelerator.is_main_process:
             newer = candidates[candidates.index(found) + 1 :] if found else candidates
-            for path in (*newer, *self.folder.glob(".step-*")):
+            whole = [path for path in candidates if path not in newer]
+            for path in (*newer, *whole[:-KEPT], *self.folder.glob(".step-*")):
                 shutil.rmtree(path, ignore_errors=True)
             if (self.folder / "last.pt").exists():
                 notes.append("last.pt, a checkpoint of an earlier version, is not read")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -14,14 +15,14 @@ from puzzlecam_cli.events import Event, as_record
 
 REPORTS = "PUZZLECAM_REPORTS"
 LIFELINE = "PUZZLECAM_LIFELINE"
-FAILED = {"failed": True}
+FAILED = "failed"
 
 
 class Parent:
     """The parent of this process, at the other end of two pipes.
 
-    Reports are JSON lines: an event, or `FAILED` as soon as an error is known, so that the parent can tell the first
-    failure from those that follow it. Nothing is ever written to the lifeline: it ends with the parent.
+    Reports are JSON lines: an event, or when it `FAILED`, as soon as an error is known, so that the parent can tell the
+    first failure from those that follow it. Nothing is ever written to the lifeline: it ends with the parent.
     """
 
     def __init__(self, reports: int, lifeline: int):
@@ -37,7 +38,7 @@ class Parent:
         try:
             yield
         except Exception:
-            self._write(FAILED)
+            self._write({FAILED: time.monotonic()})  # one clock for all processes of a machine
             raise
 
     def _write(self, record: dict[str, Any]) -> None:

@@ -90,7 +90,7 @@ def watch(ranks: Sequence[Rank], signals: Sequence[int], emit: Emit) -> None:
         RankFailed: a process failed; all were ended as soon as it had said why.
         KeyboardInterrupt: they stopped because they were asked to, or a second signal came.
     """
-    passed_on, deadline = 0, math.inf
+    passed_on, deadline, failed_at = 0, math.inf, math.inf
     reported: Rank | None = None  # the first that knew of an error
     while True:
         with suppress(InterruptedError):
@@ -98,10 +98,10 @@ def watch(ranks: Sequence[Rank], signals: Sequence[int], emit: Emit) -> None:
         codes = [rank.process.poll() for rank in ranks]  # first: all that ended processes reported is read below
         for rank in ranks:
             for record in rank.read() if rank.is_open else ():
-                if record != FAILED:
+                if FAILED not in record:
                     emit(from_record(record))
-                elif reported is None:
-                    reported = rank
+                elif record[FAILED] < failed_at:
+                    reported, failed_at = rank, record[FAILED]
         if len(signals) > passed_on:
             if not passed_on:
                 for rank in ranks:

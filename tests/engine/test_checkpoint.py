@@ -59,6 +59,15 @@ def restored(folder: Path, *arguments: Any) -> tuple[int, str, float]:
     return step, note, float(module.weight[0, 0].detach()) if step else 0.0  # type: ignore[index]
 
 
+def test_one_too_many_after_a_kill_goes_with_the_next_start(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    (tmp_path / "step-000000001").rename(tmp_path / "kept")
+    save(tmp_path, 2, 3)
+    (tmp_path / "kept").rename(tmp_path / "step-000000001")
+    assert restored(tmp_path)[0] == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000002", "step-000000003"]
+
+
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
     save(tmp_path, 1, 2, 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000002", "step-000000003"]

@@ -55,11 +55,13 @@ def test_a_worker_goes_on_when_a_terminal_or_a_scheduler_signals_all_processes(n
 
 
 def test_a_signal_that_comes_while_workers_start_is_not_lost() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         with deaf_children():
             os.kill(os.getpid(), signal.SIGINT)
             late = True
         assert late
+    signal.signal(signal.SIGINT, before)
 
 
 def is_there(pid: int) -> bool:
