@@ -30,13 +30,22 @@ def write_labels(path: Path, labels: NDArray[np.uint8] | Tensor) -> None:
 
 
 def write_cams(
-    path: Path, classes: Sequence[int], size: tuple[int, int], scales: Sequence[float], maps: Sequence[Tensor]
+    path: Path,
+    classes: Sequence[int],
+    size: tuple[int, int],
+    scales: Sequence[float],
+    maps: Sequence[Tensor],
+    cell: int = 16,
 ) -> None:
-    """Maps before resizing: one (K, h, w) a scale, not negative, mirrored views added. `size` is the photo's."""
+    """Maps before resizing: one (K, h, w) a scale, not negative, mirrored views added.
+
+    `size` is the photo's, `cell` the stride of the network's last map.
+    """
     arrays: dict[str, NDArray[Any]] = {
         "classes": np.array(classes, np.int16),
         "size": np.array(size, np.int32),
         "scales": np.array(scales, np.float32),
+        "cell": np.array(cell, np.int32),
     }
     arrays |= {f"map_{n}": m for n, m in enumerate(_in_float16(maps))}
     _write_arrays(path, arrays)
@@ -69,7 +78,8 @@ def read_cams(path: Path, stride: int = 4) -> tuple[NDArray[np.int16], Tensor]:
     """
     data = _read_arrays(path)
     maps = [torch.from_numpy(data[f"map_{n}"]).float() for n in range(len(data["scales"]))]
-    return data["classes"], sum_scales(maps, (int(data["size"][0]), int(data["size"][1])), stride)
+    cell = int(data.get("cell", np.int32(16)))  # not in files of older versions
+    return data["classes"], sum_scales(maps, (int(data["size"][0]), int(data["size"][1])), stride, cell)
 
 
 def write_walked(path: Path, classes: NDArray[np.int16], size: tuple[int, int], scores: Tensor) -> None:

@@ -47,7 +47,7 @@ PIPELINE = (
             "affinity/model",
             "puzzlecam_cli.stages.affinity:train_affinity",
             keys=("seed", "backbone", "affinity", "runtime.mixed_precision", "runtime.sync_batchnorm"),
-            without=("affinity.labels",),
+            without=("affinity.labels", "affinity.canvas"),
             needs=("affinity/labels",),
             files=("affinity/model.safetensors",),
             own=("affinity/model.safetensors", "affinity/metrics.jsonl", "affinity/checkpoint"),
@@ -59,12 +59,12 @@ PIPELINE = (
         Step(
             "rw/scores",
             "puzzlecam_cli.stages.rw:walk",
-            keys=("rw", "affinity.kind", "runtime.mixed_precision"),
+            keys=("rw", "affinity.kind", "affinity.canvas", "runtime.mixed_precision"),
             without=("rw.background", "rw.crf"),
             needs=("cams", "affinity/model"),
             files=("rw/scores/*.npz",),
             own=("rw/scores",),
-            version=2,
+            version=3,
         ),
         Step(
             "rw/pseudo_labels",
