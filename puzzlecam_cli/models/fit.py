@@ -26,8 +26,8 @@ def unfit(backbone: Backbone, settings: Training) -> list[str]:
         rows, stride = settings.puzzle.rows, backbone.strides[-1]
         if crop % (rows * stride):
             return [
-                f"crop {crop} must be a multiple of {rows * stride}, to be cut into {rows} × {rows} tiles of whole cells, "
-                f"which are of {stride} pixels in this backbone's last map"
+                f"crop {crop} must be a multiple of {rows * stride}, to be cut into {rows} × {rows} tiles of whole "
+                f"cells, which are of {stride} pixels in this backbone's last map"
             ]
     if isinstance(settings, Affinity):
         stride = KINDS[settings.kind].stride

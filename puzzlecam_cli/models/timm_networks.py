@@ -18,8 +18,9 @@ from puzzlecam_cli.models.weights import fill, mismatches, read_weights
 
 # what makes networks better here, in the order tried: a fine last map; any image size, of ViTs and of Swins
 WISHES: tuple[dict[str, Any], ...] = ({"output_stride": 16}, {"dynamic_img_size": True}, {"strict_img_size": False}, {})
+OF_FEATURES = ("features_only", "feature_cls", "out_indices", "output_stride")  # options that only features have
 NOT_OPTIONS = ("checkpoint_path", "cache_dir", "pretrained_cfg", "pretrained_cfg_overlay")
-PROBES = ((3, 4), (7, 5))  # sides of images that a network is tried with, in multiples; see `_tried`
+PROBES = ((97, 131), (192, 224))  # heights and widths of images that a network is tried with
 
 
 def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **options: Any) -> Backbone:
@@ -55,7 +56,7 @@ def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **option
             if len(set(strides)) == 1 and "out_indices" not in chosen and len(info.info) > 5:
                 spread = [len(info.info) * part // 5 - 1 for part in range(1, 6)]
                 network = create(model, pretrained and not weights, **chosen, out_indices=spread)
-                channels, strides = [network.feature_info.channels(), network.feature_info.reduction()]
+                channels, strides = network.feature_info.channels(), network.feature_info.reduction()
             five = _FiveMaps(network)
             multiple = _multiple(five, channels, strides)
         except UserError:
@@ -75,11 +76,11 @@ def create(model: str, pretrained: bool, **options: Any) -> Any:
     try:
         return timm.create_model(model, pretrained=pretrained, **options)
     except (OSError, RuntimeError, ValueError) as error:
-        if not pretrained or isinstance(error, NotImplementedError):
+        if not pretrained or "features_only" in str(error) or isinstance(error, NotImplementedError):
             raise
         raise UserError(
             "weights-unavailable",
-            f"the ImageNet weights of timm's `{model}` could not be loaded: {type(error).__name__}",
+            f"the ImageNet weights of timm's `{model}` could not be loaded: {type(error).__name__}: {error}"[:400],
             hint="go online once, give a file (backbone.weights: FILE), or set backbone.pretrained: false",
         ) from error
 
@@ -95,7 +96,7 @@ class _FiveMaps(nn.Module):
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
-        self.channels_last = str(getattr(network, "output_fmt", "")) == "NHWC"
+        self.channels_last = getattr(network, "output_fmt", "") == "NHWC"
 
     def forward(self, images: Tensor) -> list[Tensor]:
         features = _five(list(self.network(images)))
@@ -118,7 +119,7 @@ def _multiple(network: nn.Module, channels: list[int], strides: list[int]) -> in
 
 
 def _check_maps(network: nn.Module, channels: list[int], strides: list[int], multiple: int) -> None:
-    for height, width in ((97, 131), (192, 224)):
+    for height, width in PROBES:
         height, width = (side + -side % multiple for side in (height, width))
         wanted = [(c, -(-height // stride), -(-width // stride)) for c, stride in zip(channels, strides, strict=True)]
         found = [tuple(feature.shape[1:]) for feature in network.eval()(torch.zeros(1, 3, height, width))]
@@ -133,11 +134,10 @@ def _load(model: str, network: nn.Module, state: Mapping[str, Tensor], file: str
         UserError: as of `load_weights`.
     """
     with torch.random.fork_rng(devices=[]):  # what follows is as random as without a file
-        options = {key: value for key, value in chosen.items() if key not in ("features_only", "out_indices")}
-        whole = timm.create_model(model, **options)
+        whole = timm.create_model(model, **{key: value for key, value in chosen.items() if key not in OF_FEATURES})
     wanted = network.state_dict()
-    renamed = _as_named_here(wanted, state)
-    beside = whole.state_dict().keys() - {key for key in whole.state_dict() if _plain(key) in map(_plain, wanted)}
+    renamed, here = _as_named_here(wanted, state), {_plain(name) for name in wanted}
+    beside = {name for name in whole.state_dict() if _plain(name) not in here}
     translate = getattr(sys.modules[timm.models.model_entrypoint(model).__module__], "checkpoint_filter_fn", None)
     known = {name: tensor for name, tensor in renamed.items() if name not in beside}
     if translate and mismatches(wanted, known):

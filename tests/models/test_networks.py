@@ -105,8 +105,19 @@ def test_a_mirrored_photo_has_mirrored_boundaries():
     torch.testing.assert_close(network.edges(photo.flip(2)), network.edges(photo).flip(1))
 
 
-@pytest.mark.parametrize("strides", [STRIDES, (2, 4, 8, 16, 16), (4, 8, 16, 16, 16), (4, 8, 16, 32, 32)])
-def test_boundaries_do_not_depend_on_which_map_has_stride_4(strides):
+@pytest.mark.parametrize(
+    "strides",
+    [
+        STRIDES,
+        (2, 4, 8, 16, 16),
+        (4, 8, 16, 16, 16),
+        (4, 8, 16, 32, 32),
+        (4, 8, 8, 8, 8),
+        (14,) * 5,
+        (8, 8, 16, 32, 32),
+    ],
+)
+def test_boundaries_are_at_stride_4_whatever_the_backbones_strides(strides):
     assert tuple(BoundaryNet(backbone(strides)).eval().edges(images(3, 50, 70)).shape) == (13, 18)
 
 
@@ -163,11 +174,11 @@ def test_segmentations_have_the_photos_size(size, norm):
         assert tuple(network(images(2, 3, *size)).shape) == (2, 5, *size)
 
 
-@pytest.mark.parametrize("strides", [(2, 4, 8, 16, 16), (4, 8, 16, 16, 16)])
-def test_the_decoder_takes_the_map_at_stride_4(strides):
+@pytest.mark.parametrize("strides", [(2, 4, 8, 16, 16), (4, 8, 16, 16, 16), (14,) * 5, (4, 8, 8, 8, 8)])
+def test_the_decoder_takes_the_map_nearest_to_stride_4(strides):
     given = backbone(strides)
     network = DeepLab(given, 5, width=16).eval()
-    assert network.fine[0].in_channels == given.channels[given.quarter]
+    assert network.fine[0].in_channels == given.channels[given.fine]
     with torch.no_grad():
         assert tuple(network(images(1, 3, 50, 70)).shape) == (1, 5, 50, 70)
 
