@@ -95,3 +95,27 @@ def test_a_photo_without_tags_has_no_maps(stride, shape):
 def test_other_strides_are_refused(stride):
     with pytest.raises(ValueError, match="1 or 4"):
         sum_scales([torch.zeros(1, 3, 4)], (37, 61), stride)
+
+
+@pytest.mark.parametrize("cell", [8, 14, 32])
+def test_full_size_maps_lie_on_whole_cells_of_the_network(cell):
+    """Each pixel has what its place between the centres of the cells says, wherever the photo is cut."""
+    size = (37, 61)
+    maps = torch.rand(2, -(-size[0] // cell), -(-size[1] // cell), generator=torch.Generator().manual_seed(0))
+    found = sum_scales([maps], size, 1, cell)
+    y, x = 20, 33
+    row, column = (y + 0.5) / cell - 0.5, (x + 0.5) / cell - 0.5
+    top, left = int(row), int(column)
+    low, right = min(top + 1, maps.shape[1] - 1), min(left + 1, maps.shape[2] - 1)
+    down, along = row - top, column - left
+    upper = maps[:, top, left] * (1 - along) + maps[:, top, right] * along
+    lower = maps[:, low, left] * (1 - along) + maps[:, low, right] * along
+    expected = upper * (1 - down) + lower * down
+    torch.testing.assert_close(found[0, y, x] / found[1, y, x] * expected[1] / expected[0] * 1, ratio(maps, cell, size))
+
+
+def ratio(maps, cell, size):
+    """What dividing each map by its maximum does to the ratio of two."""
+    whole = F.interpolate(maps[None], scale_factor=cell, mode="bilinear")[0, :, : size[0], : size[1]]
+    highest = whole.amax(dim=(1, 2)) + 1e-5
+    return highest[1] / highest[0]
