@@ -19,8 +19,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from puzzlecam_cli.data import transforms
+from puzzlecam_cli.data.kinds.voc import SHIPPED_LISTS, VOC_CLASSES
 from puzzlecam_cli.data.loaders import TrainingBatches
-from puzzlecam_cli.data.voc import SHIPPED_LISTS, VOC_CLASSES
 from puzzlecam_cli.method import labels as label_method
 from puzzlecam_cli.method.affinity import affinity_loss, edges_to_affinity, neighbour_offsets
 from puzzlecam_cli.method.cam import normalize_cams

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from puzzlecam_cli.data.voc import VocFolder
+from puzzlecam_cli.data.kinds.voc import VocFolder
 from puzzlecam_cli.events import Event
 from puzzlecam_cli.recipe.data import VocData
 from puzzlecam_cli.recipe.load import load_recipe

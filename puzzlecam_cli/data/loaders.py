@@ -17,7 +17,7 @@ from puzzlecam_cli.data.images import open_image, read_mask
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.transforms import Colour, Side, generator_for, normalize, random_view, resized
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.interrupt import deaf_children, follow_parent
+from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
 
 Batch = dict[str, Tensor]
 
@@ -154,7 +154,7 @@ def _follow_parent(_: int) -> None:
 def _loaded(source: Dataset[Any], workers: int, **settings: Any) -> Iterator[Any]:
     """What a GPU is to get lies in pinned memory: it is copied there while the GPU computes."""
     settings |= {"num_workers": workers, "pin_memory": torch.cuda.is_available()}
-    with deaf_children():
+    with signals_held_back():
         items = iter(DataLoader(source, worker_init_fn=_follow_parent, **settings))
     for item in items:
         if isinstance(item, UserError):

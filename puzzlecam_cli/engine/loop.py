@@ -25,7 +25,7 @@ from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
 from puzzlecam_cli.files import append_line, replacing
-from puzzlecam_cli.interrupt import stop_asked
+from puzzlecam_cli.group.interrupt import stop_asked
 from puzzlecam_cli.recipe.schema import Runtime, Training
 
 

@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import isqrt
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
-from puzzlecam_cli.recipe.data import Data
+from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Positive, Real, Section, default
+from puzzlecam_cli.registry import dataset
 
 
 class Backbone(Section):
@@ -270,7 +272,7 @@ class Recipe(Section):
 
     recipe: Literal[1] = Field(description="Format version.")
     seed: Integer = default(0, "Every random choice follows from it [code].", ge=0)
-    data: Data
+    data: SerializeAsAny[DataSettings]
     backbone: Backbone
     train_cls: TrainCls = TrainCls()
     cams: Views = Views()
@@ -284,3 +286,27 @@ class Recipe(Section):
     @classmethod
     def _just_a_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+
+@cache
+def recipe_model(kind: str) -> type[Recipe]:
+    """The recipe of a kind of data, whose settings are validated with it.
+
+    Raises:
+        UserError: no such kind is installed, or its plugin fails to load.
+    """
+    settings: Any = dataset(kind).Settings
+    return create_model("Recipe", __base__=Recipe, data=(SerializeAsAny[settings], ...))
+
+
+def validate(values: dict[str, Any]) -> Recipe:
+    """A recipe from plain values.
+
+    Raises:
+        ValidationError: they are no recipe.
+        UserError: no such kind of data is installed.
+    """
+    data = values.get("data")
+    kind = data.get("kind") if isinstance(data, dict) else None
+    model = recipe_model(kind) if isinstance(kind, str) else Recipe
+    return model.model_validate(values)

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
+from puzzlecam_cli.data.open import resolve_data
 from typer.testing import Result
 
-from puzzlecam_cli.data.open import resolve_data
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.ablation import TABLE_1, ablation_markdown, recipe_of, summarise

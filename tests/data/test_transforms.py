@@ -12,8 +12,8 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
-from puzzlecam_cli.bench.scenes import photo
 from puzzlecam_cli.data.transforms import generator_for, normalize, random_view, resized
+from tests.benchmarks.scenes import photo
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

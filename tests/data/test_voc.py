@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from puzzlecam_cli.data.voc import VOC_CLASSES, VocFolder
+from puzzlecam_cli.data.kinds.voc import VOC_CLASSES, VocFolder
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.data import VocData
 

@@ -1,4 +1,4 @@
-"""This process's part in a command: alone, the parent of a group, or one of a group."""
+"""This process's part in a session: alone, the parent of a group, or one of a group."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from puzzlecam_cli.events import Emit, Event
+from puzzlecam_cli.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from puzzlecam_cli.recipe.schema import Recipe
-    from puzzlecam_cli.run.folder import RunFolder
-    from puzzlecam_cli.run.rank import Parent
+    from puzzlecam_cli.group.rank import Parent
 
 
 @dataclass(frozen=True)
@@ -39,52 +37,44 @@ class Member:
         if self.parent is not None and self.accelerator is not None and self.accelerator.is_main_process:
             self.parent.emit(event)
 
+    def spread(self, command: Sequence[str], recipe: Recipe, root: Path, wanted: int | None, emit: Emit) -> bool:
+        """Do the work of a command in several processes, if it is for several and they are not there yet.
+
+        Returns:
+            Whether it was; if not, this process does it.
+        """
+        from puzzlecam_cli.group.launch import group_size, run_group
+
+        processes = 1 if self.accelerator is not None else group_size(wanted, recipe.runtime)
+        if processes == 1:
+            return False
+        run_group(command, recipe, root, processes, emit)
+        return True
+
 
 @contextmanager
-def joined(recipe: Recipe, folder: RunFolder, num_processes: int | None) -> Iterator[Member]:
+def joined(recipe: Recipe, root: Path, num_processes: int | None) -> Iterator[Member]:
     """Join the group this process was started for, if any; whoever has the terminal holds the run folder's lock.
 
     Raises:
         UserError: another process works in the folder, or `--num-processes` contradicts the launcher.
     """
-    from puzzlecam_cli.run.launch import check_launch, in_group
-    from puzzlecam_cli.run.lock import run_lock
-    from puzzlecam_cli.run.rank import find_parent
-    from puzzlecam_cli.run.watch import RankFailed
+    from puzzlecam_cli.group.launch import check_launch, in_group
+    from puzzlecam_cli.group.lock import run_lock
+    from puzzlecam_cli.group.rank import find_parent
 
     check_launch(num_processes)
     parent = find_parent()
     if parent is not None:
-        with parent.told_of_failures():
+        with parent.reporting_failure():
             yield Member(_accelerator(recipe), parent, is_shown=False)
         return
     accelerator = _accelerator(recipe) if in_group() else None
     if accelerator is not None and not accelerator.is_main_process:
         yield Member(accelerator, None, is_shown=False)
         return
-    with run_lock(folder, lambda text: print(text, file=sys.stderr, flush=True)):
-        try:
-            yield Member(accelerator, None, is_shown=True)
-        except RankFailed as failure:  # the display is closed by now
-            print(failure, file=sys.stderr, flush=True)
-            raise typer.Exit(failure.exit_code) from None
-
-
-def spread(
-    member: Member, command: Sequence[str], recipe: Recipe, folder: RunFolder, num_processes: int | None, emit: Emit
-) -> bool:
-    """Do the work of a command in several processes, if it is for several and they are not there yet.
-
-    Returns:
-        Whether it was; if not, this process does it.
-    """
-    from puzzlecam_cli.run.launch import group_size, run_group
-
-    processes = 1 if member.accelerator is not None else group_size(num_processes, recipe.runtime)
-    if processes == 1:
-        return False
-    run_group(command, recipe, folder, processes, emit)
-    return True
+    with run_lock(root, lambda text: print(text, file=sys.stderr, flush=True)):
+        yield Member(accelerator, None, is_shown=True)
 
 
 def _accelerator(recipe: Recipe) -> Accelerator:

@@ -12,14 +12,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from puzzlecam_cli.bench import methods, plain
-from puzzlecam_cli.bench.cases import CASES
-from puzzlecam_cli.bench.measure import Case, Pair, best_times, measure, peak_memory
-from puzzlecam_cli.bench.rows import Row, Target, bench_rows
-from puzzlecam_cli.bench.scenes import edges, maps
 from puzzlecam_cli.method.affinity import edges_to_affinity
 from puzzlecam_cli.method.random_walk import random_walk
 from puzzlecam_cli.view.tables import bench_view
+from tests.benchmarks import methods, plain
+from tests.benchmarks.cases import CASES
+from tests.benchmarks.measure import Case, Pair, best_times, measure, peak_memory
+from tests.benchmarks.rows import Row, Target, bench_rows
+from tests.benchmarks.scenes import edges, maps
 
 
 def row(target: Target, plain: float | None, ours: float, error: float | None = 0.0, allowed: float | None = 0) -> Row:
@@ -69,7 +69,7 @@ def sleepy() -> Pair:
 def test_a_case_gives_one_row_a_target(monkeypatch):
     monkeypatch.setattr(methods, "sleepy", sleepy, raising=False)
     targets = (Target("time", times=8), Target("file", times=70), Target("memory", at_most=2**30))
-    case = Case("walk", "3 maps", "puzzlecam_cli.bench.methods:sleepy", (), targets, 1.0)
+    case = Case("walk", "3 maps", "tests.benchmarks.methods:sleepy", (), targets, 1.0)
     threads = torch.get_num_threads()
     try:
         times, files, memory = measure(case)
@@ -128,21 +128,23 @@ def test_the_other_plain_forms_equal_ours_within_what_is_allowed(prepared):
 
 
 def test_the_list_of_cases_loads_nothing_heavy():
-    code = "import sys, puzzlecam_cli.bench.cases; print([n for n in ('torch', 'numpy') if n in sys.modules])"
+    code = "import sys, tests.benchmarks.cases; print([n for n in ('torch', 'numpy') if n in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_the_benchmarks_are_the_command():
-    command = [sys.executable, "-m", "tests.benchmarks", "map file", "--json"]
+def measured(*words: str) -> subprocess.CompletedProcess[str]:
     root = Path(__file__).parents[2]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
-    found = json.loads(result.stdout)
+    return subprocess.run([sys.executable, "-m", "tests.benchmarks", *words], capture_output=True, text=True, cwd=root)
+
+
+def test_the_benchmarks_can_be_had_as_json():
+    found = json.loads(measured("map file", "--json").stdout)
     assert [entry["target"]["quantity"] for entry in found["rows"]] == ["file", "time"]
     assert found["machine"]["threads"] == 1
 
 
-def test_methods_are_listed_below_the_machine_and_announced(puzzlecam):
-    result = puzzlecam("bench", "--methods", "--only", "map file")
+def test_methods_are_listed_below_the_machine_and_announced():
+    result = measured("map file")
     machine, heading, *rows = result.stdout.splitlines()
     assert "torch" in machine
     assert ", 1 thread, load " in machine
@@ -151,7 +153,7 @@ def test_methods_are_listed_below_the_machine_and_announced(puzzlecam):
     assert result.stderr.startswith("1/1  map file, ")
 
 
-def test_a_method_that_is_not_there_is_a_usage_error(puzzlecam):
-    result = puzzlecam("bench", "--methods", "--only", "teleport")
-    assert result.exit_code == 2
+def test_a_method_that_is_not_there_is_named_beside_those_that_are():
+    result = measured("teleport")
+    assert result.returncode == 1
     assert "random walk" in result.stderr

@@ -33,7 +33,7 @@ class Parent:
         self._write(as_record(event))
 
     @contextmanager
-    def told_of_failures(self) -> Iterator[None]:
+    def reporting_failure(self) -> Iterator[None]:
         """Report an error that leaves the block, at once."""
         try:
             yield
@@ -43,6 +43,11 @@ class Parent:
 
     def _write(self, record: dict[str, Any]) -> None:
         self._reports.write(json.dumps(record) + "\n")
+
+
+def is_rank() -> bool:
+    """Whether this process is one of several, and not the one that shows the results."""
+    return REPORTS in os.environ or os.environ.get("RANK", "0") != "0"
 
 
 def find_parent() -> Parent | None:

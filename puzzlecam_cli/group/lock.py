@@ -27,8 +27,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.run.folder import RunFolder
 
+LOCK = "run.lock"
 BEAT = 10.0  # seconds between two signs of life
 SILENCE = 90.0  # NFS may show a file's time up to 60 seconds late
 
@@ -45,7 +45,7 @@ class Holder:
 
 
 @contextmanager
-def run_lock(folder: RunFolder, say: Callable[[str], None]) -> Iterator[None]:
+def run_lock(root: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the run folder while the block runs; it is made if need be, and goes again if it stayed empty.
 
     Args:
@@ -54,29 +54,42 @@ def run_lock(folder: RunFolder, say: Callable[[str], None]) -> Iterator[None]:
     Raises:
         UserError: another process holds it.
     """
-    made = [path for path in (folder.root, *folder.root.parents) if not path.exists()]
-    folder.root.mkdir(parents=True, exist_ok=True)
+    made = [path for path in (root, *root.parents) if not path.exists()]
+    root.mkdir(parents=True, exist_ok=True)
     try:
-        file = _acquire(folder.lock, say)
+        path = root / LOCK
+        file = _acquire(path, say)
         over = Event()
-        Thread(target=_beat, args=(folder.lock, over), name="heartbeat", daemon=True).start()
+        Thread(target=_beat, args=(path, over), name="heartbeat", daemon=True).start()
         try:
             yield
         finally:
             over.set()
             with suppress(OSError):
-                folder.lock.unlink()  # before the lock is given up: who waits for this very file sees it is gone
+                path.unlink()  # before the lock is given up: who waits for this very file sees it is gone
             os.close(file)
     finally:
         with suppress(OSError):
-            for path in made:
-                path.rmdir()
+            for parent in made:
+                parent.rmdir()
+
+
+def holder_of(root: Path) -> Holder | None:
+    """Who seems to work in a run folder now, without taking its lock; of another machine, by its signs of life."""
+    path = root / LOCK
+    try:
+        holder = Holder(**json.loads(path.read_bytes()[: 1 << 16]))
+        age = time.time() - path.stat().st_mtime
+    except (OSError, ValueError, TypeError):
+        return None
+    is_here = holder.host == socket.gethostname()
+    return holder if (_born(holder.pid) == holder.born if is_here else age < SILENCE) else None
 
 
 def _acquire(path: Path, say: Callable[[str], None]) -> int:
     """The open lock file with our note in it."""
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         try:
             is_kernels = _lock(file)
             holder = _read(file)

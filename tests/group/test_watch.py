@@ -15,22 +15,22 @@ import torch
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Event, Note
+from puzzlecam_cli.group import launch
+from puzzlecam_cli.group.watch import Rank, RankFailed, stop_signals, watch
 from puzzlecam_cli.recipe.schema import Runtime
-from puzzlecam_cli.run import launch
-from puzzlecam_cli.run.watch import Rank, RankFailed, stop_signals, watch
 
 JOIN = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
 from puzzlecam_cli.events import Note
-from puzzlecam_cli.run.rank import find_parent
+from puzzlecam_cli.group.rank import find_parent
 parent = find_parent()
 def wait_for(name):
     while not Path(name).exists():
         time.sleep(0.01)
 def fail(*lines, code, after=None):
     try:
-        with parent.told_of_failures():
+        with parent.reporting_failure():
             raise ValueError
     except ValueError:
         Path("failed").touch()

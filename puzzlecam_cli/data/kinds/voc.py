@@ -9,11 +9,15 @@ from collections import Counter
 from collections.abc import Set
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
-from puzzlecam_cli.data.photos import Photo
+from pydantic import Field
+
+from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.recipe.data import VocData
+from puzzlecam_cli.recipe.data import DataSettings
+from puzzlecam_cli.recipe.section import default
 
 # fmt: off
 VOC_CLASSES = (
@@ -22,21 +26,45 @@ VOC_CLASSES = (
 )
 # fmt: on
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
-SHIPPED_LISTS = Path(__file__).parent / "voc2012"
+SHIPPED_LISTS = Path(__file__).parents[1] / "voc2012"
 
 
-class VocFolder:
-    """A `PhotoSet` in VOC layout. See `VocData` for where classes, lists and tags come from."""
+class VocData(DataSettings):
+    """A folder in PASCAL VOC layout."""
 
-    def __init__(self, settings: VocData):
-        self.settings = settings
-        self.root = settings.root
-        if not self.root.is_dir():
-            raise UserError(
-                "data-missing",
-                f"there is no folder {self.root}",
-                hint="--set data.root=FOLDER names your photos",
-            )
+    kind: Literal["voc"]
+    root: Path = Field(description="Folder with JPEGImages, Annotations and ImageSets.")
+    train: str = default("train_aug", "List trained on; VOC's train_aug (10,582 ids) is shipped [paper].")
+    val: str | None = default("val", "List predicted at the end; null: none [paper].")
+    score: str | None = default(
+        None,
+        "List on which maps and pseudo labels are scored; null: `train`, for train_aug VOC's train [code].",
+    )
+    classes: Path | None = default(None, "One class name a line; null: root/classes.txt, else VOC's 20 [ours].")
+    tags: Literal["annotations", "masks"] = default(
+        "annotations", "Where tags come from; `masks` reads them off pixel masks: the scores will say so [code]."
+    )
+
+
+class VocPhotos(PhotoSet):
+    """Photos in VOC layout. See `VocData` for where classes, lists and tags come from."""
+
+    Settings = VocData
+    settings: VocData
+
+    @property
+    def root(self) -> Path:
+        return self.settings.root
+
+    @property
+    def splits(self) -> Splits:
+        settings = self.settings
+        score = settings.score or ("train" if settings.train == "train_aug" else settings.train)
+        return Splits(settings.train, settings.val, score)
+
+    @property
+    def tags_from(self) -> str:
+        return self.settings.tags
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

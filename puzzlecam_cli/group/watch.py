@@ -17,7 +17,7 @@ from typing import Any
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, from_record
-from puzzlecam_cli.run.rank import FAILED
+from puzzlecam_cli.group.rank import FAILED
 
 TICK = 0.1  # seconds between two looks at the processes
 PATIENCE = 10.0  # seconds for the last to end after the first has

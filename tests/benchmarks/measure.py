@@ -11,7 +11,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from puzzlecam_cli.bench import memory
-from puzzlecam_cli.bench.rows import Row, Target
+from tests.benchmarks.rows import Row, Target
 
 PATIENCE = 2.0  # seconds for the repetitions of one form; each runs at least once
 

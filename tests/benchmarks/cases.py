@@ -1,13 +1,13 @@
-"""What `puzzlecam bench --methods` measures, and what is wanted. PyTorch is loaded where it is measured only."""
+"""What `python -m tests.benchmarks` measures, and what is wanted. PyTorch is loaded where it is measured only."""
 
 from __future__ import annotations
 
-from puzzlecam_cli.bench.measure import Case
-from puzzlecam_cli.bench.rows import Target
+from tests.benchmarks.measure import Case
+from tests.benchmarks.rows import Target
 
 MIB = 2**20
-HERE = "puzzlecam_cli.bench.methods:"
-STAGES = "puzzlecam_cli.bench.stage_cases:"
+HERE = "tests.benchmarks.methods:"
+STAGES = "tests.benchmarks.stage_cases:"
 
 
 def _time(times: float) -> Target:

@@ -24,6 +24,7 @@ Pattern = Callable[[FloatArray, FloatArray], FloatArray]
 
 VOID = 255
 SMALLEST_SIZE = 32
+FOLDERS = ("JPEGImages", "SegmentationClass", "Annotations", "ImageSets/Segmentation")
 
 # Per class: the pattern of its telling part and its two colours.  A pattern maps (u, v), in units of the
 # part's radius, to a signed field: the first colour where it is positive, the second elsewhere.
@@ -99,7 +100,7 @@ def write_synthetic(
     if size < SMALLEST_SIZE:
         raise ValueError(f"cannot draw pictures of size {size}: parts need at least {SMALLEST_SIZE} pixels")
 
-    for folder in ("JPEGImages", "SegmentationClass", "Annotations", "ImageSets/Segmentation"):
+    for folder in FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "classes.txt").unlink(missing_ok=True)  # not complete again before the end
 
@@ -115,6 +116,14 @@ def write_synthetic(
     unfinished = root / "classes.txt.unfinished"
     write_lines(unfinished, ["background", *CLASS_NAMES[:classes]])
     unfinished.replace(root / "classes.txt")
+
+
+def remove_drawn(root: Path) -> None:
+    """Delete the pictures that `write_synthetic` wrote below `root`, their masks and tags; other files stay."""
+    for folder in FOLDERS[:3]:
+        for path in (root / folder).glob("synthetic_*_*.*"):
+            if path.stem.rpartition("_")[2].isdigit():
+                path.unlink()
 
 
 def write_picture(root: Path, name: str, first: int, size: int, classes: int, generator: Generator) -> None:

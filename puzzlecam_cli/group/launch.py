@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit
+from puzzlecam_cli.group.rank import LIFELINE, REPORTS
+from puzzlecam_cli.group.watch import Rank, stop_signals, watch
+from puzzlecam_cli.recipe.resolved import as_yaml
 from puzzlecam_cli.recipe.schema import Recipe, Runtime
-from puzzlecam_cli.run.execute import write_recipe
-from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.rank import LIFELINE, REPORTS
-from puzzlecam_cli.run.watch import Rank, stop_signals, watch
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -82,12 +81,13 @@ def visible_gpus(runtime: Runtime) -> int:
     return torch.cuda.device_count()
 
 
-def run_group(command: Sequence[str], recipe: Recipe, folder: RunFolder, processes: int, emit: Emit) -> None:
+def run_group(command: Sequence[str], recipe: Recipe, root: Path, processes: int, emit: Emit) -> None:
     """Run a command in several processes, to its end.
 
     Args:
         command: its name and options, without recipe, `--run` and `--set`.
         recipe: what all processes read, whatever becomes of the files it came from.
+        root: the run folder.
         emit: receives the events of rank 0.
 
     Raises:
@@ -95,16 +95,16 @@ def run_group(command: Sequence[str], recipe: Recipe, folder: RunFolder, process
         KeyboardInterrupt: all were asked to stop and have stopped.
     """
     with TemporaryDirectory(prefix="puzzlecam-") as scratch, stop_signals() as signals, _lifeline() as lifeline:
-        resolved = RunFolder(Path(scratch))
-        write_recipe(resolved, recipe)
+        resolved = Path(scratch, "recipe.yaml")
+        resolved.write_text(as_yaml(recipe), encoding="utf-8")
         name, *options = command
-        program = [sys.executable, "-m", "puzzlecam_cli", name, str(resolved.recipe), "--run", str(folder.root)]
+        program = [sys.executable, "-m", "puzzlecam_cli", name, str(resolved), "--run", str(root)]
         shared = _environment(processes, on_cpu=visible_gpus(recipe.runtime) == 0)
         ranks: list[Rank] = []
         try:
             for number in range(processes):
                 own = {"RANK": str(number), "LOCAL_RANK": str(number)}
-                log = resolved.root / f"rank-{number}.log"
+                log = Path(scratch, f"rank-{number}.log")
                 title = f"rank {number} of {processes}"
                 ranks.append(_start([*program, *options], shared | own, lifeline, title, log))
             watch(ranks, signals, emit)

@@ -19,17 +19,15 @@ import pytest
 from typer.testing import Result
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.run import lock
-from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.lock import Holder, run_lock
+from puzzlecam_cli.group import lock
+from puzzlecam_cli.group.lock import Holder, run_lock
 
 Run = Callable[..., Result]
 HOLD = """
 import sys, time
 from pathlib import Path
-from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.lock import run_lock
-with run_lock(RunFolder(Path(sys.argv[1])), print):
+from puzzlecam_cli.group.lock import run_lock
+with run_lock(Path(sys.argv[1]), print):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -56,7 +54,7 @@ def leave_note(folder: Path, **changes: object) -> Holder:
 
 def taken(folder: Path) -> bool:
     """Whether the lock can be taken; then the note names us while it is held, and nothing stays."""
-    with run_lock(RunFolder(folder), lambda text: None):
+    with run_lock(folder, lambda text: None):
         assert json.loads((folder / "run.lock").read_text())["pid"] == os.getpid()
     return not (folder / "run.lock").exists()
 
@@ -128,7 +126,7 @@ def test_another_machines_note_counts_while_it_gives_signs_of_life(
     thread.start()
     said: list[str] = []
     try:
-        with pytest.raises(UserError) as error, run_lock(RunFolder(tmp_path), said.append):
+        with pytest.raises(UserError) as error, run_lock((tmp_path), said.append):
             pass
     finally:
         over.set()
@@ -150,7 +148,7 @@ def test_another_machines_note_without_signs_of_life_holds_nothing(
 def test_the_holder_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "BEAT", 0.01)
     path = tmp_path / "run.lock"
-    with run_lock(RunFolder(tmp_path), lambda text: None):
+    with run_lock((tmp_path), lambda text: None):
         os.utime(path, (0, 0))
         while path.stat().st_mtime == 0:
             threading.Event().wait(0.01)
@@ -159,10 +157,10 @@ def test_the_holder_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_folder_made_for_nothing_goes_again(tmp_path: Path) -> None:
     root = tmp_path / "runs" / "new"
-    with pytest.raises(ZeroDivisionError), run_lock(RunFolder(root), lambda text: None):
+    with pytest.raises(ZeroDivisionError), run_lock((root), lambda text: None):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
-    with run_lock(RunFolder(root), lambda text: None):
+    with run_lock((root), lambda text: None):
         (root / "run.json").touch()
     assert [path.name for path in root.iterdir()] == ["run.json"]
 

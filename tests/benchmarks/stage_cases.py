@@ -1,4 +1,4 @@
-"""More cases of `puzzlecam bench --methods`: what only a stage has, a training step and a pool of processes."""
+"""More cases of `python -m tests.benchmarks`: what only a stage has, a training step and a pool of processes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from PIL import Image
 
-from puzzlecam_cli.bench.measure import Pair
-from puzzlecam_cli.bench.scenes import SIZE, maps, photo
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import for_training, on_device
 from puzzlecam_cli.engine.pool import map_unordered
@@ -27,6 +25,8 @@ from puzzlecam_cli.recipe.schema import AffinityLabels, Puzzle, Runtime
 from puzzlecam_cli.run.artifacts import read_cams, write_cams
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 from puzzlecam_cli.stages.train_cls import PuzzleLosses
+from tests.benchmarks.measure import Pair
+from tests.benchmarks.scenes import SIZE, maps, photo
 
 
 def training_step(name: str, side: int, batch: int, bf16: bool) -> Pair:

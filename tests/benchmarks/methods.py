@@ -1,4 +1,4 @@
-"""The cases of `puzzlecam bench --methods`: each method, its plain form, and what is wanted of it."""
+"""The cases of `python -m tests.benchmarks`: each method, its plain form, and what is wanted of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from puzzlecam_cli.bench import plain
-from puzzlecam_cli.bench.measure import Pair
-from puzzlecam_cli.bench.scenes import SIZE, edges, maps, photo
 from puzzlecam_cli.data.images import open_image
 from puzzlecam_cli.data.transforms import generator_for, normalize, random_view
 from puzzlecam_cli.method.affinity import edges_to_affinity
@@ -26,6 +23,9 @@ from puzzlecam_cli.method.labels import best
 from puzzlecam_cli.method.metrics import threshold_sweep
 from puzzlecam_cli.method.random_walk import random_walk
 from puzzlecam_cli.run.artifacts import read_cams, write_cams
+from tests.benchmarks import plain
+from tests.benchmarks.measure import Pair
+from tests.benchmarks.scenes import SIZE, edges, maps, photo
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -59,7 +59,7 @@ def stop_if_asked() -> None:
 
 
 @contextmanager
-def deaf_children() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """Processes started in the block see no SIGINT and no SIGTERM before they call `follow_parent`.
 
     Ctrl-C goes to all processes of a terminal, and schedulers send SIGTERM to all of a job.
