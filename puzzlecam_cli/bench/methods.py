@@ -17,7 +17,7 @@ from torch import Tensor
 from puzzlecam_cli.bench import plain
 from puzzlecam_cli.bench.measure import Pair
 from puzzlecam_cli.bench.scenes import SIZE, edges, maps, photo
-from puzzlecam_cli.data.images import open_image
+from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.data.transforms import generator_for, normalize, random_view
 from puzzlecam_cli.method.affinity import edges_to_affinity
 from puzzlecam_cli.method.cam import sum_scales
