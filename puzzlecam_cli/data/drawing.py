@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
-from puzzlecam_cli.data.images import VOC_PALETTE
+from puzzlecam_cli.data.colours import VOC_PALETTE
 
 FloatArray = NDArray[np.floating[Any]]
 Pattern = Callable[[FloatArray, FloatArray], FloatArray]

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from puzzlecam_cli.data.images import open_image, read_mask
+from puzzlecam_cli.data.mask_file import read_labels
+from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.transforms import Colour, Side, generator_for, normalize, random_view, resized
 from puzzlecam_cli.errors import UserError
@@ -46,7 +47,7 @@ class TrainingViews(Dataset[Batch | UserError]):
         epoch, index = key
         photo = self.photos[index]
         try:
-            mask = read_mask(self.mask_of(photo.id)) if self.mask_of else None
+            mask = read_labels(self.mask_of(photo.id)) if self.mask_of else None
             image, labels = random_view(
                 open_image(photo.image),
                 mask,

@@ -29,7 +29,7 @@ def look_at(photo: Photo, *, mask: bool) -> Seen:
     """Decode a photo, or its mask."""
     import numpy as np
 
-    from puzzlecam_cli.data.images import open_image
+    from puzzlecam_cli.data.photo_file import open_image
 
     try:
         if not mask:

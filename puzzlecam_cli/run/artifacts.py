@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from puzzlecam_cli.data.images import VOC_PALETTE
+from puzzlecam_cli.data.colours import VOC_PALETTE
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import replacing
 from puzzlecam_cli.method.cam import sum_scales

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from puzzlecam_cli.data.images import open_image, read_mask
+from puzzlecam_cli.data.mask_file import MaskFile, read_labels
+from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf import dense_crf
 from puzzlecam_cli.method.labels import best, confident_labels, pseudo_labels
@@ -95,10 +96,10 @@ class ScoreJob:
 
 def score_photo(job: ScoreJob) -> tuple[str, Tensor]:
     """What was scored, and the confusion matrices of one photo: (T, C+1, C+1) int64, T = 1 for labels."""
-    mask = torch.from_numpy(read_mask(job.mask))
+    mask = torch.from_numpy(MaskFile(job.mask, job.num_classes).read())
     try:
         if job.kind == "labels":
-            prediction = torch.from_numpy(read_mask(job.artifact))
+            prediction = torch.from_numpy(read_labels(job.artifact))
             return job.what, confusion_matrix(prediction, mask, job.num_classes)[None]
         read = read_cams if job.kind == "cams" else read_walked
         classes, scores = read(job.artifact, stride=1)

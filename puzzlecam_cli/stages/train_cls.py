@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puzzlecam_cli.data.images import check_readable
 from puzzlecam_cli.data.loaders import Batch
+from puzzlecam_cli.data.photo_file import check_readable
 from puzzlecam_cli.engine.accelerator import seed_everything
 from puzzlecam_cli.engine.step import Losses, LossModule
 from puzzlecam_cli.events import Note

@@ -167,16 +167,12 @@ class VocPhotos(PhotoSet):
     def _tags_from_mask(self, image_id: str, count: int) -> tuple[int, ...]:
         import numpy as np
 
-        from puzzlecam_cli.data.images import read_mask
+        from puzzlecam_cli.data.mask_file import MaskFile
 
         if image_id not in self._masks:
             raise UserError("mask-missing", f"`data.tags: masks` needs a mask of {image_id}")
-        values = [int(value) for value in np.unique(read_mask(self._masks[image_id])) if value not in (0, 255)]
-        if values and values[-1] > count:
-            raise UserError(
-                "tags-invalid", f"{self._masks[image_id]} holds class {values[-1]}, there are {count} classes"
-            )
-        return tuple(values)
+        labels = MaskFile(self._masks[image_id], count).read()
+        return tuple(int(value) for value in np.unique(labels) if value not in (0, 255))
 
 
 def object_names(file: Path) -> set[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from puzzlecam_cli.data.images import VOC_PALETTE, open_image, read_mask
+from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.errors import UserError
 
 SHOWN = {
