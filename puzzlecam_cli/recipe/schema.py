@@ -295,8 +295,9 @@ def recipe_model(kind: str) -> type[Recipe]:
     Raises:
         UserError: no such kind is installed, or its plugin fails to load.
     """
-    settings: Any = dataset(kind).Settings
-    return create_model("Recipe", __base__=Recipe, data=(SerializeAsAny[settings], ...))
+    settings = dataset(kind).Settings
+    whole: Any = SerializeAsAny
+    return create_model("Recipe", __base__=Recipe, data=(whole[settings], ...))
 
 
 def validate(values: dict[str, Any]) -> Recipe:
