@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 from math import isqrt
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from puzzlecam_cli.recipe.data import Data
-from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Positive, Real, Section, default
+from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Location, Positive, Real, Section, Seed, default
 
 
 class Backbone(Section):
@@ -23,13 +22,14 @@ class Backbone(Section):
 
     name: str
     pretrained: bool = default(True, "Start from ImageNet weights [code].")
-    weights: Path | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
+    weights: Location | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
 
     @property
     def options(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
 
 
+LARGEST_SIDE = 8192  # pixels
 RESIZE = "Length of a side in pixels, drawn uniformly from this range, the other in proportion [{}]."
 
 
@@ -53,13 +53,15 @@ class Training(Section):
     resize_side: Literal["longer", "shorter"] = default(
         "longer", "The side that gets this length; the paper does not say which [code]."
     )
-    crop: Integer = default(512, "Side of the square crop, a multiple of 32 [paper, code].", ge=32, multiple_of=32)
+    crop: Integer = default(
+        512, "Side of the square crop, a multiple of 32 [paper, code].", ge=32, le=LARGEST_SIDE, multiple_of=32
+    )
 
     @field_validator("resize")
     @classmethod
     def _a_range(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if not 16 <= value[0] <= value[1]:
-            raise ValueError("must be [smallest, largest] with 16 ≤ smallest ≤ largest")
+        if not 16 <= value[0] <= value[1] <= LARGEST_SIDE:
+            raise ValueError(f"must be [smallest, largest] with 16 ≤ smallest ≤ largest ≤ {LARGEST_SIDE}")
         return value
 
 
@@ -88,7 +90,7 @@ class Puzzle(Section):
     @field_validator("tiles")
     @classmethod
     def _a_square(cls, value: int) -> int:
-        if value < 4 or isqrt(value) ** 2 != value:
+        if not 4 <= value <= 1024 or isqrt(value) ** 2 != value:
             raise ValueError("must be a square (4, 9, 16): tiles form an equal grid")
         return value
 
@@ -129,7 +131,7 @@ class Views(Section):
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
-    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0)
+    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
     smooth_xy: Real = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
     smooth_weight: Real = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
     colour_xy: Real = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
@@ -144,7 +146,7 @@ class LabelCrf(Crf):
 
 
 class PseudoLabelCrf(LabelCrf):
-    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0)
+    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
 
 
 class PredictionCrf(Crf):
@@ -229,7 +231,7 @@ class Seg(Training):
         "imagenet", "The backbone's first weights; `classifier`: those of train-cls, for few photos [code]."
     )
     batchnorm: Literal["train", "frozen"] = default("frozen", "As in `train_cls`, of the backbone [code].")
-    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, multiple_of=4)
+    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, le=4096, multiple_of=4)
     norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")
     predict: Predict = Predict()
 
@@ -269,7 +271,7 @@ class Recipe(Section):
     """Everything that decides a run's result."""
 
     recipe: Literal[1] = Field(description="Format version.")
-    seed: Integer = default(0, "Every random choice follows from it [code].", ge=0)
+    seed: Seed = default(0, "Every random choice follows from it [code].")
     data: Data
     backbone: Backbone
     train_cls: TrainCls = TrainCls()
