@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from functools import cache
 from math import isqrt
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
 from puzzlecam_cli.recipe.data import DataSettings
-from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Positive, Real, Section, default
-from puzzlecam_cli.registry import dataset
+from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Location, Positive, Real, Section, Seed, default
+from puzzlecam_cli.registry import DATA_KINDS, DATASETS, dataset, installed
 
 
 class Backbone(Section):
@@ -25,13 +24,14 @@ class Backbone(Section):
 
     name: str
     pretrained: bool = default(True, "Start from ImageNet weights [code].")
-    weights: Path | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
+    weights: Location | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
 
     @property
     def options(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
 
 
+LARGEST_SIDE = 8192  # pixels
 RESIZE = "Length of a side in pixels, drawn uniformly from this range, the other in proportion [{}]."
 
 
@@ -55,13 +55,15 @@ class Training(Section):
     resize_side: Literal["longer", "shorter"] = default(
         "longer", "The side that gets this length; the paper does not say which [code]."
     )
-    crop: Integer = default(512, "Side of the square crop, a multiple of 32 [paper, code].", ge=32, multiple_of=32)
+    crop: Integer = default(
+        512, "Side of the square crop, a multiple of 32 [paper, code].", ge=32, le=LARGEST_SIDE, multiple_of=32
+    )
 
     @field_validator("resize")
     @classmethod
     def _a_range(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if not 16 <= value[0] <= value[1]:
-            raise ValueError("must be [smallest, largest] with 16 ≤ smallest ≤ largest")
+        if not 16 <= value[0] <= value[1] <= LARGEST_SIDE:
+            raise ValueError(f"must be [smallest, largest] with 16 ≤ smallest ≤ largest ≤ {LARGEST_SIDE}")
         return value
 
 
@@ -90,7 +92,7 @@ class Puzzle(Section):
     @field_validator("tiles")
     @classmethod
     def _a_square(cls, value: int) -> int:
-        if value < 4 or isqrt(value) ** 2 != value:
+        if not 4 <= value <= 1024 or isqrt(value) ** 2 != value:
             raise ValueError("must be a square (4, 9, 16): tiles form an equal grid")
         return value
 
@@ -131,7 +133,7 @@ class Views(Section):
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
-    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0)
+    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
     smooth_xy: Real = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
     smooth_weight: Real = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
     colour_xy: Real = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
@@ -146,7 +148,7 @@ class LabelCrf(Crf):
 
 
 class PseudoLabelCrf(LabelCrf):
-    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0)
+    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
 
 
 class PredictionCrf(Crf):
@@ -231,7 +233,7 @@ class Seg(Training):
         "imagenet", "The backbone's first weights; `classifier`: those of train-cls, for few photos [code]."
     )
     batchnorm: Literal["train", "frozen"] = default("frozen", "As in `train_cls`, of the backbone [code].")
-    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, multiple_of=4)
+    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, le=4096, multiple_of=4)
     norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")
     predict: Predict = Predict()
 
@@ -271,7 +273,7 @@ class Recipe(Section):
     """Everything that decides a run's result."""
 
     recipe: Literal[1] = Field(description="Format version.")
-    seed: Integer = default(0, "Every random choice follows from it [code].", ge=0)
+    seed: Seed = default(0, "Every random choice follows from it [code].")
     data: SerializeAsAny[DataSettings]
     backbone: Backbone
     train_cls: TrainCls = TrainCls()
@@ -289,25 +291,21 @@ class Recipe(Section):
 
 
 @cache
-def recipe_model(kind: str) -> type[Recipe]:
-    """The recipe of a kind of data, whose settings are validated with it.
+def recipe_model(kind: str | None) -> type[Recipe]:
+    """The recipe of a kind of data, whose settings are validated with it; for no known kind, of all that come with us.
 
     Raises:
-        UserError: no such kind is installed, or its plugin fails to load.
+        UserError: the kind's plugin fails to load.
     """
-    settings = dataset(kind).Settings
     whole: Any = SerializeAsAny
-    return create_model("Recipe", __base__=Recipe, data=(whole[settings], ...))
+    if kind in installed(DATASETS):
+        return create_model("Recipe", __base__=Recipe, data=(whole[dataset(kind).Settings], ...))
+    choices: Any = Union[tuple(dataset(name).Settings for name in DATA_KINDS)]  # noqa: UP007 - of a tuple
+    return create_model("Recipe", __base__=Recipe, data=(choices, Field(discriminator="kind")))
 
 
-def validate(values: dict[str, Any]) -> Recipe:
-    """A recipe from plain values.
-
-    Raises:
-        ValidationError: they are no recipe.
-        UserError: no such kind of data is installed.
-    """
+def model_of(values: dict[str, Any]) -> type[Recipe]:
+    """The model that validates plain values."""
     data = values.get("data")
     kind = data.get("kind") if isinstance(data, dict) else None
-    model = recipe_model(kind) if isinstance(kind, str) else Recipe
-    return model.model_validate(values)
+    return recipe_model(kind if isinstance(kind, str) else None)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.schema import validate
+from puzzlecam_cli.recipe.schema import model_of
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Inputs
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
@@ -97,7 +97,8 @@ def flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 @cache
 def _defaults() -> Inputs:
     """Every recipe key that has a default, with it."""
-    bare = validate({"recipe": 1, "data": {"kind": "synthetic"}, "backbone": "none"})
+    values = {"recipe": 1, "data": {"kind": "synthetic"}, "backbone": "none"}
+    bare = model_of(values).model_validate(values)
     return {name: value for key, below in bare.model_dump(mode="json").items() for name, value in flatten(key, below)}
 
 

@@ -12,7 +12,7 @@ from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits, Tick
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import write_text
 from puzzlecam_cli.recipe.data import DataSettings
-from puzzlecam_cli.recipe.section import Count, Integer, default
+from puzzlecam_cli.recipe.section import Count, Integer, Location, default
 
 MARKER = "synthetic.json"
 UNFINISHED = "unfinished"
@@ -22,7 +22,7 @@ class SyntheticData(DataSettings):
     """Made-up pictures: objects with a small telling part and a plain larger body."""
 
     kind: Literal["synthetic"]
-    root: Path | None = default(None, "Where the pictures are written; null: `data` in the run folder [ours].")
+    root: Location | None = default(None, "Where the pictures are written; null: `data` in the run folder [ours].")
     pictures: Count = default(240, "Pictures to train on [ours].")
     val_pictures: Count = default(60, "Pictures to predict and score [ours].")
     size: Integer = default(160, "Longer side in pixels, about [ours].", ge=48, le=4096)

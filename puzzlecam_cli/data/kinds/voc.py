@@ -17,7 +17,7 @@ from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.data.text import quoted
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.data import DataSettings
-from puzzlecam_cli.recipe.section import default
+from puzzlecam_cli.recipe.section import Location, default
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.colours import RGB
@@ -37,14 +37,14 @@ class VocData(DataSettings):
     """A folder in PASCAL VOC layout."""
 
     kind: Literal["voc"]
-    root: Path = Field(description="Folder with JPEGImages, Annotations and ImageSets.")
+    root: Location = Field(description="Folder with JPEGImages, Annotations and ImageSets.")
     train: str = default("train_aug", "List trained on; VOC's train_aug (10,582 ids) is shipped [paper].")
     val: str | None = default("val", "List predicted at the end; null: none [paper].")
     score: str | None = default(
         None,
         "List on which maps and pseudo labels are scored; null: `train`, for train_aug VOC's train [code].",
     )
-    classes: Path | None = default(
+    classes: Location | None = default(
         None, "One class name a line; null: root/classes.txt, else root/labelmap.txt, else VOC's 20 [ours]."
     )
     tags: Literal["auto", "annotations", "lists", "masks"] = default(
@@ -58,7 +58,7 @@ class VocData(DataSettings):
     white: Literal["void", "class"] = default(
         "void", "What 255 in a mask is; `class`: the one class of masks in black and white [ours]."
     )
-    colours: Path | None = default(
+    colours: Location | None = default(
         None, "The classes' colours in RGB masks, as CVAT's labelmap.txt; null: root/labelmap.txt, else VOC's [ours]."
     )
 
