@@ -29,7 +29,7 @@ _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.-]*
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 # Python calls these encodings, too; no annotation is written in them, and some take time without bound.
-_NO_ENCODINGS = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7", "mbcs", "oem"}
+_NO_ENCODINGS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7", "mbcs", "oem"}
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _decoded(file: Path) -> str:
     if codec.startswith(("utf-16", "utf-32", "ucs-")):
         codec = "utf-8"  # a declaration that can be read in bytes is wrong: .NET writes it so
     try:
-        known = codecs.lookup(codec).name
+        known = codecs.lookup(codec).name.replace("_", "-")
         "".encode(known)  # refuses codecs that are not of text, such as zip
     except LookupError:
         known = "undefined"

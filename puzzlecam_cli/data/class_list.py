@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.text import lines, quoted
+from puzzlecam_cli.data.text import CONTROL, lines, quoted
 from puzzlecam_cli.errors import UserError, shorten
 
 MOST = 254  # a mask is 8 bits: 0 is background, 255 void
@@ -71,7 +70,7 @@ def _why_no_name(name: str) -> str | None:
         return f"is longer than {LONGEST} characters"
     if any(c in ",;\t" for c in name):
         return "holds a comma, semicolon or tab"
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
+    if CONTROL.search(name) or any(c in "\u2028\u2029" for c in name):
         return "holds a control character"
     if re.match(r"\d+\s*[:.)=]\s*\S|.*:(\s|$)", name):
         return "holds a key and a value"

@@ -35,11 +35,12 @@ def read_file(path: Path, *, limit: int) -> bytes:
     if problem := why_no_file(path):
         raise UserError("data-missing" if problem == "is not there" else "data-unreadable", f"{path} {problem}")
     try:
-        too_large = path.stat().st_size > limit
+        size = path.stat().st_size
+        bound = min(limit, max(size, 1 << 20))  # what is asked for is allocated
         with path.open("rb") as file:
-            data = b"" if too_large else file.read(limit + 1)
+            data = b"" if size > limit else file.read(bound + 1)
     except OSError as error:
         raise UserError("data-unreadable", f"{path} cannot be read ({error.strerror})") from None
-    if too_large or len(data) > limit:
-        raise UserError("data-unreadable", f"{path} is larger than {limit >> 20} MB: it cannot be what is wanted here")
+    if size > limit or len(data) > bound:
+        raise UserError("data-unreadable", f"{path} is larger than {limit >> 20} MB, or grows while it is read")
     return data

@@ -106,7 +106,7 @@ class FileIndex:
             if alike:
                 return f"is written {' or '.join(quoted(above + slash + other) for other in alike[:3])}"
         if places := self._found_elsewhere(name):
-            return f"write {' or '.join(quoted(place) for place in places[:3])}: it is in that folder"
+            return f"write {' or '.join(quoted(place) for place in places[:3])}, which is there"
         close = difflib.get_close_matches(name, _neighbours(name, listed.stems), n=2, cutoff=0.8) if listed else []
         return f"did you mean {' or '.join(quoted(above + slash + other) for other in close)}?" if close else ""
 
@@ -158,8 +158,9 @@ class FileIndex:
         return folder
 
     def _found_elsewhere(self, name: str) -> list[str]:
-        """Ids whose last part is a name, in folders that no id named."""
-        return self._below.get(name) or self._below.get(name.rpartition(".")[0], [])
+        """Ids whose last part is a name, with its suffix or without, in any folder."""
+        stem, dot, suffix = name.rpartition(".")
+        return self._below.get(name) or self._below.get(stem if dot + suffix.lower() in self._suffixes else name, [])
 
     @cached_property
     def _below(self) -> dict[str, list[str]]:
@@ -167,7 +168,7 @@ class FileIndex:
         files = ((above, name) for above, _, names in os.walk(self.folder) for name in names)
         for above, name in islice(files, _WALKED):
             stem, dot, suffix = canonical(name).rpartition(".")
-            if dot + suffix.lower() in self._suffixes:
+            if stem and dot + suffix.lower() in self._suffixes:
                 image_id = os.path.relpath(f"{above}/{stem}", self.folder)
                 found.setdefault(stem, []).append(canonical(image_id))
         return found

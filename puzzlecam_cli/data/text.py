@@ -18,6 +18,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and half characters: no name holds them
 _LINE_END = re.compile(r"\r\n|\n|\r")  # not `splitlines`: names may hold the other characters it splits on
 _HINT = "save it as UTF-8 (most editors: Save as, encoding UTF-8)"
 

@@ -88,7 +88,7 @@ MISSING = {
     "the suffix, in a folder": ("a/inner.jpg", "leave out `.jpg`"),
     "another case": ("cat_01", "is written `Cat_01`"),
     "another case in a folder": ("a/INNER", "is written `a/inner`"),
-    "a folder left out": ("inner", "write `a/inner`: it is in that folder"),
+    "a folder left out": ("inner", "write `a/inner`, which is there"),
     "a folder left out, with the suffix": ("inner.jpg", "write `a/inner`"),
     "another folder": ("b/inner", "write `a/inner`"),
     "the folder in another case": ("A/inner", "write `a/inner`"),
@@ -125,6 +125,11 @@ def test_an_id_without_a_file_is_told_as_written_with_what_would_be_right(
     assert len(line) < 400
     assert index.missing([image_id], needed=False) == []
     assert index.stats([image_id]) == ["-"]
+
+
+def test_nothing_is_suggested_that_is_not_like_it(tmp_path: Path) -> None:
+    index = index_of(tmp_path, "a/v1.jpg", "a/.jpg", ".jpg", "other.jpg")
+    assert index.missing(["v1.2", "x"]) == ["`v1.2`: not there", "`x`: not there"]
 
 
 UNUSABLE = {
