@@ -126,6 +126,12 @@ def raw_mode(file: ImageFile) -> str:
     return str(arguments if isinstance(arguments, str) else (arguments or [""])[0])
 
 
+def kind_of_pixels(file: ImageFile) -> str:
+    """Pixels that are no photo and no mask, in words."""
+    numbers = {"F": "floating-point numbers", "I": "whole numbers of 32 bits or with a sign"}
+    return numbers.get(file.mode, f"colours of kind {file.mode}")
+
+
 def in_words(error: Exception) -> str:
     """One line of what an exception says, without names of Python's."""
     if isinstance(error, MemoryError):

@@ -13,7 +13,7 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from puzzlecam_cli.data.colours import RGB, VOC_PALETTE
-from puzzlecam_cli.data.decode import ORIENTATION, opened, prepare, raw_mode, refused
+from puzzlecam_cli.data.decode import ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
 from puzzlecam_cli.data.photo_file import PHOTOMETRIC, TURNS
 from puzzlecam_cli.errors import UserError
 
@@ -83,7 +83,7 @@ class MaskFile:
         if isinstance(file, TiffImageFile) and file.tag_v2.get(PHOTOMETRIC) == 0:
             raise refused("mask", self.path, "is a TIFF that counts from white, so that 0 is white", SAVE_AS_PNG)
         if file.mode not in ("1", "L", "LA", "P", "I", "I;16", "I;16B", "RGB", "RGBA"):
-            raise refused("mask", self.path, f"is a picture of kind {file.mode}", SAVE_AS_PNG)
+            raise refused("mask", self.path, f"holds {kind_of_pixels(file)}", SAVE_AS_PNG)
 
     def _grey(self, file: ImageFile) -> Numbers:
         """The stored numbers; Pillow spreads 2 and 4 bits over 0..255."""
@@ -102,25 +102,19 @@ class MaskFile:
     def _of_palette(self, indices: Numbers, palette: NDArray[np.uint8]) -> Numbers:
         """(H, W) indices and (N, 3) colours.
 
-        An optimiser drops what is not used and sorts the rest: then every colour that is left is a known one, and no
-        two indices in use have the same. One foreign colour, and the palette is not a known one in another order.
+        An optimiser drops the colours that are not used and sorts the rest: then all that are left are known ones, or
+        greys that were the numbers of a grey mask. A palette with one foreign colour is another's: its numbers count.
         """
         known = _known(self.colours, self.white)
-        meaning = np.full(256, UNKNOWN)  # (256,) what the colour of an index stands for
-        meaning[: len(palette)] = [known.get(_packed(*colour), UNKNOWN) for colour in palette.tolist()]
-        used = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
-        by_colour, by_number = meaning[used], self._of_numbers(used)
-        if (
-            (by_colour != UNKNOWN).all()
-            and len(set(by_colour.tolist())) == len(used)
-            and self._allowed(by_colour).all()
-            and (
-                (meaning[: len(palette)] != UNKNOWN).all()
-                or (by_colour == used).all()
-                or not self._allowed(by_number).all()
-            )
-        ):
-            return meaning[indices]
+        by_colour = np.array([known.get(_packed(*colour), UNKNOWN) for colour in palette.tolist()])
+        greys = palette[:, 0] if (palette == palette[:, :1]).all() else np.full(len(palette), UNKNOWN)
+        used = np.flatnonzero(np.bincount(indices.ravel(), minlength=len(palette)))
+        if used[-1] < len(palette) and _are_first(used, palette):
+            numbers_fit = self._allowed(self._of_numbers(used)).all()
+            for meaning in (by_colour, self._of_numbers(greys)):
+                sure = (meaning != UNKNOWN).all() or (meaning[used] == used).all() or not numbers_fit
+                if sure and self._allowed(meaning[used]).all():
+                    return meaning[indices]
         return self._of_numbers(indices)
 
     def _of_colours(self, pixels: NDArray[np.uint8]) -> Numbers:
@@ -204,6 +198,12 @@ def _as_stored(file: ImageFile) -> Numbers:
         return np.asarray(file)
     back = {TURNS[6]: TURNS[8], TURNS[8]: TURNS[6]}.get(turn, turn)
     return np.asarray(file.transpose(back))
+
+
+def _are_first(indices: NDArray[np.intp], palette: NDArray[np.uint8]) -> bool:
+    """Whether each index is the first of its colour: otherwise two indices are one colour, which then says nothing."""
+    colours = palette.tolist()
+    return all(colours.index(colours[index]) == index for index in indices.tolist())
 
 
 def _packed(red: int, green: int, blue: int) -> int:

@@ -14,7 +14,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from puzzlecam_cli.data.decode import HINTS, ORIENTATION, opened, prepare, raw_mode, refused
+from puzzlecam_cli.data.decode import HINTS, ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
 from puzzlecam_cli.errors import UserError, shorten
 
 BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
@@ -139,9 +139,7 @@ def _in_rgb(file: ImageFile, path: Path) -> Image.Image:
     if file.mode in PLAIN_MODES:
         file.load()
         return file if file.mode == "RGB" else file.convert("RGB")
-    depth = {"F": "floating-point numbers", "I": "whole numbers of 32 bits or with a sign"}
-    what = depth.get(file.mode, f"{file.mode} colours")
-    raise refused("image", path, f"holds {what}, not a photo of 8 or 16 bits", "convert it to 8 bits")
+    raise refused("image", path, f"holds {kind_of_pixels(file)}, not a photo of 8 or 16 bits", "convert it to 8 bits")
 
 
 def _upper_bits(file: ImageFile, values: NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -173,12 +173,12 @@ def test_a_photo_that_cannot_be_read_is_the_users_to_mend(tmp_path, kind, worker
 def test_a_mask_that_cannot_be_read_is_the_users_to_mend(tmp_path, workers):
     given = photos(tmp_path, 1)
     source = views(given, mask_of=MaskOf(tmp_path))
-    with pytest.raises(UserError, match="mask-missing"):
+    with pytest.raises(UserError, match="artifact-missing"):
         list(training_loader(source, TrainingBatches(1, 1, 1, 0), workers))
     Image.new("RGB", (40, 24)).save(tmp_path / "mask0.png")
-    with pytest.raises(UserError, match="mask-unreadable") as caught:
+    with pytest.raises(UserError, match="artifact-unreadable") as caught:
         list(training_loader(source, TrainingBatches(1, 1, 1, 0), workers))
-    assert "RGB" in caught.value.problem
+    assert "mask0.png" in caught.value.problem
 
 
 @pytest.mark.parametrize("workers", [0, 1])
