@@ -125,7 +125,9 @@ def test_many_problems_are_counted_and_the_first_are_shown(tmp_path: Path) -> No
         pytest.param("seed: 9223372036854775807", "seed", 2**63 - 1, id="the largest seed"),
         pytest.param("cams: {flip: no}", "cams.flip", False, id="no as false"),
         pytest.param("seg: &s {epochs: 3}", "seg.epochs", 3, id="an anchor"),
-        pytest.param("rw: {crf: &c {iterations: 3}}\nseg: {predict: {crf: *c}}", "rw.crf.iterations", 3, id="an alias"),
+        pytest.param(
+            "rw: {crf: &c {iterations: 3}}\nseg: {predict: {crf: *c}}", "seg.predict.crf.iterations", 3, id="an alias"
+        ),
         pytest.param("cams:\n  scales:\n  - 1\n  - 2.0\n", "cams.scales", (1.0, 2.0), id="a list in lines"),
         pytest.param("# Grüße, 你好, \U0001f600\n", "seed", 0, id="a comment in any script"),
     ],
