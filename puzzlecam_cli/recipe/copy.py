@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.files import flush_to_disk
 from puzzlecam_cli.recipe.document import compose
 from puzzlecam_cli.recipe.load import find_base, find_recipe, read_document
 from puzzlecam_cli.recipe.text import read_text
@@ -53,6 +54,7 @@ def _write_new(path: Path, text: str) -> None:
         try:
             file.write(text)
             file.flush()
+            flush_to_disk(path)
         except BaseException:
             path.unlink()
             raise
@@ -66,8 +68,9 @@ def _moved(text: str, source: Path, target: Path) -> str:
         if key.value == "extends":
             base = find_base(source, value.value).resolve()
             if _finds(target, value.value) != base:
-                start, end = value.start_mark.index, value.end_mark.index
-                return text[:start] + json.dumps(str(base), ensure_ascii=False) + text[end:]
+                start = value.start_mark.index
+                written = text[start : value.end_mark.index].rstrip()  # of a block, without its line's end
+                return text[:start] + json.dumps(str(base), ensure_ascii=False) + text[start + len(written) :]
     return text
 
 

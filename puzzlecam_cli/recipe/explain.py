@@ -80,7 +80,7 @@ def _keys(problem: Any, value: Any) -> Keys:
     for number, part in enumerate(problem["loc"], start=1):
         if (isinstance(value, dict) and part in value) or (isinstance(value, list) and part in range(len(value))):
             value = value[part]
-        elif number < len(problem["loc"]) or problem["type"] != "missing":
+        elif number < len(problem["loc"]) or problem["type"] != "missing" or isinstance(part, int):
             continue
         keys = (*keys, str(part))
     return keys

@@ -287,7 +287,11 @@ class Recipe(Section):
     @field_validator("backbone", mode="before")
     @classmethod
     def _just_a_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict | Backbone):
+            raise ValueError("must be a name, or a section with a name")
+        return value
 
 
 @cache

@@ -59,7 +59,7 @@ def in_words(problem: Any, keys: Keys, written: str | None, values: dict[str, An
     kind, value, context = problem["type"], problem["input"], dict(problem.get("ctx", {}))
     if kind == "extra_forbidden":
         return "is not a key" + _meant(keys, values)
-    if kind == "missing" and keys[-1].isdigit():
+    if kind == "missing" and isinstance(problem["loc"][-1], int):
         return "must have more entries"
     if kind not in MUST:  # of a plugin's own settings
         return str(problem["msg"]).replace("Input should be", "must be")
@@ -73,8 +73,8 @@ def in_words(problem: Any, keys: Keys, written: str | None, values: dict[str, An
         names = NAMES.findall(text)
         close = get_close_matches(str(given).lower(), names, 1)
         return text + (f"; did you mean '{close[0]}'?" if close else _misread(given, written) if names else "")
-    if isinstance(value, dict) and text.startswith("must be") and text != SECTION:
-        return f"is not a section: it {text}"
+    if isinstance(value, dict) and text.startswith("must be ") and text != SECTION:
+        return f"is {text.removeprefix('must be ')}, not a section"
     return text + (_misread(value, written) if kind in ("string_type", "path_type") else "")
 
 
@@ -94,7 +94,7 @@ def _plain(found: Any) -> str:
 def _choices(text: str) -> str:
     """`'a', 'b', 'c'` with an `or` before the last."""
     head, comma, last = text.rpartition("', '")
-    return f"{head}' or '{last}" if comma else text
+    return f"{head}' or '{last}" if comma and "' or '" not in text else text
 
 
 def _meant(keys: Keys, values: dict[str, Any]) -> str:
