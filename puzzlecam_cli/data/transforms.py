@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from puzzlecam_cli.method.constants import IGNORE
+
 Colour = Sequence[float]
 Side = Literal["longer", "shorter"]
-IGNORE = 255
 
 
 def generator_for(seed: int, epoch: int, index: int) -> np.random.Generator:

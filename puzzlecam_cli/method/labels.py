@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.method.crf import DenseCrf, label_probabilities
-
-IGNORE = 255
 
 
 def best(scores: Tensor) -> Tensor:
@@ -39,21 +38,22 @@ def confident_labels(
 ) -> Tensor:
     """Labels to learn affinities from: sure objects, sure background, and what lies between.
 
-    The maps compete with the background's score twice, each result refined by a CRF over the photo's own labels. A
-    pixel is an object where it is one in spite of a high score of the background, background where it is that in
-    spite of a low one, else ignored. The score is a constant, and the CRF refines labels (IRNet, CVPR 2019); or it
-    is (1 − best map)^power, and the CRF refines the scores (AffinityNet, CVPR 2018).
+    The photo is labelled twice, each time by the best of its maps and a background score, then by a CRF over the
+    photo's own labels. Where the background score is high, what is still an object is surely one. Where it is low,
+    what is still background is surely background. The pixels between are ignored. The background score is a constant,
+    and the CRF refines labels (IRNet, CVPR 2019); or it is (1 − best map)^power, and the CRF refines scores
+    (AffinityNet, CVPR 2018).
 
     Args:
         image: (H, W, 3) uint8.
         cams: (K, H, W) in [0, 1].
         classes: (K,) class index 1..C of each map.
-        foreground, background: the background's high and low score.
-        powers: those of the background's high and low score, instead of the constants.
+        foreground, background: the background's high and its low score.
+        powers: those of the high and the low score, instead of the constants.
         iterations, confidence, kernels: of the CRF, see `DenseCrf` and `label_probabilities`.
 
     Returns:
-        (H, W) uint8 class indices, 0 background, 255 ignore.
+        (H, W) uint8 class indices, 0 background, `IGNORE` where unsure.
     """
     count = len(classes) + 1
     field = DenseCrf(image, count, **kernels)  # one lattice for both cuts

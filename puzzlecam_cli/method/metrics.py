@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from puzzlecam_cli.method.constants import IGNORE
+
 
 def _check_labels(name: str, labels: Tensor, lowest: int, num_classes: int) -> None:
     for value in (labels.min(), labels.max()) if labels.numel() else ():
@@ -14,7 +16,7 @@ def _check_labels(name: str, labels: Tensor, lowest: int, num_classes: int) -> N
             raise ValueError(f"the {name} holds class {int(value)}, there are {num_classes}")
 
 
-def confusion_matrix(prediction: Tensor, mask: Tensor, num_classes: int, ignore: int = 255) -> Tensor:
+def confusion_matrix(prediction: Tensor, mask: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:
     """Count pixels by true and predicted class.
 
     Args:
@@ -65,7 +67,7 @@ def threshold_sweep(
     mask: Tensor,
     thresholds: Sequence[float],
     num_classes: int,
-    ignore: int = 255,
+    ignore: int = IGNORE,
 ) -> Tensor:
     """The confusion matrices for all background thresholds, in one pass over the pixels.
 
