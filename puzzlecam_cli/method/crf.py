@@ -61,12 +61,18 @@ class DenseCrf:
         self._field.addPairwiseBilateral(sxy=colour_xy, srgb=colour_rgb, rgbim=rgb, compat=colour_weight)
 
     def infer(self, probabilities: Tensor, iterations: int) -> Tensor:
-        """(K, H, W) probabilities → (K, H, W) float32 after `iterations` mean-field steps."""
+        """(K, H, W) probabilities → (K, H, W) float32 after `iterations` mean-field steps.
+
+        Raises:
+            ValueError: they are of another shape, or not finite.
+        """
         if probabilities.shape != (self.labels, self.height, self.width):
             raise ValueError(
                 f"probabilities are {tuple(probabilities.shape)}, the photo needs "
                 f"{(self.labels, self.height, self.width)}"
             )
+        if not probabilities.isfinite().all():
+            raise ValueError("probabilities must be finite")
         if self.labels < 2 or iterations == 0:
             return probabilities.float().cpu()
         unary = probabilities.float().clamp(1e-5, 1).log_().neg_().reshape(self.labels, -1)

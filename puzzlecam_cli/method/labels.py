@@ -11,17 +11,28 @@ from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.method.crf import DenseCrf, label_probabilities
 
 
+def highest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The highest score of each pixel and its index, the first of equals: (K, H, W) → (H, W), (H, W) int64.
+
+    A score that is not a number is the lowest there is, so that it makes no pixel an object.
+    """
+    best_score, index = scores.max(dim=0)  # what argmax gives, in a tenth of its time
+    if best_score.isnan().any():
+        best_score, index = torch.where(scores.isnan(), -torch.inf, scores).max(dim=0)
+    return best_score, index
+
+
 def best(scores: Tensor) -> Tensor:
     """The label with the highest score, the first of equals: (K, H, W) → (H, W) int64."""
-    return scores.max(dim=0).indices  # what argmax gives, in a tenth of its time
+    return highest(scores)[1]
 
 
 def winners(scores: Tensor, background: float) -> Tensor:
     """Which map wins each pixel: (K, H, W) → (H, W) int64, 0 where no score is above `background`, else 1..K."""
     if not len(scores):
         return torch.zeros(scores.shape[1:], dtype=torch.long)
-    highest, index = scores.max(dim=0)
-    return index.add_(1).mul_(highest > background)
+    best_score, index = highest(scores)
+    return index.add_(1).mul_(best_score > background)
 
 
 def confident_labels(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.method.constants import IGNORE
+from puzzlecam_cli.method.labels import highest
 
 
 def _check_labels(name: str, labels: Tensor, lowest: int, num_classes: int) -> None:
@@ -72,7 +73,7 @@ def threshold_sweep(
     """The confusion matrices for all background thresholds, in one pass over the pixels.
 
     A pixel is background where its best score is not above the threshold (compared in float32); a tie between
-    classes goes to the first.
+    classes goes to the first. A score that is not a number is above no threshold.
 
     Args:
         scores: (K, H, W) floats.
@@ -102,7 +103,7 @@ def threshold_sweep(
         counts[:, :, 0] = torch.bincount(truth.flatten(), minlength=size + 1)[:size]
         return counts
     levels, order = torch.tensor(thresholds, dtype=torch.float32, device=mask.device).sort()
-    best, winner = scores.float().max(dim=0)
+    best, winner = highest(scores.float())
     above = torch.searchsorted(levels, best, out_int32=True)  # thresholds below the best score, 0..T
     cells = truth.mul_(maps).add_(winner).mul_(count + 1).add_(above)
     bins = torch.bincount(cells.flatten(), minlength=(size + 1) * maps * (count + 1))
