@@ -123,6 +123,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), in_fp16)
         if show:
             values: dict[str, float] = {"epoch": epoch, "lr": rate} | averages(losses, accelerator)
+            values |= module.schedule(step, steps)
             log.write({"step": step, **values})
             trackers.tell(step, values)
             emit(Metric(task.stage, step, values))

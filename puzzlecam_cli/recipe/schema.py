@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
+from puzzlecam_cli.method.constants import ALPHA, CONFIDENCE, LABEL_KERNELS, PREDICTION_KERNELS, RAMP
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Location, Positive, Real, Section, Seed, default
 from puzzlecam_cli.registry import DATA_KINDS, DATASETS, dataset, installed
@@ -72,8 +73,8 @@ class Puzzle(Section):
 
     tiles: Integer = default(4, "Tiles an image is cut into: 4 = 2 × 2 [paper].")
     classify_tiles: bool = default(True, "Use L_p-cls, Eq. (5) [paper].")
-    alpha: Real = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
-    ramp: Fraction = default(0.5, "Share of the training over which alpha grows linearly from 0 [paper].")
+    alpha: Real = default(ALPHA, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
+    ramp: Fraction = default(RAMP, "Share of the training over which alpha grows linearly from 0 [paper].")
     compare: Literal["features", "cams"] = default(
         "features",
         "L_re compares raw class maps, or maps after ReLU and max-normalisation, as the paper writes [code].",
@@ -130,21 +131,27 @@ class Views(Section):
     flip: bool = default(True, "Add the mirrored view [paper].")
 
 
+COLOUR_XY = "Standard deviation in pixels of the colour kernel [code]."
+COLOUR_RGB = "Standard deviation in grey levels of the colour kernel [code]."
+
+
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
     iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
-    smooth_xy: Real = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
-    smooth_weight: Real = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
-    colour_xy: Real = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: Real = default(5.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
-    colour_weight: Real = default(10.0, "Weight of the colour kernel [code].", ge=0)
+    smooth_xy: Real = default(
+        LABEL_KERNELS.smooth_xy, "Standard deviation in pixels of the smoothness kernel [code].", gt=0
+    )
+    smooth_weight: Real = default(LABEL_KERNELS.smooth_weight, "Weight of the smoothness kernel [code].", ge=0)
+    colour_xy: Real = default(LABEL_KERNELS.colour_xy, COLOUR_XY, gt=0)
+    colour_rgb: Real = default(LABEL_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
+    colour_weight: Real = default(LABEL_KERNELS.colour_weight, "Weight of the colour kernel [code].", ge=0)
 
 
 class LabelCrf(Crf):
     """A dense CRF that starts from hard labels."""
 
-    confidence: Real = default(0.7, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
+    confidence: Real = default(CONFIDENCE, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
 
 
 class PseudoLabelCrf(LabelCrf):
@@ -152,8 +159,8 @@ class PseudoLabelCrf(LabelCrf):
 
 
 class PredictionCrf(Crf):
-    colour_xy: Real = default(80.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: Real = default(13.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
+    colour_xy: Real = default(PREDICTION_KERNELS.colour_xy, COLOUR_XY, gt=0)
+    colour_rgb: Real = default(PREDICTION_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
 
 
 class AffinityLabels(Section):

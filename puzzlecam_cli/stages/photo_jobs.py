@@ -36,9 +36,10 @@ class LabelJob:
 def label_photo(job: LabelJob) -> None:
     """Write the confident labels of one photo."""
     settings = job.settings
-    classes, cams = read_cams(job.cams, stride=1)
+    image = np.array(open_image(job.image))
+    classes, cams = read_cams(job.cams, stride=1, size=image.shape[:2])
     labels = confident_labels(
-        torch.from_numpy(np.array(open_image(job.image))),
+        torch.from_numpy(image),
         cams,
         torch.from_numpy(classes),
         foreground=settings.foreground,
@@ -59,9 +60,10 @@ class PseudoLabelJob:
 
 def pseudo_label_photo(job: PseudoLabelJob) -> None:
     """Write the pseudo labels of one photo."""
-    classes, scores = read_walked(job.scores, stride=1)
+    image = np.array(open_image(job.image))
+    classes, scores = read_walked(job.scores, stride=1, size=image.shape[:2])
     labels = pseudo_labels(
-        torch.from_numpy(np.array(open_image(job.image))),
+        torch.from_numpy(image),
         scores,
         torch.from_numpy(classes),
         background=job.settings.background,

@@ -52,8 +52,10 @@ def training_step(name: str, side: int, batch: int, bf16: bool) -> Pair:
     return Pair(ours, theirs, lambda: abs(first - 1))
 
 
-def _step(module: torch.nn.Module, batch: Batch) -> float:
-    loss: torch.Tensor = module(batch, 3, 4)["loss"]
+def _step(module: PuzzleLosses, batch: Batch) -> float:
+    sums, counts = module(batch), module.counts(batch)
+    terms = [weight * sums[name] / counts[name] for name, weight in module.weights(3, 4).items()]
+    loss = torch.stack(terms).sum()
     loss.backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
         for parameter in module.parameters():
