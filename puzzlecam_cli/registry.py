@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -17,6 +18,9 @@ DATA_KINDS = {
     "voc": "puzzlecam_cli.data.kinds.voc:VocPhotos",
     "synthetic": "puzzlecam_cli.data.kinds.synthetic:SyntheticPhotos",
 }
+
+# `<prefix>:<model>` for libraries of many networks: their callable takes the model's name first.
+LIBRARIES = {"timm": EntryPoint("timm", "puzzlecam_cli.models.timm_networks:timm_backbone", BACKBONES)}
 
 
 def installed(group: str) -> dict[str, EntryPoint]:
@@ -34,8 +38,11 @@ def backbone_factory(name: str) -> Callable[..., Any]:
     """The callable that builds the backbone `name`.
 
     Raises:
-        UserError: no such backbone is installed, or its plugin fails to load.
+        UserError: no such backbone is installed, two distributions bring one each, or its plugin fails to load.
     """
+    library, colon, model = name.partition(":")
+    if colon and library in LIBRARIES:
+        return partial(LIBRARIES[library].load(), model)
     found = installed(BACKBONES)
     if name not in found:
         close = get_close_matches(name, found, 1)
@@ -44,7 +51,7 @@ def backbone_factory(name: str) -> Callable[..., Any]:
             hint = "install the plugin: python -m pip install ./plugins/puzzlecam-efficientnet-lite; "
         raise UserError(
             "backbone-missing",
-            f"no backbone is called `{name}`",
+            f"no backbone is called `{name[:100]}`",
             (f"installed: {', '.join(found)}",),
             f"{hint}`puzzlecam backbones` lists them; `timm:<model>` takes any timm network",
         )
@@ -63,7 +70,7 @@ def dataset(kind: str) -> Any:
         close = get_close_matches(kind, found, 1)
         raise UserError(
             "data-kind",
-            f"there is no kind of data called `{kind}`",
+            f"there is no kind of data called `{kind[:100]}`",
             (f"installed: {', '.join(found)}",),
             f"did you mean `{close[0]}`?" if close else "data.kind names one of them",
         )
@@ -71,9 +78,16 @@ def dataset(kind: str) -> Any:
 
 
 def _load(entry: EntryPoint, what: str) -> Any:
+    same_name = {other.value: distribution_of(other) for other in entry_points(group=entry.group, name=entry.name)}
+    if len(same_name) > 1:
+        raise UserError(
+            "plugin-clash",
+            f"{' and '.join(sorted(same_name.values()))} both bring a {what}",
+            hint="remove one of them: python -m pip uninstall NAME",
+        )
     try:
         return entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(
             "plugin-broken",
             f"{what} from {distribution_of(entry)} failed to load: {type(error).__name__}: {error}",

@@ -26,10 +26,11 @@ from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.method.crf import DenseCrf, label_probabilities
 from puzzlecam_cli.method.metrics import iou_from_confusion
 from puzzlecam_cli.method.puzzle import alpha_at
-from puzzlecam_cli.models.affinitynet import AffinityNet, FeatureAffinityNet
 from puzzlecam_cli.models.backbone import IMAGENET_MEAN, IMAGENET_STD, Backbone, load_backbone
+from puzzlecam_cli.models.boundary_net import BoundaryNet
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import RATES, DeepLab, _upsample
+from puzzlecam_cli.models.feature_net import FeatureNet
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.schema import Training
 from puzzlecam_cli.stages.affinity import AffinityLosses
@@ -40,8 +41,8 @@ def built(kind: str) -> Any:
     """A network of the paper on ResNet-50, without memory or time."""
     make: dict[str, Callable[[Backbone], nn.Module]] = {
         "classifier": lambda backbone: Classifier(backbone, 20),
-        "boundary": AffinityNet,
-        "feature": FeatureAffinityNet,
+        "boundary": BoundaryNet,
+        "feature": FeatureNet,
         "deeplab": lambda backbone: DeepLab(backbone, 21),
     }
     with torch.device("meta"):
@@ -120,30 +121,30 @@ ROWS: tuple[tuple[str, Any, str, str, Callable[[], Any]], ...] = (
         "channels a level of the boundary head",
         {32},
         "code, IRNet",
-        "models/affinitynet.py",
+        "models/boundary_net.py",
         lambda: {c.out_channels for c in head("boundary", nn.Conv2d)} - {1},
     ),
     (
         "channels that give the boundary",
         160,
         "code, IRNet",
-        "models/affinitynet.py",
+        "models/boundary_net.py",
         lambda: built("boundary").edge.in_channels,
     ),
     (
         "groups of the boundary head",
         {4},
         "code, IRNet",
-        "models/affinitynet.py",
+        "models/boundary_net.py",
         lambda: {m.num_groups for m in head("boundary", nn.GroupNorm)},
     ),
-    ("pixels a cell, boundary", 4, "code, IRNet", "models/affinitynet.py", lambda: AffinityNet.stride),
-    ("pixels a cell, feature", 8, "AffinityNet", "models/affinitynet.py", lambda: FeatureAffinityNet.stride),
+    ("pixels a cell, boundary", 4, "code, IRNet", "models/backbone.py", lambda: BoundaryNet.stride),
+    ("pixels a cell, feature", 8, "AffinityNet", "models/feature_net.py", lambda: FeatureNet.stride),
     (
         "channels of the features",
         448,
         "AffinityNet",
-        "models/affinitynet.py",
+        "models/feature_net.py",
         lambda: built("feature").mix.out_channels,
     ),
     ("directions of the walk", 34, "code, IRNet", "method/affinity.py", lambda: len(neighbour_offsets(VOC.rw.radius))),

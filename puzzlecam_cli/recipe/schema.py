@@ -57,7 +57,7 @@ class Training(Section):
         "longer", "The side that gets this length; the paper does not say which [code]."
     )
     crop: Integer = default(
-        512, "Side of the square crop, a multiple of 32 [paper, code].", ge=32, le=LARGEST_SIDE, multiple_of=32
+        512, "Side of the square crop; the backbone says which will do [paper, code].", ge=32, le=LARGEST_SIDE
     )
 
     @field_validator("resize")
@@ -114,12 +114,6 @@ class TrainCls(Training):
         0, "Of the backbone's five maps, those up to which nothing trains; IRNet: 3 [code].", ge=0, le=5
     )
     puzzle: Puzzle = Puzzle()
-
-    @model_validator(mode="after")
-    def _tiles_fit(self) -> TrainCls:
-        if self.crop % (16 * self.puzzle.rows):
-            raise ValueError(f"crop {self.crop} must be a multiple of {16 * self.puzzle.rows} to be cut into tiles")
-        return self
 
 
 class Views(Section):
@@ -198,16 +192,16 @@ class Affinity(Training):
         10, "Pairs of grid cells closer than this are compared; AffinityNet: 5 [code, IRNet].", ge=2, le=20
     )
     labels: AffinityLabels = AffinityLabels()
+    canvas: Literal["crop", "photo"] = default(
+        "crop",
+        "Whole photos are padded to at least `crop` × `crop`, as the network saw them in training, or to whole cells "
+        "only (photo) [code].",
+    )
 
-    @model_validator(mode="after")
-    def _pairs_fit(self) -> Affinity:
-        stride = 4 if self.kind == "boundary" else 8
-        if self.crop < 2 * stride * self.radius:
-            raise ValueError(
-                f"crop {self.crop} must be at least {2 * stride} × radius {self.radius}: "
-                f"pairs are of cells of {stride} pixels"
-            )
-        return self
+    @property
+    def canvas_side(self) -> int:
+        """Least side in pixels of what the network sees."""
+        return self.crop if self.canvas == "crop" else 0
 
 
 class RandomWalk(Section):
@@ -246,6 +240,11 @@ class Seg(Training):
 
 
 class Eval(Section):
+    """How results are scored: by mean IoU over background and classes.
+
+    A class that neither masks nor predictions hold is left out of the mean [ours]; the authors count it as 0.
+    """
+
     thresholds: tuple[Fraction, ...] = default(
         tuple(round(0.05 * k, 2) for k in range(1, 16)),
         "Background thresholds tried on maps [code].",

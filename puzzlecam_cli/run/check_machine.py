@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Crf
-from puzzlecam_cli.registry import backbone_factory
+from puzzlecam_cli.registry import BACKBONES, backbone_factory, installed
 from puzzlecam_cli.run.checked import Checked
 
 TRAININGS = {"train-cls/model": "train_cls", "affinity/model": "affinity", "seg/model": "seg"}
@@ -42,9 +42,9 @@ def backbone_is_there(checked: Checked) -> Iterator[UserError]:
     chosen = checked.run.recipe.backbone
     if not checked.makes(*TRAININGS):
         return
-    if not chosen.name.startswith("timm:"):
+    if ":" not in chosen.name and chosen.name not in installed(BACKBONES):
         try:
-            backbone_factory(chosen.name) if checked.tick is not None else _is_listed(chosen.name)
+            backbone_factory(chosen.name)  # says what there is
         except UserError as error:
             yield error
     if chosen.weights is not None and not chosen.weights.is_file():
@@ -53,13 +53,6 @@ def backbone_is_there(checked: Checked) -> Iterator[UserError]:
             f"there is no weight file {chosen.weights}",
             hint="backbone.weights names a .pth or .safetensors file",
         )
-
-
-def _is_listed(name: str) -> None:
-    from puzzlecam_cli.registry import BACKBONES, installed
-
-    if name not in installed(BACKBONES):
-        backbone_factory(name)  # says what there is
 
 
 def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
@@ -91,7 +84,7 @@ def backbone_fits(checked: Checked) -> Iterator[UserError]:
     try:
         backbone = load_backbone(chosen.name, weights=weights, **chosen.options)
     except UserError as error:
-        if error.reference != "backbone-missing" or chosen.name.startswith("timm:"):
+        if ":" in chosen.name or chosen.name in installed(BACKBONES):  # else it was told above
             yield error
         return
     problems = check_fit(backbone, recipe)

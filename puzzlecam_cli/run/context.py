@@ -100,6 +100,7 @@ class Context:
         task = Task(
             stage=self.stage,
             module=module,
+            backbone=backbone,
             pretrained=pretrained,
             freeze_batchnorm=backbone if freeze_batchnorm else None,
             views=views,

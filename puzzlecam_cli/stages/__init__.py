@@ -54,7 +54,7 @@ PIPELINE = (
             "affinity/model",
             "puzzlecam_cli.stages.affinity:train_affinity",
             keys=("seed", "backbone", "affinity", "runtime.mixed_precision", "runtime.sync_batchnorm"),
-            without=("affinity.labels",),
+            without=("affinity.labels", "affinity.canvas"),
             needs=("affinity/labels",),
             files=("affinity/model.safetensors",),
             traces=_training("affinity"),
@@ -67,12 +67,12 @@ PIPELINE = (
         Step(
             "rw/scores",
             "puzzlecam_cli.stages.rw:walk",
-            keys=("rw", "affinity.kind", "runtime.mixed_precision"),
+            keys=("rw", "affinity.kind", "affinity.canvas", "runtime.mixed_precision"),
             without=("rw.background", "rw.crf"),
             needs=("cams", "affinity/model"),
             files=("rw/scores/**/*.npz",),
             own=("rw/scores",),
-            version=2,
+            version=3,
         ),
         Step(
             "rw/pseudo_labels",

@@ -10,7 +10,8 @@ from puzzlecam_cli.engine.accelerator import pool_workers, seed_everything
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.method.affinity import PAIR_WEIGHTS, affinity_labels, affinity_sums
-from puzzlecam_cli.models.affinitynet import PairNet, pair_net
+from puzzlecam_cli.models.pair_net import PairNet
+from puzzlecam_cli.models.pair_nets import pair_net
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Event, Note
-from puzzlecam_cli.models.backbone import load_backbone, load_weights
+from puzzlecam_cli.models.backbone import load_backbone
+from puzzlecam_cli.models.weights import load_weights
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.context import Context
 
@@ -146,8 +147,10 @@ class CreatedError(BaseException):
     ("pretrained", "weights", "download"), [(True, None, True), (False, None, False), (True, "f.pth", False)]
 )
 @pytest.mark.parametrize("name", ["resnet50", "resnest101", "timm:mobilenetv3_small_050"])
-def test_a_weight_file_takes_the_place_of_a_download(name, pretrained, weights, download, monkeypatch):
+def test_a_weight_file_takes_the_place_of_a_download(name, pretrained, weights, download, monkeypatch, tmp_path):
     asked = []
+    if weights:
+        weights = save({"weight": torch.zeros(1)}, tmp_path / weights)
 
     def create(model: str, pretrained: bool, **options: Any) -> None:
         asked.append(pretrained)

@@ -70,6 +70,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("affinity.resize_side", "longer", "shared: code"),
     ("affinity.crop", 512, "affinity"),
     ("affinity.radius", 10, "affinity: pairs"),
+    ("affinity.canvas", "crop", "rw: photos are zero-padded to 512 × 512, the training crop"),
     ("affinity.labels.foreground", 0.40, "affinity labels: README; code's default is .30"),
     ("affinity.labels.background", 0.10, "affinity labels: README; code's default is .05"),
     ("affinity.labels.powers", None, "affinity labels: AffinityNet's way, not the code's"),

@@ -124,13 +124,11 @@ def test_square_numbers_of_tiles_that_divide_the_crop_are_taken(tiles, crop, row
     assert recipe.train_cls.puzzle.rows == rows
 
 
-@pytest.mark.parametrize(
-    ("section", "key"), [("{crop: 512, puzzle: {tiles: 9}}", "train_cls"), ("{crop: 500}", "train_cls.crop")]
-)
-def test_a_crop_that_cannot_be_cut_into_cells_is_refused(section, key, tmp_path):
-    ((place, words),) = problems(write(tmp_path, LEAST + f"train_cls: {section}"))
-    assert place.startswith(f"mine.yaml line 4  {key}")
-    assert "multiple of" in words
+def test_whether_a_crop_fits_is_left_to_the_backbone_but_a_tiny_one_is_refused(tmp_path):
+    assert load_recipe(write(tmp_path, LEAST + "train_cls: {crop: 84}")).train_cls.crop == 84
+    ((place, words),) = problems(write(tmp_path, LEAST + "train_cls: {crop: 31}"))
+    assert place.startswith("mine.yaml line 4  train_cls.crop")
+    assert "32" in words
 
 
 @pytest.mark.parametrize(
