@@ -18,12 +18,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from puzzlecam_cli.data import transforms
+from puzzlecam_cli.data.kinds.voc import SHIPPED_LISTS, VOC_CLASSES
 from puzzlecam_cli.data.loaders import TrainingBatches
-from puzzlecam_cli.data.voc import SHIPPED_LISTS, VOC_CLASSES
-from puzzlecam_cli.method import labels as label_method
 from puzzlecam_cli.method.affinity import affinity_loss, edges_to_affinity, neighbour_offsets
 from puzzlecam_cli.method.cam import normalize_cams
+from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.method.crf import DenseCrf, label_probabilities
 from puzzlecam_cli.method.metrics import iou_from_confusion
 from puzzlecam_cli.method.puzzle import alpha_at
@@ -34,7 +33,6 @@ from puzzlecam_cli.models.deeplab import RATES, DeepLab, _upsample
 from puzzlecam_cli.models.feature_net import FeatureNet
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.schema import Training
-from puzzlecam_cli.stages import seg as seg_stage
 from puzzlecam_cli.stages.affinity import AffinityLosses
 
 
@@ -92,9 +90,7 @@ ROWS: tuple[tuple[str, Any, str, str, Callable[[], Any]], ...] = (
     ),
     ("mean colour", (0.485, 0.456, 0.406), "code: ImageNet's", "models/backbone.py", lambda: IMAGENET_MEAN),
     ("deviation of colours", (0.229, 0.224, 0.225), "code: ImageNet's", "models/backbone.py", lambda: IMAGENET_STD),
-    ("ignored: padding of masks", 255, "code", "data/transforms.py", lambda: transforms.IGNORE),
-    ("ignored: unsure pixels", 255, "code: affinity labels", "method/labels.py", lambda: label_method.IGNORE),
-    ("ignored by the cross-entropy", 255, "code: seg", "stages/seg.py", lambda: seg_stage.IGNORE),
+    ("ignored labels: padding, unsure, void", 255, "code", "method/constants.py", lambda: IGNORE),
     ("steps of train-cls", 4_950, "code: last batch dropped", "data/loaders.py", lambda: steps(VOC.train_cls)),
     ("steps of affinity", 990, "code: last batch dropped", "data/loaders.py", lambda: steps(VOC.affinity)),
     ("steps of seg", 16_500, "code: last batch dropped", "data/loaders.py", lambda: steps(VOC.seg)),
@@ -235,7 +231,7 @@ def test_labels_of_cells_are_those_of_a_nearest_resize() -> None:
 
     def loss(labels: np.ndarray) -> float:
         batch = {"image": torch.zeros(1, 3, 64, 64), "mask": torch.from_numpy(labels.astype(np.int64))[None]}
-        return float(module(batch, 0, 1)["loss"])
+        return float(module(batch)["loss_different"])
 
     assert (mask != spread).any()
     assert loss(mask) == loss(spread)

@@ -25,7 +25,7 @@ from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
 from puzzlecam_cli.files import append_line, replacing
-from puzzlecam_cli.interrupt import stop_asked
+from puzzlecam_cli.group.interrupt import stop_asked
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.fit import unfit
 from puzzlecam_cli.recipe.schema import Runtime, Training
@@ -129,6 +129,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), in_fp16)
         if show:
             values: dict[str, float] = {"epoch": epoch, "lr": rate} | averages(losses, accelerator)
+            values |= module.schedule(step, steps)
             log.write({"step": step, **values})
             trackers.tell(step, values)
             emit(Metric(task.stage, step, values))

@@ -29,16 +29,18 @@ def normalize_cams(maps: Tensor) -> Tensor:
 
 
 def contrast(maps: Tensor, labels: Tensor) -> Tensor:
-    """How much the raw maps of present classes vary over the image: their standard deviation, averaged over tags.
+    """How much the raw maps of present classes vary over the image: their standard deviation, 0 for absent classes.
 
     It falls where maps fade or go flat, though the classifier may still name every tag.
 
     Args:
         maps: (B, C, H, W) raw maps.
         labels: (B, C), 1 where the class is in the image, else 0.
+
+    Returns:
+        (B, C) float32.
     """
-    spread = maps.float().flatten(2).std(dim=2, correction=0)  # (B, C)
-    return (spread * labels).sum() / labels.sum().clamp(min=1)
+    return maps.float().flatten(2).std(dim=2, correction=0) * labels
 
 
 def add_mirrored(maps: Tensor) -> Tensor:

@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import isqrt
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
-from puzzlecam_cli.recipe.data import Data
-from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Positive, Real, Section, default
+from puzzlecam_cli.method.constants import ALPHA, CONFIDENCE, LABEL_KERNELS, PREDICTION_KERNELS, RAMP
+from puzzlecam_cli.recipe.data import DataSettings
+from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Location, Positive, Real, Section, Seed, default
+from puzzlecam_cli.registry import DATA_KINDS, DATASETS, dataset, installed
 
 
 class Backbone(Section):
@@ -23,13 +25,14 @@ class Backbone(Section):
 
     name: str
     pretrained: bool = default(True, "Start from ImageNet weights [code].")
-    weights: Path | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
+    weights: Location | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
 
     @property
     def options(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
 
 
+LARGEST_SIDE = 8192  # pixels
 RESIZE = "Length of a side in pixels, drawn uniformly from this range, the other in proportion [{}]."
 
 
@@ -53,13 +56,15 @@ class Training(Section):
     resize_side: Literal["longer", "shorter"] = default(
         "longer", "The side that gets this length; the paper does not say which [code]."
     )
-    crop: Integer = default(512, "Side of the square crop; the backbone says which will do [paper, code].", ge=32)
+    crop: Integer = default(
+        512, "Side of the square crop; the backbone says which will do [paper, code].", ge=32, le=LARGEST_SIDE
+    )
 
     @field_validator("resize")
     @classmethod
     def _a_range(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if not 16 <= value[0] <= value[1]:
-            raise ValueError("must be [smallest, largest] with 16 ≤ smallest ≤ largest")
+        if not 16 <= value[0] <= value[1] <= LARGEST_SIDE:
+            raise ValueError(f"must be [smallest, largest] with 16 ≤ smallest ≤ largest ≤ {LARGEST_SIDE}")
         return value
 
 
@@ -68,8 +73,8 @@ class Puzzle(Section):
 
     tiles: Integer = default(4, "Tiles an image is cut into: 4 = 2 × 2 [paper].")
     classify_tiles: bool = default(True, "Use L_p-cls, Eq. (5) [paper].")
-    alpha: Real = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
-    ramp: Fraction = default(0.5, "Share of the training over which alpha grows linearly from 0 [paper].")
+    alpha: Real = default(ALPHA, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
+    ramp: Fraction = default(RAMP, "Share of the training over which alpha grows linearly from 0 [paper].")
     compare: Literal["features", "cams"] = default(
         "features",
         "L_re compares raw class maps, or maps after ReLU and max-normalisation, as the paper writes [code].",
@@ -88,7 +93,7 @@ class Puzzle(Section):
     @field_validator("tiles")
     @classmethod
     def _a_square(cls, value: int) -> int:
-        if value < 4 or isqrt(value) ** 2 != value:
+        if not 4 <= value <= 1024 or isqrt(value) ** 2 != value:
             raise ValueError("must be a square (4, 9, 16): tiles form an equal grid")
         return value
 
@@ -120,30 +125,36 @@ class Views(Section):
     flip: bool = default(True, "Add the mirrored view [paper].")
 
 
+COLOUR_XY = "Standard deviation in pixels of the colour kernel [code]."
+COLOUR_RGB = "Standard deviation in grey levels of the colour kernel [code]."
+
+
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
-    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0)
-    smooth_xy: Real = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
-    smooth_weight: Real = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
-    colour_xy: Real = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: Real = default(5.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
-    colour_weight: Real = default(10.0, "Weight of the colour kernel [code].", ge=0)
+    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
+    smooth_xy: Real = default(
+        LABEL_KERNELS.smooth_xy, "Standard deviation in pixels of the smoothness kernel [code].", gt=0
+    )
+    smooth_weight: Real = default(LABEL_KERNELS.smooth_weight, "Weight of the smoothness kernel [code].", ge=0)
+    colour_xy: Real = default(LABEL_KERNELS.colour_xy, COLOUR_XY, gt=0)
+    colour_rgb: Real = default(LABEL_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
+    colour_weight: Real = default(LABEL_KERNELS.colour_weight, "Weight of the colour kernel [code].", ge=0)
 
 
 class LabelCrf(Crf):
     """A dense CRF that starts from hard labels."""
 
-    confidence: Real = default(0.7, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
+    confidence: Real = default(CONFIDENCE, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
 
 
 class PseudoLabelCrf(LabelCrf):
-    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0)
+    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
 
 
 class PredictionCrf(Crf):
-    colour_xy: Real = default(80.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: Real = default(13.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
+    colour_xy: Real = default(PREDICTION_KERNELS.colour_xy, COLOUR_XY, gt=0)
+    colour_rgb: Real = default(PREDICTION_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
 
 
 class AffinityLabels(Section):
@@ -223,7 +234,7 @@ class Seg(Training):
         "imagenet", "The backbone's first weights; `classifier`: those of train-cls, for few photos [code]."
     )
     batchnorm: Literal["train", "frozen"] = default("frozen", "As in `train_cls`, of the backbone [code].")
-    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, multiple_of=4)
+    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, le=4096, multiple_of=4)
     norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")
     predict: Predict = Predict()
 
@@ -268,8 +279,8 @@ class Recipe(Section):
     """Everything that decides a run's result."""
 
     recipe: Literal[1] = Field(description="Format version.")
-    seed: Integer = default(0, "Every random choice follows from it [code].", ge=0)
-    data: Data
+    seed: Seed = default(0, "Every random choice follows from it [code].")
+    data: SerializeAsAny[DataSettings]
     backbone: Backbone
     train_cls: TrainCls = TrainCls()
     cams: Views = Views()
@@ -282,4 +293,29 @@ class Recipe(Section):
     @field_validator("backbone", mode="before")
     @classmethod
     def _just_a_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict | Backbone):
+            raise ValueError("must be a name, or a section with a name")
+        return value
+
+
+@cache
+def recipe_model(kind: str | None) -> type[Recipe]:
+    """The recipe of a kind of data, whose settings are validated with it; for no known kind, of all that come with us.
+
+    Raises:
+        UserError: the kind's plugin fails to load.
+    """
+    whole: Any = SerializeAsAny
+    if kind in installed(DATASETS):
+        return create_model("Recipe", __base__=Recipe, data=(whole[dataset(kind).Settings], ...))
+    choices: Any = Union[tuple(dataset(name).Settings for name in DATA_KINDS)]  # noqa: UP007 - of a tuple
+    return create_model("Recipe", __base__=Recipe, data=(choices, Field(discriminator="kind")))
+
+
+def model_of(values: dict[str, Any]) -> type[Recipe]:
+    """The model that validates plain values."""
+    data = values.get("data")
+    kind = data.get("kind") if isinstance(data, dict) else None
+    return recipe_model(kind if isinstance(kind, str) else None)

@@ -35,7 +35,7 @@ def walk(context: Context) -> None:
     workers = loader_workers(context.recipe.runtime, accelerator)
     for done, (index, image, (view,)) in enumerate(photo_loader(views, workers), start=1):
         photo = photos[index]
-        classes, cams = read_cams(folder.cam(photo.id), stride=4)
+        classes, cams = read_cams(folder.cam(photo.id), stride=4, size=(image.shape[0], image.shape[1]))
         if len(classes):
             cams = _walk_photo(context, network, view, cams)
             cams /= cams.max().clamp(min=torch.finfo(cams.dtype).tiny)

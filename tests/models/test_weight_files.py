@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -269,7 +270,7 @@ def test_a_stage_notes_what_it_loaded_where_it_starts_from_a_file(pretrained, tm
     file = save(torchvision_resnet("resnet18").state_dict(), tmp_path / "resnet18.pth")
     recipe = load_recipe("voc_resnet50", [f"backbone={{name: resnet18, weights: {file}}}"])
     events: list[Event] = []
-    context: Any = Context("train-cls", recipe, None, None, events.append)
+    context: Any = Context("train-cls", SimpleNamespace(recipe=recipe), None, None, events.append)
     backbone = context.backbone(pretrained=pretrained)
     assert events == ([Note("train-cls", backbone.loaded)] if pretrained else [])
     assert (backbone.loaded is not None) == pretrained

@@ -96,7 +96,7 @@ def test_all_problems_are_reported_at_once(tmp_path):
         ("recipe: 1\nbackbone: resnet18\n", ("data", "is missing")),
         ("recipe: 1\nbackbone: resnet18\ndata: {kind: voc}\n", ("line 3  data.root", "is missing")),
         ("recipe: 1\nbackbone: resnet18\ndata: {root: r}\n", ("line 3  data", "is missing")),
-        ("recipe: 1\nbackbone: resnet18\ndata: {kind: vok}\n", ("line 3  data", "'vok'")),
+        ("recipe: 1\nbackbone: resnet18\ndata: {kind: vok}\n", ("line 3  data.kind = 'vok'", "did you mean 'voc'?")),
         ("data: {kind: voc, root: r}\nbackbone: resnet18\n", ("recipe", "is missing")),
         ("recipe: 2\ndata: {kind: voc, root: r}\nbackbone: resnet18\n", ("line 1  recipe = 2", "1")),
         (
