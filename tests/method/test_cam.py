@@ -66,14 +66,17 @@ def test_mirrored_maps_are_turned_back_and_added_after_cutting_negative_parts():
 
 @pytest.mark.parametrize("size", [(64, 48), (37, 61), (16, 5), (1, 1), (375, 500)])
 @pytest.mark.parametrize("stride", [4, 1])
-def test_scales_are_interpolated_summed_and_normalised(size, stride):
+@pytest.mark.parametrize("cell", [16, 8, 14, 32])
+def test_scales_are_interpolated_summed_and_normalised(size, stride, cell):
     shapes = [(3, 4), (5, 7), (6, 9)]
     maps = [random(2, *shape, seed=seed).relu() for seed, shape in enumerate(shapes)]
     height, width = -(-size[0] // stride), -(-size[1] // stride)
-    cells = (height, width) if stride == 4 else tuple(16 * -(-side // 16) for side in size)
+    cells = (height, width) if stride == 4 else tuple(cell * -(-side // cell) for side in size)
     total = sum(resize(m, cells) for m in maps)[:, :height, :width]
     expected = total / (total.max(axis=(1, 2), keepdims=True) + 1e-5)
-    result = sum_scales(maps, size, stride)
+    result = sum_scales(maps, size, stride, cell)
+    if cell == 16:
+        assert torch.equal(result, sum_scales(maps, size, stride)), "the authors' cells are the default"
     assert result.shape == (2, height, width)
     assert result.dtype == torch.float32
     np.testing.assert_allclose(result.numpy(), expected, atol=2e-6)
@@ -95,27 +98,3 @@ def test_a_photo_without_tags_has_no_maps(stride, shape):
 def test_other_strides_are_refused(stride):
     with pytest.raises(ValueError, match="1 or 4"):
         sum_scales([torch.zeros(1, 3, 4)], (37, 61), stride)
-
-
-@pytest.mark.parametrize("cell", [8, 14, 32])
-def test_full_size_maps_lie_on_whole_cells_of_the_network(cell):
-    """Each pixel has what its place between the centres of the cells says, wherever the photo is cut."""
-    size = (37, 61)
-    maps = torch.rand(2, -(-size[0] // cell), -(-size[1] // cell), generator=torch.Generator().manual_seed(0))
-    found = sum_scales([maps], size, 1, cell)
-    y, x = 20, 33
-    row, column = (y + 0.5) / cell - 0.5, (x + 0.5) / cell - 0.5
-    top, left = int(row), int(column)
-    low, right = min(top + 1, maps.shape[1] - 1), min(left + 1, maps.shape[2] - 1)
-    down, along = row - top, column - left
-    upper = maps[:, top, left] * (1 - along) + maps[:, top, right] * along
-    lower = maps[:, low, left] * (1 - along) + maps[:, low, right] * along
-    expected = upper * (1 - down) + lower * down
-    torch.testing.assert_close(found[0, y, x] / found[1, y, x] * expected[1] / expected[0] * 1, ratio(maps, cell, size))
-
-
-def ratio(maps, cell, size):
-    """What dividing each map by its maximum does to the ratio of two."""
-    whole = F.interpolate(maps[None], scale_factor=cell, mode="bilinear")[0, :, : size[0], : size[1]]
-    highest = whole.amax(dim=(1, 2)) + 1e-5
-    return highest[1] / highest[0]
