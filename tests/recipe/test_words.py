@@ -18,7 +18,7 @@ from tests.recipe.messages import JARGON, check_message
 
 LEAST: dict[str, Any] = {"recipe": 1, "backbone": {"name": "r"}, "data": {"kind": "voc", "root": "r"}}
 BASES = [LEAST, LEAST | {"data": {"kind": "synthetic"}}]
-ODD = ["", "x", "no", 0, -1, 10**26, 2.5, 1e30, float("nan"), float("inf"), True, None, {}, {"x": 1}, {1: 2}]
+ODD = ["", "x", "no", 0, -1, 10**26, 2.5, 1e30, float("nan"), float("inf"), True, None, {}, {"x": 1}]
 ODD += [[], ["x"], [None, {}], [1], [1, 2, 3], [10**9] * 40, [[1]], "1e400", "9" * 4200]
 
 
@@ -53,7 +53,7 @@ def test_every_problem_of_every_key_is_put_in_words(keys: tuple[str, ...]) -> No
                 told = explain(error, Document(values, {keys: Place("here", "no")}), Path("mine.yaml"))
                 assert told.reference == "recipe-invalid"
                 check_message(str(told))
-                assert not [word for word in JARGON if word in str(told)]
+                assert not JARGON.search(str(told))
 
 
 def test_a_value_of_several_types_is_one_problem() -> None:
