@@ -91,7 +91,7 @@ class Puzzle(Section):
     @classmethod
     def _a_square(cls, value: int) -> int:
         if not 4 <= value <= 1024 or isqrt(value) ** 2 != value:
-            raise ValueError("must be a square (4, 9, 16): tiles form an equal grid")
+            raise ValueError("must be a square from 4 to 1,024 (4, 9, 16): tiles form an equal grid")
         return value
 
     @property
@@ -123,7 +123,7 @@ class Views(Section):
     """Test-time views that are summed."""
 
     scales: tuple[Annotated[Real, Field(gt=0, le=8)], ...] = default(
-        (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1
+        (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1, max_length=32
     )
     flip: bool = default(True, "Add the mirrored view [paper].")
 
@@ -241,6 +241,7 @@ class Eval(Section):
         tuple(round(0.05 * k, 2) for k in range(1, 16)),
         "Background thresholds tried on maps [code].",
         min_length=1,
+        max_length=1000,
     )
 
 
@@ -250,7 +251,10 @@ class Runtime(Section):
     mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks; no: fp32 [code].")
     cpu: bool = default(False, "Leave GPUs alone [ours].")
     workers: Integer | None = default(
-        None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].", ge=0
+        None,
+        "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].",
+        ge=0,
+        le=256,
     )
     sync_batchnorm: bool = default(
         False, "Batch normalisation of trainings looks at all processes' images, not at each one's [code]."
