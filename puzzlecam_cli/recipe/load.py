@@ -98,12 +98,12 @@ def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:
     from pydantic import ValidationError
 
     from puzzlecam_cli.recipe.explain import explain
-    from puzzlecam_cli.recipe.schema import Recipe
+    from puzzlecam_cli.recipe.schema import model_of
 
     path = find_recipe(name)
     document = lay_over(read_document(path), read_changes(changes))
     try:
-        return Recipe.model_validate(document.values)
+        return model_of(document.values).model_validate(document.values)
     except ValidationError as error:
         raise explain(error, document, path) from None
 

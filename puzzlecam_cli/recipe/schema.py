@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import isqrt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
-from puzzlecam_cli.recipe.data import Data
+from puzzlecam_cli.method.constants import ALPHA, CONFIDENCE, LABEL_KERNELS, PREDICTION_KERNELS, RAMP
+from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Location, Positive, Real, Section, Seed, default
+from puzzlecam_cli.registry import DATA_KINDS, DATASETS, dataset, installed
 
 
 class Backbone(Section):
@@ -54,7 +57,7 @@ class Training(Section):
         "longer", "The side that gets this length; the paper does not say which [code]."
     )
     crop: Integer = default(
-        512, "Side of the square crop, a multiple of 32 [paper, code].", ge=32, le=LARGEST_SIDE, multiple_of=32
+        512, "Side of the square crop; the backbone says which will do [paper, code].", ge=32, le=LARGEST_SIDE
     )
 
     @field_validator("resize")
@@ -70,8 +73,8 @@ class Puzzle(Section):
 
     tiles: Integer = default(4, "Tiles an image is cut into: 4 = 2 × 2 [paper].")
     classify_tiles: bool = default(True, "Use L_p-cls, Eq. (5) [paper].")
-    alpha: Real = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
-    ramp: Fraction = default(0.5, "Share of the training over which alpha grows linearly from 0 [paper].")
+    alpha: Real = default(ALPHA, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
+    ramp: Fraction = default(RAMP, "Share of the training over which alpha grows linearly from 0 [paper].")
     compare: Literal["features", "cams"] = default(
         "features",
         "L_re compares raw class maps, or maps after ReLU and max-normalisation, as the paper writes [code].",
@@ -112,12 +115,6 @@ class TrainCls(Training):
     )
     puzzle: Puzzle = Puzzle()
 
-    @model_validator(mode="after")
-    def _tiles_fit(self) -> TrainCls:
-        if self.crop % (16 * self.puzzle.rows):
-            raise ValueError(f"crop {self.crop} must be a multiple of {16 * self.puzzle.rows} to be cut into tiles")
-        return self
-
 
 class Views(Section):
     """Test-time views that are summed."""
@@ -128,21 +125,27 @@ class Views(Section):
     flip: bool = default(True, "Add the mirrored view [paper].")
 
 
+COLOUR_XY = "Standard deviation in pixels of the colour kernel [code]."
+COLOUR_RGB = "Standard deviation in grey levels of the colour kernel [code]."
+
+
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
     iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
-    smooth_xy: Real = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
-    smooth_weight: Real = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
-    colour_xy: Real = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: Real = default(5.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
-    colour_weight: Real = default(10.0, "Weight of the colour kernel [code].", ge=0)
+    smooth_xy: Real = default(
+        LABEL_KERNELS.smooth_xy, "Standard deviation in pixels of the smoothness kernel [code].", gt=0
+    )
+    smooth_weight: Real = default(LABEL_KERNELS.smooth_weight, "Weight of the smoothness kernel [code].", ge=0)
+    colour_xy: Real = default(LABEL_KERNELS.colour_xy, COLOUR_XY, gt=0)
+    colour_rgb: Real = default(LABEL_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
+    colour_weight: Real = default(LABEL_KERNELS.colour_weight, "Weight of the colour kernel [code].", ge=0)
 
 
 class LabelCrf(Crf):
     """A dense CRF that starts from hard labels."""
 
-    confidence: Real = default(0.7, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
+    confidence: Real = default(CONFIDENCE, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
 
 
 class PseudoLabelCrf(LabelCrf):
@@ -150,8 +153,8 @@ class PseudoLabelCrf(LabelCrf):
 
 
 class PredictionCrf(Crf):
-    colour_xy: Real = default(80.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: Real = default(13.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
+    colour_xy: Real = default(PREDICTION_KERNELS.colour_xy, COLOUR_XY, gt=0)
+    colour_rgb: Real = default(PREDICTION_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
 
 
 class AffinityLabels(Section):
@@ -189,16 +192,16 @@ class Affinity(Training):
         10, "Pairs of grid cells closer than this are compared; AffinityNet: 5 [code, IRNet].", ge=2, le=20
     )
     labels: AffinityLabels = AffinityLabels()
+    canvas: Literal["crop", "photo"] = default(
+        "crop",
+        "Whole photos are padded to at least `crop` × `crop`, as the network saw them in training, or to whole cells "
+        "only (photo) [code].",
+    )
 
-    @model_validator(mode="after")
-    def _pairs_fit(self) -> Affinity:
-        stride = 4 if self.kind == "boundary" else 8
-        if self.crop < 2 * stride * self.radius:
-            raise ValueError(
-                f"crop {self.crop} must be at least {2 * stride} × radius {self.radius}: "
-                f"pairs are of cells of {stride} pixels"
-            )
-        return self
+    @property
+    def canvas_side(self) -> int:
+        """Least side in pixels of what the network sees."""
+        return self.crop if self.canvas == "crop" else 0
 
 
 class RandomWalk(Section):
@@ -237,6 +240,11 @@ class Seg(Training):
 
 
 class Eval(Section):
+    """How results are scored: by mean IoU over background and classes.
+
+    A class that neither masks nor predictions hold is left out of the mean [ours]; the authors count it as 0.
+    """
+
     thresholds: tuple[Fraction, ...] = default(
         tuple(round(0.05 * k, 2) for k in range(1, 16)),
         "Background thresholds tried on maps [code].",
@@ -276,7 +284,7 @@ class Recipe(Section):
 
     recipe: Literal[1] = Field(description="Format version.")
     seed: Seed = default(0, "Every random choice follows from it [code].")
-    data: Data
+    data: SerializeAsAny[DataSettings]
     backbone: Backbone
     train_cls: TrainCls = TrainCls()
     cams: Views = Views()
@@ -294,3 +302,24 @@ class Recipe(Section):
         if not isinstance(value, dict | Backbone):
             raise ValueError("must be a name, or a section with a name")
         return value
+
+
+@cache
+def recipe_model(kind: str | None) -> type[Recipe]:
+    """The recipe of a kind of data, whose settings are validated with it; for no known kind, of all that come with us.
+
+    Raises:
+        UserError: the kind's plugin fails to load.
+    """
+    whole: Any = SerializeAsAny
+    if kind in installed(DATASETS):
+        return create_model("Recipe", __base__=Recipe, data=(whole[dataset(kind).Settings], ...))
+    choices: Any = Union[tuple(dataset(name).Settings for name in DATA_KINDS)]  # noqa: UP007 - of a tuple
+    return create_model("Recipe", __base__=Recipe, data=(choices, Field(discriminator="kind")))
+
+
+def model_of(values: dict[str, Any]) -> type[Recipe]:
+    """The model that validates plain values."""
+    data = values.get("data")
+    kind = data.get("kind") if isinstance(data, dict) else None
+    return recipe_model(kind if isinstance(kind, str) else None)

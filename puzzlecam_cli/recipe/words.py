@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from puzzlecam_cli.recipe.document import Keys, reads_as, shown
-from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.recipe.schema import model_of
 
 SECTION = "must be a section of keys and values"
 MUST = {
@@ -104,7 +104,7 @@ def _meant(keys: Keys, values: dict[str, Any]) -> str:
     known = known_keys(tuple(section), values)
     if close := get_close_matches(key, known, 1, cutoff=0.5):
         return f"; did you mean `{close[0]}`?"
-    elsewhere = [f"`{'.'.join(found)}`" for found in _all_keys(Recipe) if found[-1] == key]
+    elsewhere = [f"`{'.'.join(found)}`" for found in _all_keys(model_of(values)) if found[-1] == key]
     return f" here; did you mean {' or '.join(elsewhere[:3])}?" if elsewhere else ""
 
 
@@ -122,7 +122,7 @@ def _kinds(keys: Keys, values: dict[str, Any]) -> list[str]:
 
 def _models(section: Keys, values: Any) -> list[type[BaseModel]]:
     """What a section may be: several models, where the key that chooses one of them is missing or wrong."""
-    models: list[type[BaseModel]] = [Recipe]
+    models: list[type[BaseModel]] = [model_of(values)]
     for key in section:
         fields = [model.model_fields[key] for model in models if key in model.model_fields]
         models = [model for field in fields for model in _models_in(field.annotation)]

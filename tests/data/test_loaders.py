@@ -122,9 +122,10 @@ def test_a_training_draws_the_side_its_recipe_names(section, side, monkeypatch):
     tasks: list[Any] = []
     monkeypatch.setattr(stage_context, "train", lambda task, *_: tasks.append(task))
     recipe = load_recipe("voc_resnet50", [f"{section}.resize_side={side}"])
-    folder, accelerator = SimpleNamespace(stage=Path), SimpleNamespace(is_main_process=False)
-    context: Any = stage_context.Context(section, recipe, folder, accelerator, print)
-    vars(context).update(train_photos=[], data=SimpleNamespace(classes=()))
+    folder, accelerator = SimpleNamespace(training=Path), SimpleNamespace(is_main_process=False)
+    run = SimpleNamespace(recipe=recipe, photos=SimpleNamespace(classes=()))
+    context: Any = stage_context.Context(section, run, folder, accelerator, print)
+    vars(context).update(train_photos=[])
     context.train(None, getattr(recipe, section), SimpleNamespace(**PLAIN), pretrained=None, freeze_batchnorm=False)
     assert tasks[0].views.resize_side == side
 
@@ -172,12 +173,12 @@ def test_a_photo_that_cannot_be_read_is_the_users_to_mend(tmp_path, kind, worker
 def test_a_mask_that_cannot_be_read_is_the_users_to_mend(tmp_path, workers):
     given = photos(tmp_path, 1)
     source = views(given, mask_of=MaskOf(tmp_path))
-    with pytest.raises(UserError, match="mask-missing"):
+    with pytest.raises(UserError, match="artifact-missing"):
         list(training_loader(source, TrainingBatches(1, 1, 1, 0), workers))
     Image.new("RGB", (40, 24)).save(tmp_path / "mask0.png")
-    with pytest.raises(UserError, match="mask-unreadable") as caught:
+    with pytest.raises(UserError, match="artifact-unreadable") as caught:
         list(training_loader(source, TrainingBatches(1, 1, 1, 0), workers))
-    assert "RGB" in caught.value.problem
+    assert "mask0.png" in caught.value.problem
 
 
 @pytest.mark.parametrize("workers", [0, 1])

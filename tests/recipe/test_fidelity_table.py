@@ -25,6 +25,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("data.train", "train_aug", "shared: 10,582 images"),
     ("data.val", "val", "shared: 1,449 images"),
     ("data.tags", "annotations", "shared: tags from the XML files"),
+    ("data.boxes", "clipped", "shared: objects whose clipped box is empty do not count"),
     ("backbone.pretrained", True, "shared: ImageNet weights in all three networks"),
     ("train_cls.epochs", 15, "train-cls: code's default"),
     ("train_cls.batch", 32, "train-cls: code's default"),
@@ -69,6 +70,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("affinity.resize_side", "longer", "shared: code"),
     ("affinity.crop", 512, "affinity"),
     ("affinity.radius", 10, "affinity: pairs"),
+    ("affinity.canvas", "crop", "rw: photos are zero-padded to 512 × 512, the training crop"),
     ("affinity.labels.foreground", 0.40, "affinity labels: README; code's default is .30"),
     ("affinity.labels.background", 0.10, "affinity labels: README; code's default is .05"),
     ("affinity.labels.powers", None, "affinity labels: AffinityNet's way, not the code's"),
@@ -161,7 +163,8 @@ def test_the_papers_recipes_carry_every_number(name: str) -> None:
 def test_the_defaults_carry_every_number(tmp_path) -> None:
     (tmp_path / "least.yaml").write_text("recipe: 1\ndata: {kind: voc, root: photos}\nbackbone: resnet50\n")
     found = resolved(str(tmp_path / "least.yaml"))
-    assert {key: found[key] for key in EXPECTED} == EXPECTED
+    of_any_photos = {"data.tags": "auto", "data.boxes": "any"}
+    assert {key: found[key] for key in EXPECTED} == EXPECTED | of_any_photos
 
 
 def test_the_papers_recipes_differ_in_the_backbone_only() -> None:

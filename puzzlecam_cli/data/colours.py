@@ -1,0 +1,58 @@
+"""Which colour stands for which class: PASCAL VOC's palette, and lists that annotation tools export."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from puzzlecam_cli.data.decode import regular_file
+from puzzlecam_cli.errors import UserError, shorten
+
+RGB = tuple[int, int, int]
+
+# Bit b of the label sets bit 7 - b // 3 of red, green or blue (b % 3).
+VOC_PALETTE = [
+    sum((label >> bit & 1) << (7 - bit // 3) for bit in range(channel, 8, 3))
+    for label in range(256)
+    for channel in range(3)
+]
+
+LINE = re.compile(r"\s*([^:]*[^:\s])\s*:\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*(?::.*)?", re.ASCII)
+
+
+def read_colours(path: Path) -> tuple[tuple[str, RGB], ...]:
+    """The names and colours of CVAT's `labelmap.txt`: a line `name:red,green,blue::` a label, `#` begins a comment.
+
+    Raises:
+        UserError: `colours-missing`, `colours-unreadable`; `colours-invalid` names every line that is wrong or repeats.
+    """
+    with regular_file(path, "colours") as stream:
+        data = stream.read(1 << 20)
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        place = f"line {data[: error.start].count(10) + 1}"
+        raise UserError("colours-invalid", f"{path} is not UTF-8", (place,), "save it as UTF-8") from None
+    found: dict[str, RGB] = {}
+    problems = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = LINE.fullmatch(line)
+        red, green, blue = (int(match[channel]) for channel in (2, 3, 4)) if match else (256, 256, 256)
+        if match is None or max(red, green, blue) > 255:
+            problems.append(f"line {number}: `{line.strip()[:60]}` is not `name:red,green,blue::`")
+        elif match[1] in found:
+            problems.append(f"line {number}: `{match[1]}` is named twice")
+        elif (red, green, blue) in found.values():
+            problems.append(f"line {number}: `{match[1]}` has the colour of another label")
+        else:
+            found[match[1]] = (red, green, blue)
+    if problems or not found:
+        raise UserError(
+            "colours-invalid",
+            f"{path} holds {len(problems)} wrong line(s)" if problems else f"{path} names no colour",
+            shorten(problems),
+            "a line is `name:red,green,blue::`, 0 to 255 each, as in CVAT's labelmap.txt",
+        )
+    return tuple(found.items())

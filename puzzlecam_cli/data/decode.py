@@ -1,0 +1,168 @@
+"""The one place where Pillow opens a file: a regular file of a few formats and a bounded size, without a warning."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from puzzlecam_cli.errors import UserError
+
+Kind = Literal["image", "mask", "artifact", "colours"]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a phone's MPO opens as a JPEG
+MOST_PIXELS = 500_000_000
+MOST_BYTES = 4 << 30
+MOST_PAGES = 1000
+ORIENTATION = 0x0112  # the tag of EXIF and TIFF
+HINTS = {
+    "image": "replace the file, or remove the image from its list",
+    "mask": "replace the file: masks are PNGs of class numbers, or of their colours",
+    "artifact": "the stage that wrote it makes it anew with --force",
+    "colours": "give a text file of lines `name:red,green,blue::`",
+}
+
+# A format that is imported is known to Pillow, which would load all of its plugins to look for one that is not.
+for plugin in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
+    importlib.import_module(f"PIL.{plugin}ImagePlugin")
+
+# The size is checked here; Pillow would warn again, and once more of each large crop.
+if Image.MAX_IMAGE_PIXELS is not None:
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MOST_PIXELS)
+
+
+def refused(kind: Kind, path: Path, problem: str, hint: str | None = None) -> UserError:
+    """The error for a file: `problem` follows its name."""
+    where = (f"image {path.stem}",) if kind == "image" else ()
+    return UserError(f"{kind}-unreadable", f"{path} {problem}", where, hint or HINTS[kind])
+
+
+@contextmanager
+def regular_file(path: Path, kind: Kind) -> Iterator[BinaryIO]:
+    """A file open for reading. Pipes, sockets and devices are never opened: one could wait for ever.
+
+    Raises:
+        UserError: `KIND-missing`, or `KIND-unreadable` for whatever is no file with bytes in it.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise refused(kind, path, f"is {_what_it_is(status.st_mode)}, not a file")
+        if status.st_size == 0:
+            raise refused(kind, path, "is empty: it has 0 bytes")
+        if status.st_size > MOST_BYTES:
+            raise refused(kind, path, f"has {status.st_size:,} bytes; at most {MOST_BYTES:,} are read")
+        stream = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        link = f" is a link to {path.readlink()}, which" if path.is_symlink() else ""
+        raise UserError(f"{kind}-missing", f"{path}{link} is not there", (), HINTS[kind]) from None
+    except (OSError, ValueError) as error:
+        raise refused(kind, path, f"cannot be read: {in_words(error)}") from None
+    with stream:
+        yield stream
+
+
+@contextmanager
+def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
+    """A picture whose header has been read, and whose pixels can be asked for while it is open.
+
+    Whatever goes wrong inside is a `UserError` of the file: broken files make Pillow raise almost anything.
+
+    Raises:
+        UserError: `KIND-missing`, or `KIND-unreadable`: no picture of a known format, too large, cut, broken.
+    """
+    with regular_file(path, kind) as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(stream, formats=FORMATS) as file:
+                if file.width * file.height > MOST_PIXELS:
+                    size = f"{file.width:,} × {file.height:,}"
+                    raise refused(kind, path, f"claims {size} pixels; at most {MOST_PIXELS:,} are read")
+                yield file
+        except UserError:
+            raise
+        except Image.UnidentifiedImageError:
+            formats = "JPEG, PNG, WebP, BMP, TIFF or GIF"
+            raise refused(kind, path, f"cannot be decoded: it is broken, or no {formats} that can be read") from None
+        except Image.DecompressionBombError as error:
+            pixels = int((re.search(r"\d+", str(error)) or [0])[0])
+            raise refused(kind, path, f"claims {pixels:,} pixels; at most {MOST_PIXELS:,} are read") from None
+        except Exception as error:
+            raise refused(kind, path, f"cannot be decoded: {in_words(error)}") from None
+
+
+def prepare(file: ImageFile, kind: Kind, path: Path) -> None:
+    """To be called before the pixels are: a file is to hold one picture.
+
+    The further views of a phone's photo (MPO) and a TIFF's thumbnails do not count.
+
+    Raises:
+        UserError: an animation, or a TIFF of several pages.
+    """
+    several = file.format != "MPO" and getattr(file, "is_animated", False)
+    if isinstance(file, TiffImageFile):
+        pages = _pages(file) if several else 1
+        if pages > 1:
+            number = f"{pages:,}" if pages < MOST_PAGES else f"{MOST_PAGES:,} or more"
+            raise refused(kind, path, f"holds {number} pages", "save each page as a file of its own")
+        _forget_metadata(file)
+    elif several:
+        frames = f"{getattr(file, 'n_frames', 2):,} frames"
+        raise refused(kind, path, f"is an animation of {frames}", "save each frame as a file of its own")
+
+
+def raw_mode(file: ImageFile) -> str:
+    """How Pillow names the pixels as they are stored, e.g. `L;2` for two bits of grey; before they are loaded."""
+    arguments = file.tile[0][3] if file.tile else ""
+    return str(arguments if isinstance(arguments, str) else (arguments or [""])[0])
+
+
+def kind_of_pixels(file: ImageFile) -> str:
+    """Pixels that are no photo and no mask, in words."""
+    numbers = {"F": "floating-point numbers", "I": "whole numbers of 32 bits or with a sign"}
+    return numbers.get(file.mode, f"colours of kind {file.mode}")
+
+
+def in_words(error: Exception) -> str:
+    """One line of what an exception says, without names of Python's."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(said.split())[:200] or "its data are broken"
+
+
+def _pages(file: TiffImageFile) -> int:
+    """Pages of full size, counted by their directories, which may be very many or go round in circles."""
+    pages = 0
+    try:
+        for number in range(MOST_PAGES):
+            file.seek(number)
+            reduced = file.tag_v2.get(254, 0)  # NewSubfileType
+            pages += not (isinstance(reduced, int) and reduced & 1)
+    except EOFError:
+        pass
+    file.seek(0)
+    return pages
+
+
+def _forget_metadata(file: TiffImageFile) -> None:
+    """Pillow reads a TIFF's metadata while it decodes; where they are broken, it gives up the photo."""
+    file.info.pop("xmp", None)
+    exif = file.getexif()
+    for tag in set(exif) - {ORIENTATION}:
+        del exif[tag]
+
+
+def _what_it_is(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"

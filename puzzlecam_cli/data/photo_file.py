@@ -1,0 +1,170 @@
+"""Decode photos: whatever a camera, a scanner or a microscope wrote becomes RGB of 8 bits."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.Image import Transpose
+from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from puzzlecam_cli.data.decode import HINTS, ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
+from puzzlecam_cli.errors import UserError, shorten
+
+BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
+TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+PLAIN_MODES = ("1", "L", "P", "RGB", "CMYK", "YCbCr")
+ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+PNG_CHUNKS = 1_000_000  # looked through at most
+
+
+def open_image(path: Path) -> Image.Image:
+    """A photo in RGB, 8 bits, turned as its camera says.
+
+    Of 16 bits the upper eight are taken; what is transparent is laid over white; of a phone's MPO the first picture is.
+
+    Raises:
+        UserError: `image-missing`; `image-unreadable` for what is no whole photo, an animation, several pages,
+            floating point or more than 16 bits.
+    """
+    with opened(path, "image") as file:
+        prepare(file, "image", path)
+        turn = _turn(file)
+        picture = _in_rgb(file, path)
+        return picture if turn is None else picture.transpose(turn)
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a photo as `open_image` turns it, from its header alone.
+
+    Raises:
+        UserError: `image-missing`, `image-unreadable`.
+    """
+    with opened(path, "image") as file:
+        sideways = _turn(file) in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)
+        return file.size if sideways else (file.height, file.width)
+
+
+def decode_problem(path: Path) -> str | None:
+    """Decode a photo to its last pixel: what is wrong, in words that name the file, or None. Runs in a process pool."""
+    try:
+        open_image(path)
+    except UserError as error:
+        return error.problem
+    return None
+
+
+def check_readable(paths: Sequence[Path], progress: Callable[[int, int], None]) -> None:
+    """Read the header of each photo, so that a broken file is found now and not hours later.
+
+    Raises:
+        UserError: all photos that cannot be opened.
+    """
+    broken = []
+    for number, path in enumerate(paths, start=1):
+        try:
+            photo_size(path)
+        except UserError as error:
+            broken.append(error.problem)
+        if number % 500 == 0:
+            progress(number, len(paths))
+    if broken:
+        raise UserError(
+            "image-unreadable",
+            f"{len(broken)} of {len(paths)} photos cannot be decoded",
+            shorten(broken),
+            HINTS["image"],
+        )
+
+
+def _turn(file: ImageFile) -> Transpose | None:
+    """How a photo is to be turned. A broken EXIF block turns nothing, and breaks nothing."""
+    if isinstance(file, TiffImageFile):
+        return None  # Pillow turns TIFFs itself
+    try:
+        exif = _png_exif(file) if isinstance(file, PngImageFile) else file.getexif()
+        return TURNS.get(exif.get(ORIENTATION, 1))
+    except Exception:  # it is made of bytes that anybody may have written
+        return None
+
+
+def _png_exif(file: PngImageFile) -> Image.Exif:
+    """The EXIF block of a PNG, which may follow the pixels; a PNG's own `getexif` would decode them to get there."""
+    exif = Image.Image.getexif(file)  # what stands before the pixels, ImageMagick's text chunk and XMP as well
+    if ORIENTATION in exif or file.fp is None:
+        return exif
+    place = file.fp.tell()
+    file.fp.seek(8)
+    for _ in range(PNG_CHUNKS):
+        head = file.fp.read(8)
+        if len(head) < 8:
+            break
+        length, name = struct.unpack(">I4s", head)
+        if name == b"eXIf":
+            exif.load(file.fp.read(length))
+            break
+        file.fp.seek(length + 4, 1)  # the chunk and its checksum
+    file.fp.seek(place)
+    return exif
+
+
+def _in_rgb(file: ImageFile, path: Path) -> Image.Image:
+    raw, transparent = raw_mode(file), file.info.get("transparency")
+    if file.mode.startswith("I;16"):
+        values = np.asarray(file)  # (H, W) uint16
+        alpha = None if transparent is None else _opaque(values != transparent)
+        return _over_white(Image.fromarray(_upper_bits(file, values)), alpha)
+    if file.mode in ("1", "L") and isinstance(transparent, int):
+        return _over_white(file, _opaque(np.asarray(file.convert("L")) != _shown_grey(transparent, raw)))
+    if file.mode == "RGB" and isinstance(transparent, tuple):
+        shown = np.array(transparent) >> (8 if ";16" in raw else 0)
+        return _over_white(file, _opaque((np.asarray(file) != shown).any(axis=2)))
+    if file.mode in ALPHA_MODES or transparent is not None:
+        rgba = file.convert("LA").convert("RGBA") if file.mode == "La" else file.convert("RGBA")
+        return _over_white(rgba, rgba.getchannel("A"))
+    if file.mode in PLAIN_MODES:
+        file.load()
+        return file if file.mode == "RGB" else file.convert("RGB")
+    raise refused("image", path, f"holds {kind_of_pixels(file)}, not a photo of 8 or 16 bits", "convert it to 8 bits")
+
+
+def _upper_bits(file: ImageFile, values: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """8 of 16 bits: v × 257 becomes v. A TIFF may hold 12 bits, and may count from white."""
+    shift, inverted = 8, False
+    if isinstance(file, TiffImageFile):
+        shift, inverted = file.tag_v2.get(BITS, (16,))[0] - 8, file.tag_v2.get(PHOTOMETRIC) == 0
+    upper = (values >> shift).astype(np.uint8)
+    return 255 - upper if inverted else upper
+
+
+def _shown_grey(stored: int, raw: str) -> int:
+    """Pillow spreads 1, 2 and 4 bits of grey over 0..255, but not the transparent grey."""
+    bits, factor = {"1": (1, 255), "L;2": (2, 85), "L;4": (4, 17)}.get(raw, (8, 1))
+    return (stored & ((1 << bits) - 1)) * factor
+
+
+def _opaque(where: NDArray[np.bool_]) -> Image.Image:
+    return Image.fromarray(where.astype(np.uint8) * 255)
+
+
+def _over_white(picture: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    colours = picture.convert("RGB")
+    if alpha is None or alpha.getextrema() == (255, 255):
+        return colours
+    white = Image.new("RGB", picture.size, "white")
+    white.paste(colours, mask=alpha)
+    return white
