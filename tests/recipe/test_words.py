@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.document import Document, Place
 from puzzlecam_cli.recipe.explain import explain
-from puzzlecam_cli.recipe.schema import Recipe, model_of
+from puzzlecam_cli.recipe.model import model_of
+from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.recipe.words import MUST
 from tests.recipe.messages import JARGON, check_message
 
