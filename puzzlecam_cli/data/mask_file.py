@@ -71,6 +71,11 @@ class MaskFile:
                 labels = self._of_numbers(self._grey(file))
         return self._checked(labels)
 
+    def is_grey(self) -> bool:
+        """Whether numbers stand for classes without colours that could tell what they are."""
+        with opened(self.path, "mask") as file:
+            return file.mode not in ("P", "RGB", "RGBA")
+
     def _refuse_format(self, file: ImageFile) -> None:
         compression = file.info.get("compression")
         if file.format not in LOSSLESS or (file.format == "TIFF" and compression in LOSSY_TIFF):
