@@ -19,12 +19,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from safetensors.torch import save as to_safetensors
+from safetensors.torch import save as saved
 from torch import nn
 from typer.testing import Result
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.run.artifacts import load_model, read_cams, read_walked, save_model, write_cams, write_walked
+from puzzlecam_cli.run.artifacts import load_model, read_cams, read_walked
 
 SIZE = (37, 50)  # of the photo, whose maps at scale 1 have 3 × 4 cells of 16 pixels, and at stride 4 10 × 13
 Arrays = dict[str, Any]
@@ -256,99 +256,6 @@ def test_maps_of_a_photo_of_another_size_are_refused(read: Any, tmp_path: Path) 
     assert len(read(path, size=SIZE)[0]) == 2
     with pytest.raises(UserError, match="of a photo of 37×50, not 50×37"):
         read(path, size=(50, 37))
-
-
-@pytest.mark.parametrize("peak", [1.0, 3e4, 65_504.0, 66_000.0, 1e6, 1e9])
-def test_high_maps_come_back_as_they_were(peak: float, tmp_path: Path) -> None:
-    """float16 ends at 65,504. One class is high, the other is not."""
-    maps = [torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(n)) for n in range(2)]
-    high = [m * torch.tensor([peak, 1.0])[:, None, None] for m in maps]
-    for name, written_maps in (("low", maps), ("high", high)):
-        write_cams(tmp_path / f"{name}.npz", (3, 8), SIZE, (1.0, 1.0), written_maps)
-    low, found = read_cams(tmp_path / "low.npz")[1], read_cams(tmp_path / "high.npz")[1]
-    assert torch.equal(found[1], low[1])
-    torch.testing.assert_close(found[0], low[0], rtol=2e-3, atol=2e-3)
-    assert found.isfinite().all()
-
-
-def test_maps_below_the_limit_are_stored_as_they_are(tmp_path: Path) -> None:
-    maps = torch.tensor([[[0.0, 0.25, 1000.0, 32_000.0]]]).expand(1, 3, 4)
-    write_cams(tmp_path / "photo.npz", (3,), SIZE, (1.0,), [maps])
-    with np.load(tmp_path / "photo.npz") as file:
-        assert np.array_equal(file["map_0"], maps.half().numpy())
-
-
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_maps_that_are_not_finite_are_not_written(value: float, tmp_path: Path) -> None:
-    maps = torch.full((2, 3, 4), value)
-    with pytest.raises(UserError, match="not finite for `photo_7`"):
-        write_cams(tmp_path / "photo_7.npz", (3, 8), SIZE, (1.0,), [maps])
-    with pytest.raises(UserError, match="not finite for `photo_7`"):
-        write_walked(tmp_path / "photo_7.npz", np.array([3, 8], np.int16), SIZE, maps)
-    assert list(tmp_path.iterdir()) == []
-
-
-class Net(nn.Module):
-    def __init__(self, width: int = 3, name: str = "head"):
-        super().__init__()
-        self.add_module(name, nn.Linear(2, width))
-        self.norm = nn.BatchNorm1d(width)
-
-
-def saved(state: dict[str, torch.Tensor]) -> bytes:
-    return to_safetensors(state)
-
-
-MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "empty": (lambda: b"", "damaged"),
-    "text": (lambda: b"a model", "damaged"),
-    "a pickle": (lambda: pickle.dumps(Executes()), "damaged"),
-    "a header of 2^63 bytes": (lambda: (2**63 - 1).to_bytes(8, "little") + b"{}", "damaged"),
-    "a header that is no JSON": (lambda: (8).to_bytes(8, "little") + b"not json", "damaged"),
-    "a tensor of terabytes": (
-        lambda: (
-            (75).to_bytes(8, "little")
-            + b'{"head.weight":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4]}}'[:75]
-        ),
-        "damaged",
-    ),
-    "cut short": (lambda: saved(Net().state_dict())[:-5], "damaged"),
-    "longer than it says": (lambda: saved(Net().state_dict()) + b"more", "damaged"),
-    "no tensor": (lambda: saved({}), "7 tensors differ"),
-    "another width": (lambda: saved(Net(4).state_dict()), "head.weight is float32 4×2, not float32 3×2"),
-    "another layer": (lambda: saved(Net(name="tail").state_dict()), "tail.weight is of no layer"),
-    "a layer less": (
-        lambda: saved({k: v for k, v in Net().state_dict().items() if k != "head.bias"}),
-        "head.bias is missing",
-    ),
-    "half precision": (
-        lambda: saved({k: v.half() for k, v in Net().state_dict().items()}),
-        "head.bias is float16 3, not float32 3",
-    ),
-    "a thousand layers": (
-        lambda: saved({f"layer{n}": torch.zeros(1) for n in range(1000)}),
-        "1007 tensors differ",
-    ),
-}
-
-
-@pytest.mark.parametrize(("content", "said"), MODELS.values(), ids=MODELS.keys())
-def test_a_model_of_another_network_or_none_is_refused(content: Callable[[], bytes], said: str, tmp_path: Path) -> None:
-    path = tmp_path / "train-cls/model.safetensors"
-    path.parent.mkdir()
-    path.write_bytes(content())
-    network = Net()
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert said in str(refusal(lambda path: load_model(path, network), path, "train-cls"))
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-
-
-def test_a_model_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network, other = Net(), Net()
-    save_model(tmp_path / "model.safetensors", network)
-    load_model(tmp_path / "model.safetensors", other)
-    assert all(torch.equal(value, other.state_dict()[name]) for name, value in network.state_dict().items())
 
 
 def damaged_run(finished_run: Path, run: Path, name: str, content: bytes) -> Path:
