@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from puzzlecam_cli.data import decode
@@ -205,3 +207,28 @@ def test_a_photo_of_144_megapixels_is_read_without_a_warning(tmp_path: Path) -> 
 
 def test_photos_that_end_early_are_never_filled_up() -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+
+
+PICTURES = [saved(NOISE[:8, :9], kind) for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")]
+PICTURES += [animation("GIF"), tiff(NOISE[..., 0], 16), saved(NOISE[:8, :9], "TIFF", compression="tiff_lzw")]
+CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4)
+
+
+@settings(
+    deadline=None, max_examples=200, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(picture=st.sampled_from(PICTURES), changes=CHANGES, kept=st.floats(0, 1) | st.just(1.0))
+def test_whatever_happens_to_its_bytes_a_photo_is_read_or_refused(
+    tmp_path: Path, picture: bytes, changes: list[tuple[float, int]], kept: float
+) -> None:
+    data = bytearray(picture)
+    for place, value in changes:
+        data[int(place * min(len(data), 200))] = value  # headers are what can lie
+    path = tmp_path / "photo"
+    path.write_bytes(bytes(data[: int(kept * len(data))]))
+    problem = decode_problem(path)
+    if problem is None:
+        photo = open_image(path)
+        assert (photo.mode, photo.height, photo.width) == ("RGB", *photo_size(path))
+    else:
+        assert str(path) in problem
