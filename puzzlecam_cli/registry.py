@@ -1,20 +1,32 @@
-"""Find backbones by entry point. Listing imports none of them; only the chosen one is loaded."""
+"""Find plugins by entry point. Listing imports none of them; only the chosen one is loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from puzzlecam_cli.errors import UserError
 
-GROUP = "puzzlecam.backbones"
+BACKBONES = "puzzlecam.backbones"
+DATASETS = "puzzlecam.datasets"
+
+# The kinds of data that come with this package: one file and one row each.
+DATA_KINDS = {
+    "voc": "puzzlecam_cli.data.kinds.voc:VocPhotos",
+    "synthetic": "puzzlecam_cli.data.kinds.synthetic:SyntheticPhotos",
+}
+
+# `<prefix>:<model>` for libraries of many networks: their callable takes the model's name first.
+LIBRARIES = {"timm": EntryPoint("timm", "puzzlecam_cli.models.timm_networks:timm_backbone", BACKBONES)}
 
 
-def installed_backbones() -> dict[str, EntryPoint]:
-    """Entry points by backbone name, sorted; none is imported."""
-    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
+def installed(group: str) -> dict[str, EntryPoint]:
+    """Entry points of a group by name, sorted; none is imported."""
+    own = {name: EntryPoint(name, value, group) for name, value in DATA_KINDS.items()} if group == DATASETS else {}
+    return own | {entry.name: entry for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)}
 
 
 def distribution_of(entry: EntryPoint) -> str:
@@ -26,27 +38,58 @@ def backbone_factory(name: str) -> Callable[..., Any]:
     """The callable that builds the backbone `name`.
 
     Raises:
-        UserError: no such backbone is installed, or its plugin fails to load.
+        UserError: no such backbone is installed, two distributions bring one each, or its plugin fails to load.
     """
-    installed = installed_backbones()
-    if name not in installed:
-        close = get_close_matches(name, installed, 1)
+    library, colon, model = name.partition(":")
+    if colon and library in LIBRARIES:
+        return partial(LIBRARIES[library].load(), model)
+    found = installed(BACKBONES)
+    if name not in found:
+        close = get_close_matches(name, found, 1)
         hint = f"did you mean `{close[0]}`? " if close else ""
         if name.startswith("efficientnet_lite"):
             hint = "install the plugin: python -m pip install ./plugins/puzzlecam-efficientnet-lite; "
         raise UserError(
             "backbone-missing",
-            f"no backbone is called `{name}`",
-            (f"installed: {', '.join(installed)}",),
+            f"no backbone is called `{name[:100]}`",
+            (f"installed: {', '.join(found)}",),
             f"{hint}`puzzlecam backbones` lists them; `timm:<model>` takes any timm network",
         )
-    entry = installed[name]
+    factory: Callable[..., Any] = _load(found[name], f"backbone `{name}`")
+    return factory
+
+
+def dataset(kind: str) -> Any:
+    """The class of a kind of data: a `puzzlecam_cli.data.photos.PhotoSet` with its `Settings`.
+
+    Raises:
+        UserError: no such kind is installed, or its plugin fails to load.
+    """
+    found = installed(DATASETS)
+    if kind not in found:
+        close = get_close_matches(kind, found, 1)
+        raise UserError(
+            "data-kind",
+            f"there is no kind of data called `{kind[:100]}`",
+            (f"installed: {', '.join(found)}",),
+            f"did you mean `{close[0]}`?" if close else "data.kind names one of them",
+        )
+    return _load(found[kind], f"data kind `{kind}`")
+
+
+def _load(entry: EntryPoint, what: str) -> Any:
+    same_name = {other.value: distribution_of(other) for other in entry_points(group=entry.group, name=entry.name)}
+    if len(same_name) > 1:
+        raise UserError(
+            "plugin-clash",
+            f"{' and '.join(sorted(same_name.values()))} both bring a {what}",
+            hint="remove one of them: python -m pip uninstall NAME",
+        )
     try:
-        factory: Callable[..., Any] = entry.load()
-    except Exception as error:
+        return entry.load()
+    except (Exception, SystemExit) as error:
         raise UserError(
             "plugin-broken",
-            f"backbone `{name}` from {distribution_of(entry)} failed to load: {type(error).__name__}: {error}",
-            hint=f"repair or remove the plugin: python -m pip uninstall {entry.dist.name if entry.dist else name}",
+            f"{what} from {distribution_of(entry)} failed to load: {type(error).__name__}: {error}",
+            hint=f"repair or remove the plugin: python -m pip uninstall {entry.dist.name if entry.dist else what}",
         ) from error
-    return factory

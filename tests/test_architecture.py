@@ -14,12 +14,14 @@ PACKAGE = Path(puzzlecam_cli.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"cli"},
+    {"session"},
     {"view", "stages", "bench"},
     {"run"},
     {"engine"},
     {"models", "data"},
+    {"group"},
     {"recipe", "registry", "method"},
-    {"files", "errors", "events", "interrupt"},
+    {"files", "errors", "events"},
 )
 
 

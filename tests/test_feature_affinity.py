@@ -14,6 +14,8 @@ from safetensors import safe_open
 from typer.testing import Result
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.models.backbone import load_backbone
+from puzzlecam_cli.models.fit import unfit
 from puzzlecam_cli.recipe.load import load_recipe
 
 Run = Callable[..., Result]
@@ -82,7 +84,7 @@ def test_another_kind_redoes_the_model_and_all_after_it_but_not_the_labels(
     ("change", "words"),
     [
         ("affinity.kind=psa", "'boundary' or 'feature'"),
-        ("affinity.radius=5", "at least 16 × radius 5"),
+        ("affinity.canvas=whole", "'crop' or 'photo'"),
         ("affinity.labels.powers=[32, 4]", "must not exceed"),
         ("affinity.labels.powers=[0, 4]", "greater than 0"),
         ("affinity.labels.powers=[4]", "powers"),
@@ -96,5 +98,8 @@ def test_values_that_make_no_sense_are_refused(tiny_recipe: Path, change: str, w
 
 
 def test_the_kind_decides_how_large_a_crop_must_be(tiny_recipe: Path) -> None:
-    assert load_recipe(str(tiny_recipe), [FEATURE[0]]).affinity.radius == 4  # 64 = 16 × 4
-    assert load_recipe(str(tiny_recipe), ["affinity.radius=8"]).affinity.kind == "boundary"  # 64 = 8 × 8
+    network = load_backbone("resnet18")
+    assert unfit(network, load_recipe(str(tiny_recipe), [FEATURE[0]]).affinity) == []  # 64 = 16 × 4
+    assert unfit(network, load_recipe(str(tiny_recipe), ["affinity.radius=8"]).affinity) == []  # 64 = 8 × 8
+    (problem,) = unfit(network, load_recipe(str(tiny_recipe), [FEATURE[0], "affinity.radius=5"]).affinity)
+    assert "at least 16 × radius 5" in problem

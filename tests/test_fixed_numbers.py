@@ -18,22 +18,21 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from puzzlecam_cli.data import transforms
+from puzzlecam_cli.data.kinds.voc import SHIPPED_LISTS, VOC_CLASSES
 from puzzlecam_cli.data.loaders import TrainingBatches
-from puzzlecam_cli.data.voc import SHIPPED_LISTS, VOC_CLASSES
-from puzzlecam_cli.method import labels as label_method
 from puzzlecam_cli.method.affinity import affinity_loss, edges_to_affinity, neighbour_offsets
 from puzzlecam_cli.method.cam import normalize_cams
+from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.method.crf import DenseCrf, label_probabilities
 from puzzlecam_cli.method.metrics import iou_from_confusion
 from puzzlecam_cli.method.puzzle import alpha_at
-from puzzlecam_cli.models.affinitynet import AffinityNet, FeatureAffinityNet
 from puzzlecam_cli.models.backbone import IMAGENET_MEAN, IMAGENET_STD, Backbone, load_backbone
+from puzzlecam_cli.models.boundary_net import BoundaryNet
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import RATES, DeepLab, _upsample
+from puzzlecam_cli.models.feature_net import FeatureNet
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.schema import Training
-from puzzlecam_cli.stages import seg as seg_stage
 from puzzlecam_cli.stages.affinity import AffinityLosses
 
 
@@ -42,8 +41,8 @@ def built(kind: str) -> Any:
     """A network of the paper on ResNet-50, without memory or time."""
     make: dict[str, Callable[[Backbone], nn.Module]] = {
         "classifier": lambda backbone: Classifier(backbone, 20),
-        "boundary": AffinityNet,
-        "feature": FeatureAffinityNet,
+        "boundary": BoundaryNet,
+        "feature": FeatureNet,
         "deeplab": lambda backbone: DeepLab(backbone, 21),
     }
     with torch.device("meta"):
@@ -91,9 +90,7 @@ ROWS: tuple[tuple[str, Any, str, str, Callable[[], Any]], ...] = (
     ),
     ("mean colour", (0.485, 0.456, 0.406), "code: ImageNet's", "models/backbone.py", lambda: IMAGENET_MEAN),
     ("deviation of colours", (0.229, 0.224, 0.225), "code: ImageNet's", "models/backbone.py", lambda: IMAGENET_STD),
-    ("ignored: padding of masks", 255, "code", "data/transforms.py", lambda: transforms.IGNORE),
-    ("ignored: unsure pixels", 255, "code: affinity labels", "method/labels.py", lambda: label_method.IGNORE),
-    ("ignored by the cross-entropy", 255, "code: seg", "stages/seg.py", lambda: seg_stage.IGNORE),
+    ("ignored labels: padding, unsure, void", 255, "code", "method/constants.py", lambda: IGNORE),
     ("steps of train-cls", 4_950, "code: last batch dropped", "data/loaders.py", lambda: steps(VOC.train_cls)),
     ("steps of affinity", 990, "code: last batch dropped", "data/loaders.py", lambda: steps(VOC.affinity)),
     ("steps of seg", 16_500, "code: last batch dropped", "data/loaders.py", lambda: steps(VOC.seg)),
@@ -124,30 +121,30 @@ ROWS: tuple[tuple[str, Any, str, str, Callable[[], Any]], ...] = (
         "channels a level of the boundary head",
         {32},
         "code, IRNet",
-        "models/affinitynet.py",
+        "models/boundary_net.py",
         lambda: {c.out_channels for c in head("boundary", nn.Conv2d)} - {1},
     ),
     (
         "channels that give the boundary",
         160,
         "code, IRNet",
-        "models/affinitynet.py",
+        "models/boundary_net.py",
         lambda: built("boundary").edge.in_channels,
     ),
     (
         "groups of the boundary head",
         {4},
         "code, IRNet",
-        "models/affinitynet.py",
+        "models/boundary_net.py",
         lambda: {m.num_groups for m in head("boundary", nn.GroupNorm)},
     ),
-    ("pixels a cell, boundary", 4, "code, IRNet", "models/affinitynet.py", lambda: AffinityNet.stride),
-    ("pixels a cell, feature", 8, "AffinityNet", "models/affinitynet.py", lambda: FeatureAffinityNet.stride),
+    ("pixels a cell, boundary", 4, "code, IRNet", "models/backbone.py", lambda: BoundaryNet.stride),
+    ("pixels a cell, feature", 8, "AffinityNet", "models/feature_net.py", lambda: FeatureNet.stride),
     (
         "channels of the features",
         448,
         "AffinityNet",
-        "models/affinitynet.py",
+        "models/feature_net.py",
         lambda: built("feature").mix.out_channels,
     ),
     ("directions of the walk", 34, "code, IRNet", "method/affinity.py", lambda: len(neighbour_offsets(VOC.rw.radius))),
@@ -234,7 +231,7 @@ def test_labels_of_cells_are_those_of_a_nearest_resize() -> None:
 
     def loss(labels: np.ndarray) -> float:
         batch = {"image": torch.zeros(1, 3, 64, 64), "mask": torch.from_numpy(labels.astype(np.int64))[None]}
-        return float(module(batch, 0, 1)["loss"])
+        return float(module(batch)["loss_different"])
 
     assert (mask != spread).any()
     assert loss(mask) == loss(spread)

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from puzzlecam_cli.data.voc import VocFolder
+from puzzlecam_cli.data.kinds.voc import VocData, VocPhotos
 from puzzlecam_cli.events import Event
-from puzzlecam_cli.recipe.data import VocData
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.context import Context
-from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.run.run import Run
 
 SCALE = Path(__file__).parent / "benchmarks" / "scale.py"
 
 
 def context(recipe: Path, root: Path, emit: Callable[[Event], None], *changes: str) -> Context:
     one_process: Any = SimpleNamespace(is_main_process=True, process_index=0, num_processes=1)
-    return Context("stage", load_recipe(str(recipe), changes), RunFolder(root), one_process, emit)
+    run = Run.at(load_recipe(str(recipe), changes), root)
+    return Context("stage", run, run.folder, one_process, emit)
 
 
 @pytest.mark.parametrize(("seconds", "reported"), [(3600, [1, 1000]), (0, [*range(1, 1001)])])
@@ -83,11 +83,11 @@ def test_files_that_no_list_names_are_not_looked_at(finished_run: Path, tmp_path
     """A dangling link could not be."""
     root = tmp_path / "data"
     shutil.copytree(finished_run / "data", root)
-    data = VocFolder(VocData(kind="voc", root=root, train="train"))
-    before = data.fingerprint("val", tags=True, masks=True)
+    settings = VocData(kind="voc", root=root, train="train")
+    before = VocPhotos(settings, tmp_path, 0).fingerprint("val", tags=True, masks=True)
     for folder, suffix in (("JPEGImages", "jpg"), ("Annotations", "xml"), ("SegmentationClass", "png")):
         (root / folder / f"elsewhere.{suffix}").symlink_to(tmp_path / "nowhere")
-    assert data.fingerprint("val", tags=True, masks=True) == before
+    assert VocPhotos(settings, tmp_path, 0).fingerprint("val", tags=True, masks=True) == before
 
 
 @pytest.mark.parametrize(

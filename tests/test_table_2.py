@@ -12,7 +12,8 @@ from PIL import Image
 from sklearn.metrics import jaccard_score
 
 from puzzlecam_cli.run.artifacts import read_walked
-from puzzlecam_cli.run.scores import Scores, read_scores, table_2
+from puzzlecam_cli.run.scores import Scores, read_scores
+from puzzlecam_cli.view.scores import table_2
 
 
 def scores_of(backbone: str, puzzle: bool) -> Scores:

@@ -1,1 +1,1 @@
-"""What the methods cost beside their plain formulations, measured on this machine."""
+"""What a recipe will take on this machine, measured on a few photos."""

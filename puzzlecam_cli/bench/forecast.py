@@ -8,7 +8,7 @@ differ in size and number of tags; more of them tell more.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
@@ -19,16 +19,13 @@ from puzzlecam_cli.bench import memory
 from puzzlecam_cli.bench.costs import Cost, Extent, Observed, Report, at_once, cost, sample_size
 from puzzlecam_cli.bench.sample import Sample, SampleContext
 from puzzlecam_cli.data.loaders import TrainingBatches
-from puzzlecam_cli.data.open import open_data, resolve_data
-from puzzlecam_cli.data.photos import Photo, PhotoSet
-from puzzlecam_cli.data.voc import VocFolder
+from puzzlecam_cli.data.photos import PhotoSet, open_photos
 from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator, pool_workers
 from puzzlecam_cli.engine.checkpoint import KEPT
 from puzzlecam_cli.events import Emit, Event, Progress, StageEnded, StageStarted
-from puzzlecam_cli.recipe.data import SyntheticData, VocData
 from puzzlecam_cli.recipe.schema import Recipe, Training
-from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.pipeline import Step
+from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.stages import PIPELINE
 
 
@@ -52,7 +49,6 @@ def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
     Raises:
         UserError: as the steps do, for data that cannot be worked with.
     """
-    folder = RunFolder(root)
     accelerator = make_accelerator(recipe.runtime)
     on_gpu = accelerator.device.type == "cuda"
     workers = pool_workers(recipe.runtime), loader_workers(recipe.runtime, accelerator)
@@ -60,26 +56,21 @@ def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
 
     costs: list[Cost] = []
     recipe = bare(recipe)
-    if isinstance(recipe.data, SyntheticData):
-        extent = Extent(recipe.data.pictures + recipe.data.val_pictures)
-        few = recipe.model_copy(update={"data": fewer(recipe.data, count)})
+    whole = open_photos(recipe.data, root, recipe.seed)
+    if whole.to_prepare:
+        few = open_photos(whole.few(count), root, recipe.seed)
 
-        def write(watch: Emit) -> None:
-            open_data(few, root, lambda done, total: watch(Progress("data", "pictures", done, total)))
+        def prepare(watch: Emit) -> None:
+            few.prepare(lambda done, total: watch(Progress("data", "pictures", done, total)))
 
-        costs.append(cost("data", observe(write, emit, [root / "data"], on_gpu), extent))
-        sizes = Sizes(
-            recipe.data.pictures, recipe.data.val_pictures, 3 * recipe.data.pictures + recipe.data.val_pictures
-        )
-        splits = resolve_data(few.data, root)
-        whole: PhotoSet = VocFolder(splits)
+        costs.append(cost("data", observe(prepare, emit, [root / "data"], on_gpu), Extent(whole.to_prepare)))
     else:
-        splits = recipe.data
-        whole = VocFolder(splits)
-        sizes = sizes_of(whole, splits)
-    recipe = recipe.model_copy(update={"data": splits})
+        few = whole
+    sizes = sizes_of(whole)
+    recipe = recipe.model_copy(update={"data": few.pinned()})
     extents = extents_of(recipe, sizes, *map(at_once, workers))
-    context = SampleContext("", recipe, folder, accelerator, emit, Sample.of(whole, splits, count), sizes.train, steps)
+    run = Run.at(recipe, root)
+    context = SampleContext("", run, run.folder, accelerator, emit, Sample.of(few, count), sizes.train, steps)
     for stage in PIPELINE:
         emit(StageStarted(stage.name, "a few photos"))
         began = time.monotonic()
@@ -97,32 +88,26 @@ def bare(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"backbone": backbone, "runtime": runtime})
 
 
-def fewer(data: SyntheticData, count: int) -> SyntheticData:
-    """So many pictures a split, written to the run folder."""
-    sizes = {"pictures": min(count, data.pictures), "val_pictures": min(count, data.val_pictures)}
-    return data.model_copy(update={"root": None, **sizes})
-
-
-def sizes_of(data: PhotoSet, splits: VocData) -> Sizes:
+def sizes_of(data: PhotoSet) -> Sizes:
     """Look at all photos and masks of a data set; scores are of maps, walked maps, pseudo labels and predictions."""
-    val = data.photos(splits.val) if splits.val else []
-    scored = {splits.score_split: 3, **({splits.val: 1} if splits.val else {})}
-    if splits.val == splits.score_split:
+    splits = data.splits
+    scored = {splits.score: 3, **({splits.val: 1} if splits.val else {})}
+    if splits.val == splits.score:
         scored = {splits.val: 4}
     files, notes = 0, []
     for split, times in scored.items():
-        listed = data.photos(split)
-        masks = sum(photo.mask is not None for photo in listed)
+        listed, masks = data.count(split)
         files += times * masks
-        if masks < len(listed):
+        if masks < listed:
             notes.append(missing_masks(split, masks, listed))
-    return Sizes(len(data.photos(splits.train)), len(val), files, "; ".join(notes))
+    val = data.count(splits.val)[0] if splits.val else 0
+    return Sizes(data.count(splits.train)[0], val, files, "; ".join(notes))
 
 
-def missing_masks(split: str, masks: int, listed: Sequence[Photo]) -> str:
+def missing_masks(split: str, masks: int, listed: int) -> str:
     if not masks:
         return f"`{split}` has no masks: not scored"
-    return f"{len(listed) - masks} of {len(listed)} masks of `{split}` are missing: eval will refuse"
+    return f"{listed - masks} of {listed} masks of `{split}` are missing: eval will refuse"
 
 
 def extents_of(recipe: Recipe, sizes: Sizes, pooled: int, loaded: int) -> dict[str, Extent]:
@@ -208,5 +193,5 @@ def observe_step(context: SampleContext, step: Step, on_gpu: bool) -> Observed:
     """Make a step's files from the sample."""
     own = [context.folder.root / name for name in step.own]
     observed = observe(lambda watch: step.make(replace(context, emit=watch)), context.emit, own, on_gpu)
-    rmtree(context.folder.stage(context.stage) / "checkpoint", ignore_errors=True)  # large, and of no more use
+    rmtree(context.folder.training(context.stage) / "checkpoint", ignore_errors=True)  # large, and of no more use
     return observed if observed.what else replace(observed, what=step.name.rpartition("/")[2])

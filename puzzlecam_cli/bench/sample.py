@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any, cast
 
 from torch import nn
 
 from puzzlecam_cli.data.photos import Photo, PhotoSet
 from puzzlecam_cli.engine.step import LossModule
 from puzzlecam_cli.models.backbone import Backbone
-from puzzlecam_cli.recipe.data import VocData
 from puzzlecam_cli.recipe.schema import Training
 from puzzlecam_cli.run.context import Context
 
@@ -28,7 +27,7 @@ def spread(photos: Sequence[Photo], count: int) -> list[Photo]:
 
 @dataclass(frozen=True)
 class Sample:
-    """A `PhotoSet` of a few photos of each split of another.
+    """A few photos of each split of a data set.
 
     Maps can be scored of photos only that are trained on and have a mask, so these are preferred.
     """
@@ -37,9 +36,10 @@ class Sample:
     chosen: dict[str, list[Photo]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, whole: PhotoSet, splits: VocData, count: int) -> Sample:
+    def of(cls, whole: PhotoSet, count: int) -> Sample:
         """`count` photos a split; fewer where there are not so many."""
-        scored = whole.photos(splits.score_split)
+        splits = whole.splits
+        scored = whole.photos(splits.score)
         with_mask = {photo.id for photo in scored if photo.mask}
         train = whole.photos(splits.train, tags=True)
         train = spread([photo for photo in train if photo.id in with_mask] or train, count)
@@ -48,19 +48,16 @@ class Sample:
         if splits.val:
             val = whole.photos(splits.val)
             chosen[splits.val] = spread([photo for photo in val if photo.mask] or val, count)
-        chosen[splits.score_split] = [photo for photo in scored if photo.id in ids]
+        chosen[splits.score] = [photo for photo in scored if photo.id in ids]
         chosen[splits.train] = train
         return cls(whole, chosen)
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.whole.classes
+    def __getattr__(self, name: str) -> Any:
+        """All else is as in the whole data set."""
+        return getattr(self.whole, name)
 
     def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
         return self.chosen[split]
-
-    def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
-        return self.whole.fingerprint(split, tags=tags, masks=masks)
 
     def repeated(self, split: str, count: int) -> Sample:
         """The sample with so many photos of a split, the same over and over."""
@@ -81,9 +78,9 @@ class SampleContext(Context):
     train_count: int
     steps: int
 
-    @cached_property
+    @property
     def data(self) -> PhotoSet:
-        return self.sample
+        return cast(PhotoSet, self.sample)
 
     def train(
         self,

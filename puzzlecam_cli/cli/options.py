@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from puzzlecam_cli.errors import UserError
 
 WHERE = "Where to run"
 
@@ -23,7 +20,7 @@ RecipeArgument = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")
 ]
 RunOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--run", help="Where results live; the same place again resumes. \\[runs/RECIPE]"),
 ]
 SetOption = Annotated[
@@ -51,13 +48,7 @@ PlainOption = Annotated[
 ]
 
 
-def run_folder(recipe: str, run: Path | None) -> Path:
-    """The run folder of a recipe: as named, else `runs/<recipe name>`.
-
-    Raises:
-        UserError: it is a file.
-    """
-    folder = run or Path("runs") / Path(recipe).name.removesuffix(".yaml")
-    if folder.is_file():
-        raise UserError("run-folder", f"{folder} is a file", hint="--run names a new folder or an earlier run's")
-    return folder
+def runtime_changes(set_: list[str] | None, mixed_precision: str | None, cpu: bool) -> list[str]:
+    """The options of this machine, as `--set` changes."""
+    precision = [f"runtime.mixed_precision='{mixed_precision}'"] if mixed_precision else []
+    return [*(set_ or ()), *precision, *(["runtime.cpu=true"] if cpu else [])]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from puzzlecam_cli.cli.options import RecipeArgument, SetOption
-from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.errors import printable
 
 recipes = typer.Typer(help="Find, read, copy and validate recipes.", no_args_is_help=True)
 
@@ -35,16 +33,11 @@ def show(name: RecipeArgument, set_: SetOption = None) -> None:
 
 
 @recipes.command()
-def copy(name: RecipeArgument, dest: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
-    """Copy a recipe, to be changed."""
-    from puzzlecam_cli.recipe.load import find_recipe
+def copy(name: RecipeArgument, dest: Annotated[str, typer.Argument(help="The file to write, or its folder.")]) -> None:
+    """Copy a recipe, to be changed; nothing is overwritten."""
+    from puzzlecam_cli.recipe.copy import copy_recipe
 
-    source = find_recipe(name)
-    target = dest / source.name if dest.is_dir() else dest
-    if target.exists():
-        raise UserError("file-exists", f"{target} is there already", hint="name another file")
-    shutil.copyfile(source, target)
-    typer.echo(str(target))
+    typer.echo(printable(str(copy_recipe(name, dest)), most=5000))
 
 
 @recipes.command()
@@ -53,12 +46,12 @@ def check(file: RecipeArgument, set_: SetOption = None) -> None:
     from puzzlecam_cli.recipe.load import load_recipe
 
     load_recipe(file, set_ or ())
-    typer.echo(f"{file} is valid")
+    typer.echo(f"{printable(file)} is valid")
 
 
 @recipes.command()
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
-    from puzzlecam_cli.recipe.schema import Recipe
+    from puzzlecam_cli.recipe.model import recipe_model
 
-    typer.echo(json.dumps(Recipe.model_json_schema(), indent=1))
+    typer.echo(json.dumps(recipe_model(None).model_json_schema(), indent=1))

@@ -18,7 +18,8 @@ from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.transforms import Colour, Side, generator_for, normalize, random_view, resized
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.interrupt import deaf_children, follow_parent
+from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
+from puzzlecam_cli.method.constants import IGNORE
 
 Batch = dict[str, Tensor]
 
@@ -62,6 +63,9 @@ class TrainingViews(Dataset[Batch | UserError]):
             return error  # raised in the main process: workers would turn it into text
         except ValueError as error:
             return UserError("mask-size", f"the labels of {photo.id} do not fit its photo: {error}")
+        if labels is not None and bool(((labels > self.num_classes) & (labels != IGNORE)).any()):
+            problem = f"the labels of {photo.id} hold a class above {self.num_classes}"
+            return UserError("artifact-unreadable", problem, hint="delete them; their stage makes them again")
         tags = torch.zeros(self.num_classes)
         tags[[tag - 1 for tag in photo.tags]] = 1
         return {"image": image, "tags": tags} | ({} if labels is None else {"mask": labels})
@@ -155,7 +159,7 @@ def _follow_parent(_: int) -> None:
 def _loaded(source: Dataset[Any], workers: int, **settings: Any) -> Iterator[Any]:
     """What a GPU is to get lies in pinned memory: it is copied there while the GPU computes."""
     settings |= {"num_workers": workers, "pin_memory": torch.cuda.is_available()}
-    with deaf_children():
+    with signals_held_back():
         items = iter(DataLoader(source, worker_init_fn=_follow_parent, **settings))
     for item in items:
         if isinstance(item, UserError):

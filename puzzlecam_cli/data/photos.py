@@ -1,10 +1,36 @@
-"""What a data set is: named splits of photos."""
+"""What a data set is: named splits of photos. This is the only door to data; nothing outside this room knows a kind."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from puzzlecam_cli.recipe.data import DataSettings
+from puzzlecam_cli.registry import dataset
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Tick = Callable[[int, int], None]  # (done, total)
+
+
+class Mask(Protocol):
+    """Reads the true classes of a photo's pixels, for scoring. It travels to other processes."""
+
+    @property
+    def path(self) -> Path:
+        """The file it reads: for messages, and to see whether it changed."""
+
+    def read(self) -> NDArray[np.uint8]:
+        """(H, W) classes 0..C, 0 background, 255 void.
+
+        Raises:
+            UserError: the file is missing, unreadable, or means something else.
+        """
 
 
 @dataclass(frozen=True)
@@ -14,18 +40,88 @@ class Photo:
     id: str
     image: Path
     tags: tuple[int, ...] = ()
-    mask: Path | None = None
+    mask: Mask | None = None
 
 
-class PhotoSet(Protocol):
-    """A data set on disk. Nothing is decoded here; all problems of a list are reported at once as a UserError."""
+@dataclass(frozen=True)
+class Splits:
+    """Names of the splits: trained on; predicted at the end, if any; maps and pseudo labels are scored on."""
+
+    train: str
+    val: str | None
+    score: str
+
+    def named(self, which: str) -> str | None:
+        """The split that plays a part: `train`, `val` or `score`."""
+        return {"train": self.train, "val": self.val, "score": self.score}[which]
+
+
+class PhotoSet(ABC):
+    """A data set on disk. Opening it reads nothing; all problems of a split are reported at once as a UserError.
+
+    Args:
+        settings: the recipe's.
+        run: the run folder, where a kind may keep what it makes.
+        seed: the recipe's.
+    """
+
+    Settings: ClassVar[type[DataSettings]]
+
+    def __init__(self, settings: Any, run: Path, seed: int):
+        self.settings = settings
+        self.run = run
+        self.seed = seed
 
     @property
+    @abstractmethod
     def classes(self) -> tuple[str, ...]:
         """Names of the object classes 1..C."""
 
+    @property
+    @abstractmethod
+    def splits(self) -> Splits:
+        """Their names; reads nothing."""
+
+    @property
+    @abstractmethod
+    def tags_from(self) -> str:
+        """Where tags come from, as the scores say it; `masks` where they were read off pixel masks."""
+
+    @abstractmethod
     def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
         """The photos of a split in the order of its list; `tags` reads their tags as well."""
 
+    @abstractmethod
     def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
         """A hash of names, sizes and times of the split's files: it changes when the photos do."""
+
+    def prepare(self, tick: Tick) -> None:  # noqa: B027 - most kinds have nothing to prepare
+        """Make what has to be made once, in the main process."""
+
+    @property
+    def to_prepare(self) -> int:
+        """How many pictures `prepare` makes."""
+        return 0
+
+    def facts(self, split: str) -> list[str]:
+        """What a person should know about a split and its tags, a sentence each; `photos` was called for it."""
+        return []
+
+    def count(self, split: str) -> tuple[int, int]:
+        """Photos of a split, and how many of them have a mask."""
+        photos = self.photos(split)
+        return len(photos), sum(photo.mask is not None for photo in photos)
+
+    def pinned(self) -> DataSettings:
+        """Settings that name these very photos from any run folder and with any seed."""
+        return self.settings  # type: ignore[no-any-return]
+
+    def few(self, count: int) -> DataSettings:
+        """Settings of which about `count` pictures a split are prepared."""
+        return self.settings  # type: ignore[no-any-return]
+
+
+def open_photos(settings: DataSettings, run: Path, seed: int) -> PhotoSet:
+    """The data set that a recipe's `data` section names."""
+    found: PhotoSet = dataset(settings.kind)(settings, run, seed)
+    return found

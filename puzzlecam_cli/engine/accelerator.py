@@ -11,9 +11,11 @@ from zlib import crc32
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import GradientAccumulationPlugin
 from torch import Tensor, nn
 
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
+from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.fold import fold_batchnorms
 from puzzlecam_cli.engine.trackers import check_trackers
 from puzzlecam_cli.errors import UserError
@@ -21,15 +23,21 @@ from puzzlecam_cli.recipe.schema import Runtime
 
 
 def make_accelerator(runtime: Runtime) -> Accelerator:
-    """The accelerator of a run; TF32 and other shortcuts stay off.
+    """The accelerator of a run; TF32 and other shortcuts stay off, whatever the environment says.
 
     Raises:
-        UserError: fp16 is wanted without a GPU, or a tracker that is not installed.
+        UserError: fp16 is wanted without a GPU, or a tracker that is not installed, or the environment contradicts.
     """
+    check_environment(runtime, os.environ)
     check_trackers(runtime)
     if runtime.mixed_precision == "fp16" and (runtime.cpu or not torch.cuda.is_available()):
         raise UserError("fp16-needs-gpu", "fp16 needs a GPU", hint="--mixed-precision bf16 works on CPUs as well")
-    return Accelerator(mixed_precision=runtime.mixed_precision, cpu=runtime.cpu)
+    return Accelerator(
+        mixed_precision=runtime.mixed_precision,
+        cpu=runtime.cpu,
+        dynamo_backend="no",
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # else the environment has a say
+    )
 
 
 def pool_workers(runtime: Runtime) -> int:

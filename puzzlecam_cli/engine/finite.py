@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import TrainingBatches, TrainingViews
-from puzzlecam_cli.engine.step import Losses
+from puzzlecam_cli.engine.step import Terms
 from puzzlecam_cli.errors import UserError
 
 NONE = 2**62  # comes after every step
@@ -22,7 +22,7 @@ class FiniteWatch:
         self._first: Tensor | None = None
         self._values = torch.zeros(0)
 
-    def note(self, step: int, losses: Losses) -> None:
+    def note(self, step: int, losses: Terms) -> None:
         values = torch.stack([value.float() for value in losses.values()])
         bad = ~values.isfinite().all()
         if self._first is None:

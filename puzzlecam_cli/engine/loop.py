@@ -25,7 +25,9 @@ from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
 from puzzlecam_cli.files import append_line, replacing
-from puzzlecam_cli.interrupt import stop_asked
+from puzzlecam_cli.group.interrupt import stop_asked
+from puzzlecam_cli.models.backbone import Backbone
+from puzzlecam_cli.models.fit import unfit
 from puzzlecam_cli.recipe.schema import Runtime, Training
 
 
@@ -35,6 +37,7 @@ class Task:
 
     stage: str
     module: LossModule
+    backbone: Backbone
     pretrained: nn.Module | None  # the part with pretrained weights
     freeze_batchnorm: nn.Module | None  # the part that keeps its running statistics
     views: TrainingViews
@@ -48,9 +51,12 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     """Train to the last epoch; an interrupted training continues after its last checkpoint, as if nothing had been.
 
     Raises:
-        UserError: the loss is no longer finite, or a photo cannot be read.
+        UserError: crop and backbone do not go together, the loss is no longer finite, or a photo cannot be read.
     """
     settings, processes = task.settings, accelerator.num_processes
+    if problems := unfit(task.backbone, settings):
+        section = task.stage.replace("-", "_")
+        raise UserError("backbone-unfit", f"{section}.{problems[0]}")
     batches = TrainingBatches(len(task.views), settings.batch, settings.epochs, task.seed)
     steps, per_epoch = len(batches), batches.steps_per_epoch
     if min(len(task.views), settings.batch) < processes:
@@ -106,7 +112,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             moved = _on_device(batch, accelerator)
             losses = add_gradients(module, wrapped, moved, step, steps, parts, accelerator)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(task.stage, settings, task.runtime, processes) from error
+            raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone) from error
         if settings.clip_norm:
             accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
         prepared.step()
@@ -123,6 +129,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), in_fp16)
         if show:
             values: dict[str, float] = {"epoch": epoch, "lr": rate} | averages(losses, accelerator)
+            values |= module.schedule(step, steps)
             log.write({"step": step, **values})
             trackers.tell(step, values)
             emit(Metric(task.stage, step, values))

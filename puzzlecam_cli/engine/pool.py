@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import torch
 
-from puzzlecam_cli.interrupt import deaf_children, follow_parent
+from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,7 +34,7 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
     ) as pool:
         try:
             first = list(islice(rest, 2 * workers))
-            with deaf_children():
+            with signals_held_back():
                 running: set[Future[Result]] = {pool.submit(function, item) for item in first}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)

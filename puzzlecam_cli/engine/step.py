@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import ClassVar
 
 import torch
 from accelerate import Accelerator
@@ -13,31 +11,35 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch
 
-Losses = dict[str, Tensor]
-Weights = Mapping[str, Tensor | float]
+Terms = dict[str, Tensor]  # a scalar by name
 
 
 class LossModule(nn.Module, ABC):
-    """A network with its loss, so that all of a step's forward passes lie in one `forward` (as DDP needs).
+    """A network with what it minimises: the sum of weight · (sum / count) of some terms.
 
-    A loss is a mean over images, tags, pixels or pairs. Of a part of a batch, each mean is multiplied by its weight:
-    1 where the part is all there is. So losses and gradients of parts add up to those of the whole batch.
+    A term's sum and count are those of a batch or of any part of one, and simply add up. The engine divides by the
+    count of the whole batch, so that parts and processes train as if there were only one.
     """
-
-    averaged_over: ClassVar[tuple[str, ...]]
 
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
-        self.weights: Weights = dict.fromkeys(self.averaged_over, 1.0)
 
     @abstractmethod
-    def counts(self, batch: Batch) -> tuple[Tensor, ...]:
-        """How many there are in a batch of each that is `averaged_over`: integers, known without the network."""
+    def forward(self, batch: Batch) -> Terms:
+        """The sum of each term, all of a step's passes through the network in one `forward` (as DDP needs)."""
 
     @abstractmethod
-    def forward(self, batch: Batch, step: int, steps: int) -> Losses:
-        """A dictionary of scalars on one device; `loss` is minimised, all are logged."""
+    def counts(self, batch: Batch) -> Terms:
+        """Over how many images, tags, pixels or pairs each term is averaged: integers, known without the network."""
+
+    @abstractmethod
+    def weights(self, step: int, steps: int) -> dict[str, float]:
+        """The weight of each term at a step; one without is only logged."""
+
+    def schedule(self, step: int, steps: int) -> dict[str, float]:
+        """What else is logged, because it changes with the step."""
+        return {}
 
     def maps(self, batch: Batch) -> Tensor | None:
         """What the network sees in a batch, to be shown: (B, H, W) in [0, 1]; None: nothing."""
@@ -46,7 +48,7 @@ class LossModule(nn.Module, ABC):
 
 def add_gradients(
     module: LossModule, wrapped: nn.Module, batch: Batch, step: int, steps: int, parts: int, accelerator: Accelerator
-) -> Losses:
+) -> Terms:
     """Compute a batch part by part; processes exchange the sum of their gradients once, at the end.
 
     Args:
@@ -56,22 +58,23 @@ def add_gradients(
         parts: how many; the same in all processes, and at most the images of each.
 
     Returns:
-        detached losses, whose average over the processes are those of the whole batch.
+        detached terms and `loss`, what is minimised; their averages over the processes are those of the whole batch.
     """
-    pieces = _split(batch, parts)
-    total: Losses = {}
-    for number, (piece, weights) in enumerate(zip(pieces, _weights(module, pieces, accelerator), strict=True), start=1):
-        module.weights = weights
+    counts, weights = _counts(module, batch, accelerator), module.weights(step, steps)
+    total: Terms = {}
+    for number, piece in enumerate(_split(batch, parts), start=1):
         with nullcontext() if number == parts else accelerator.no_sync(wrapped):
             with accelerator.autocast():
-                losses: Losses = wrapped(piece, step, steps)
-            accelerator.backward(losses["loss"])
-        for name, value in losses.items():
+                sums: Terms = wrapped(piece)
+            terms = {name: value / counts[name] for name, value in sums.items()}
+            loss = torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
+            accelerator.backward(loss)
+        for name, value in (terms | {"loss": loss}).items():
             total[name] = total[name] + value.detach() if name in total else value.detach()
     return total
 
 
-def averages(losses: Losses, accelerator: Accelerator) -> dict[str, float]:
+def averages(losses: Terms, accelerator: Accelerator) -> dict[str, float]:
     """Over all processes, as numbers."""
     values = torch.stack([value.float() for value in losses.values()])
     if accelerator.num_processes > 1:
@@ -79,21 +82,16 @@ def averages(losses: Losses, accelerator: Accelerator) -> dict[str, float]:
     return dict(zip(losses, values.tolist(), strict=True))
 
 
+def _counts(module: LossModule, batch: Batch, accelerator: Accelerator) -> Terms:
+    """Of all processes together, divided by their number, as their gradients are averaged. No process waits for a GPU
+    here."""
+    counts = module.counts(batch)
+    values = torch.stack(list(counts.values()))
+    if accelerator.num_processes > 1:
+        values = accelerator.reduce(values, "sum")
+    return dict(zip(counts, values.clamp(min=1) / accelerator.num_processes, strict=True))
+
+
 def _split(batch: Batch, parts: int) -> list[Batch]:
     pieces = [value.tensor_split(parts) for value in batch.values()]
     return [dict(zip(batch, values, strict=True)) for values in zip(*pieces, strict=True)]
-
-
-def _weights(module: LossModule, pieces: list[Batch], accelerator: Accelerator) -> list[Weights]:
-    """Each piece's share of what all pieces of all processes count, times the processes, whose gradients are averaged.
-
-    No process waits for a GPU here.
-    """
-    if len(pieces) == 1 and accelerator.num_processes == 1:
-        return [dict.fromkeys(module.averaged_over, 1.0)]
-    counts = torch.stack([torch.stack(module.counts(piece)) for piece in pieces])  # (parts, kinds) int64
-    total = counts.sum(dim=0)
-    if accelerator.num_processes > 1:
-        total = accelerator.reduce(total, "sum")
-    shares = counts * accelerator.num_processes / total.clamp(min=1)
-    return [dict(zip(module.averaged_over, share, strict=True)) for share in shares]

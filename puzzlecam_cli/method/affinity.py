@@ -6,13 +6,15 @@ the straight path between them. From features (Ahn and Kwak, AffinityNet, CVPR 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.method.paths import Offset, PathValues, neighbour_offsets, over_paths, over_paths_to
+
+PAIR_WEIGHTS = (1 / 4, 1 / 4, 1 / 2)  # of pairs that are both background, of the same object class, different
 
 
 def _window(x: Tensor, radius: int, offset: Offset = (0, 0)) -> Tensor:
@@ -148,7 +150,7 @@ def _check_grid(cells: Tensor, radius: int) -> None:
         raise ValueError(f"a {cells.shape[-2]}×{cells.shape[-1]} grid is too small for radius {radius}")
 
 
-def affinity_labels(labels: Tensor, radius: int, ignore: int = 255) -> tuple[Tensor, Tensor, Tensor]:
+def affinity_labels(labels: Tensor, radius: int, ignore: int = IGNORE) -> tuple[Tensor, Tensor, Tensor]:
     """Which pairs belong together.
 
     Args:
@@ -165,25 +167,23 @@ def affinity_labels(labels: Tensor, radius: int, ignore: int = 255) -> tuple[Ten
     return same & (source == 0), same & (source > 0), valid & ~same
 
 
-def affinity_loss(
-    affinity: Tensor,
-    background: Tensor,
-    foreground: Tensor,
-    different: Tensor,
-    weights: Sequence[Tensor | float] = (1.0, 1.0, 1.0),
-) -> Tensor:
+def affinity_loss(affinity: Tensor, background: Tensor, foreground: Tensor, different: Tensor) -> Tensor:
     """Cross-entropy of affinities, averaged within and then over the three kinds of pairs (IRNet, Eq. 6; AffinityNet).
 
     Args:
         affinity: (B, D, h, w) from `edges_to_affinity` or `features_to_affinity`.
         background, foreground, different: bool, the same shape, from `affinity_labels`.
-        weights: of a part of a batch: factors of the averages within these three.
     """
+    sums = affinity_sums(affinity, background, foreground, different)
+    counts = (pairs.sum().clamp(min=1) for pairs in (background, foreground, different))
+    means = [weight * total / count for weight, total, count in zip(PAIR_WEIGHTS, sums, counts, strict=True)]
+    return torch.stack(means).sum()
+
+
+def affinity_sums(
+    affinity: Tensor, background: Tensor, foreground: Tensor, different: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The cross-entropy of each kind of pairs, summed up. Args: see `affinity_loss`."""
     together = -torch.log(affinity + 1e-5)
     apart = -torch.log(1 + 1e-5 - affinity)
-
-    def mean_over(loss: Tensor, pairs: Tensor) -> Tensor:
-        return (loss * pairs).sum() / (pairs.sum() + 1e-5)
-
-    positive = mean_over(together, background) * weights[0] / 2 + mean_over(together, foreground) * weights[1] / 2
-    return (positive + mean_over(apart, different) * weights[2]) / 2
+    return (together * background).sum(), (together * foreground).sum(), (apart * different).sum()

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from puzzlecam_cli.method.constants import CONFIDENCE, PREDICTION_KERNELS
+
 Engine = Literal["auto", "pydensecrf"]
 
 
@@ -25,8 +27,7 @@ class DenseCrf:
     Args:
         image: (H, W, 3) uint8.
         labels: number of labels K.
-        smooth_xy, smooth_weight: the smoothness kernel: standard deviation in pixels, weight.
-        colour_xy, colour_rgb, colour_weight: the colour kernel: deviations in pixels and grey levels, weight.
+        smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight: see `Kernels`; by default those for predictions.
         engine: `pydensecrf`; `auto` takes the best that is installed.
 
     Raises:
@@ -38,11 +39,11 @@ class DenseCrf:
         image: Tensor,
         labels: int,
         *,
-        smooth_xy: float = 3.0,
-        smooth_weight: float = 3.0,
-        colour_xy: float = 80.0,
-        colour_rgb: float = 13.0,
-        colour_weight: float = 10.0,
+        smooth_xy: float = PREDICTION_KERNELS.smooth_xy,
+        smooth_weight: float = PREDICTION_KERNELS.smooth_weight,
+        colour_xy: float = PREDICTION_KERNELS.colour_xy,
+        colour_rgb: float = PREDICTION_KERNELS.colour_rgb,
+        colour_weight: float = PREDICTION_KERNELS.colour_weight,
         engine: Engine = "auto",
     ):
         if engine not in ("auto", "pydensecrf"):
@@ -60,12 +61,18 @@ class DenseCrf:
         self._field.addPairwiseBilateral(sxy=colour_xy, srgb=colour_rgb, rgbim=rgb, compat=colour_weight)
 
     def infer(self, probabilities: Tensor, iterations: int) -> Tensor:
-        """(K, H, W) probabilities → (K, H, W) float32 after `iterations` mean-field steps."""
+        """(K, H, W) probabilities → (K, H, W) float32 after `iterations` mean-field steps.
+
+        Raises:
+            ValueError: they are of another shape, or not finite.
+        """
         if probabilities.shape != (self.labels, self.height, self.width):
             raise ValueError(
                 f"probabilities are {tuple(probabilities.shape)}, the photo needs "
                 f"{(self.labels, self.height, self.width)}"
             )
+        if not probabilities.isfinite().all():
+            raise ValueError("probabilities must be finite")
         if self.labels < 2 or iterations == 0:
             return probabilities.float().cpu()
         unary = probabilities.float().clamp(1e-5, 1).log_().neg_().reshape(self.labels, -1)
@@ -75,16 +82,7 @@ class DenseCrf:
 
 
 def dense_crf(
-    image: Tensor,
-    probabilities: Tensor,
-    *,
-    iterations: int,
-    engine: Engine = "auto",
-    smooth_xy: float = 3.0,
-    smooth_weight: float = 3.0,
-    colour_xy: float = 80.0,
-    colour_rgb: float = 13.0,
-    colour_weight: float = 10.0,
+    image: Tensor, probabilities: Tensor, *, iterations: int, engine: Engine = "auto", **kernels: float
 ) -> Tensor:
     """Refine probabilities along the colours of the photo.
 
@@ -92,25 +90,15 @@ def dense_crf(
         image: (H, W, 3) uint8.
         probabilities: (K, H, W) in [0, 1], clipped to [1e-5, 1].
         iterations: mean-field steps; 0 returns the input.
-        engine and kernels: see `DenseCrf`. Defaults are the authors' for predictions.
+        engine, kernels: see `DenseCrf`.
 
     Returns:
         (K, H, W) float32 on the CPU, summing to 1 over K.
     """
-    field = DenseCrf(
-        image,
-        probabilities.shape[0],
-        smooth_xy=smooth_xy,
-        smooth_weight=smooth_weight,
-        colour_xy=colour_xy,
-        colour_rgb=colour_rgb,
-        colour_weight=colour_weight,
-        engine=engine,
-    )
-    return field.infer(probabilities, iterations)
+    return DenseCrf(image, probabilities.shape[0], engine=engine, **kernels).infer(probabilities, iterations)
 
 
-def label_probabilities(labels: Tensor, count: int, confidence: float = 0.7) -> Tensor:
+def label_probabilities(labels: Tensor, count: int, confidence: float = CONFIDENCE) -> Tensor:
     """Hard labels as probabilities: `confidence` for a pixel's label, the rest shared: (H, W) → (count, H, W)."""
     if count < 2:
         return torch.ones(1, *labels.shape, device=labels.device)

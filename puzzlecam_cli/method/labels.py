@@ -7,22 +7,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.method.crf import DenseCrf, label_probabilities
 
-IGNORE = 255
+
+def highest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The highest score of each pixel and its index, the first of equals: (K, H, W) → (H, W), (H, W) int64.
+
+    A score that is not a number is the lowest there is, so that it makes no pixel an object.
+    """
+    best_score, index = scores.max(dim=0)  # what argmax gives, in a tenth of its time
+    if best_score.isnan().any():
+        best_score, index = torch.where(scores.isnan(), -torch.inf, scores).max(dim=0)
+    return best_score, index
 
 
 def best(scores: Tensor) -> Tensor:
     """The label with the highest score, the first of equals: (K, H, W) → (H, W) int64."""
-    return scores.max(dim=0).indices  # what argmax gives, in a tenth of its time
+    return highest(scores)[1]
 
 
 def winners(scores: Tensor, background: float) -> Tensor:
     """Which map wins each pixel: (K, H, W) → (H, W) int64, 0 where no score is above `background`, else 1..K."""
     if not len(scores):
         return torch.zeros(scores.shape[1:], dtype=torch.long)
-    highest, index = scores.max(dim=0)
-    return index.add_(1).mul_(highest > background)
+    best_score, index = highest(scores)
+    return index.add_(1).mul_(best_score > background)
 
 
 def confident_labels(
@@ -39,21 +49,22 @@ def confident_labels(
 ) -> Tensor:
     """Labels to learn affinities from: sure objects, sure background, and what lies between.
 
-    The maps compete with the background's score twice, each result refined by a CRF over the photo's own labels. A
-    pixel is an object where it is one in spite of a high score of the background, background where it is that in
-    spite of a low one, else ignored. The score is a constant, and the CRF refines labels (IRNet, CVPR 2019); or it
-    is (1 − best map)^power, and the CRF refines the scores (AffinityNet, CVPR 2018).
+    The photo is labelled twice, each time by the best of its maps and a background score, then by a CRF over the
+    photo's own labels. Where the background score is high, what is still an object is surely one. Where it is low,
+    what is still background is surely background. The pixels between are ignored. The background score is a constant,
+    and the CRF refines labels (IRNet, CVPR 2019); or it is (1 − best map)^power, and the CRF refines scores
+    (AffinityNet, CVPR 2018).
 
     Args:
         image: (H, W, 3) uint8.
         cams: (K, H, W) in [0, 1].
         classes: (K,) class index 1..C of each map.
-        foreground, background: the background's high and low score.
-        powers: those of the background's high and low score, instead of the constants.
+        foreground, background: the background's high and its low score.
+        powers: those of the high and the low score, instead of the constants.
         iterations, confidence, kernels: of the CRF, see `DenseCrf` and `label_probabilities`.
 
     Returns:
-        (H, W) uint8 class indices, 0 background, 255 ignore.
+        (H, W) uint8 class indices, 0 background, `IGNORE` where unsure.
     """
     count = len(classes) + 1
     field = DenseCrf(image, count, **kernels)  # one lattice for both cuts

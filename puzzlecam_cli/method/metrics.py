@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from puzzlecam_cli.method.constants import IGNORE
+from puzzlecam_cli.method.labels import highest
+
 
 def _check_labels(name: str, labels: Tensor, lowest: int, num_classes: int) -> None:
     for value in (labels.min(), labels.max()) if labels.numel() else ():
@@ -14,7 +17,7 @@ def _check_labels(name: str, labels: Tensor, lowest: int, num_classes: int) -> N
             raise ValueError(f"the {name} holds class {int(value)}, there are {num_classes}")
 
 
-def confusion_matrix(prediction: Tensor, mask: Tensor, num_classes: int, ignore: int = 255) -> Tensor:
+def confusion_matrix(prediction: Tensor, mask: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:
     """Count pixels by true and predicted class.
 
     Args:
@@ -65,12 +68,12 @@ def threshold_sweep(
     mask: Tensor,
     thresholds: Sequence[float],
     num_classes: int,
-    ignore: int = 255,
+    ignore: int = IGNORE,
 ) -> Tensor:
     """The confusion matrices for all background thresholds, in one pass over the pixels.
 
     A pixel is background where its best score is not above the threshold (compared in float32); a tie between
-    classes goes to the first.
+    classes goes to the first. A score that is not a number is above no threshold.
 
     Args:
         scores: (K, H, W) floats.
@@ -100,7 +103,7 @@ def threshold_sweep(
         counts[:, :, 0] = torch.bincount(truth.flatten(), minlength=size + 1)[:size]
         return counts
     levels, order = torch.tensor(thresholds, dtype=torch.float32, device=mask.device).sort()
-    best, winner = scores.float().max(dim=0)
+    best, winner = highest(scores.float())
     above = torch.searchsorted(levels, best, out_int32=True)  # thresholds below the best score, 0..T
     cells = truth.mul_(maps).add_(winner).mul_(count + 1).add_(above)
     bins = torch.bincount(cells.flatten(), minlength=(size + 1) * maps * (count + 1))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -11,10 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.method.cam import normalize_cams
+from puzzlecam_cli.method.constants import ALPHA, RAMP
 
 Reduction = Literal["mean", "per_tag", "per_image"]
 Distance = Literal["l1", "l2"]
-WHOLE_BATCH: Mapping[str, Tensor | float] = MappingProxyType({"images": 1.0, "tags": 1.0})
+Compare = Literal["features", "cams"]
+Mask = Literal["labels", "none", "selection"]
+Branch = Literal["none", "whole", "tiles"]
 
 
 def tile(x: Tensor, rows: int = 2) -> Tensor:
@@ -50,14 +51,14 @@ def pool(maps: Tensor) -> Tensor:
     return maps.float().mean(dim=(-2, -1))
 
 
-def classification_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Eq. (2)-(3): the multi-label soft margin loss, averaged over classes and images.
+def classification_loss(logits: Tensor, labels: Tensor, over_images: Literal["mean", "sum"] = "mean") -> Tensor:
+    """Eq. (2)-(3): the multi-label soft margin loss, averaged over classes and images, or summed over images.
 
     Args:
         logits: (B, C).
         labels: (B, C), 1 where the class is in the image, else 0.
     """
-    return F.multilabel_soft_margin_loss(logits.float(), labels)
+    return F.multilabel_soft_margin_loss(logits.float(), labels, reduction=over_images)
 
 
 def reconstruction_loss(
@@ -80,19 +81,31 @@ def reconstruction_loss(
         reduction: `mean`, `per_tag` or `per_image`.
         distance: `l1`, or `l2` for the squared difference.
     """
-    difference = whole.float() - puzzle.float()
-    each = (difference.abs() if distance == "l1" else difference.square()).mean(dim=(-2, -1))  # (B, C)
     if labels is None:
-        return each.mean()
-    each = each * labels
-    if reduction == "mean":
-        return each.mean()
+        labels = whole.new_ones(whole.shape[:2], dtype=torch.float32)
+    total = reconstruction_sum(whole, puzzle, labels, reduction, distance)
+    return total / reconstruction_count(labels, reduction).clamp(min=1)
+
+
+def reconstruction_sum(
+    whole: Tensor, puzzle: Tensor, labels: Tensor, reduction: Reduction = "mean", distance: Distance = "l1"
+) -> Tensor:
+    """What `reconstruction_loss` averages, summed up."""
+    difference = whole.float() - puzzle.float()
+    each = (difference.abs() if distance == "l1" else difference.square()).mean(dim=(-2, -1)) * labels  # (B, C)
+    if reduction == "per_image":
+        return (each.sum(dim=1) / labels.sum(dim=1).clamp(min=1)).sum()
+    return each.sum()
+
+
+def reconstruction_count(labels: Tensor, reduction: Reduction = "mean") -> Tensor:
+    """Over how many `reconstruction_loss` averages: pairs of image and class, tags, or images."""
     if reduction == "per_tag":
-        return each.sum() / labels.sum().clamp(min=1)
-    return (each.sum(dim=1) / labels.sum(dim=1).clamp(min=1)).mean()
+        return labels.sum().long()
+    return torch.full((), labels.numel() if reduction == "mean" else len(labels), device=labels.device)
 
 
-def alpha_at(step: int, total_steps: int, alpha: float = 4.0, ramp: float = 0.5) -> float:
+def alpha_at(step: int, total_steps: int, alpha: float = ALPHA, ramp: float = RAMP) -> float:
     """The weight of L_re at a step: grows linearly from 0 to `alpha` over `ramp` of the training (§4.1)."""
     ramp_steps = ramp * total_steps
     return alpha if step >= ramp_steps else alpha * step / ramp_steps
@@ -105,14 +118,13 @@ def puzzle_loss(
     alpha: float,
     *,
     classify_tiles: bool = True,
-    compare: Literal["features", "cams"] = "features",
-    mask: Literal["labels", "none", "selection"] = "labels",
+    compare: Compare = "features",
+    mask: Mask = "labels",
     reduction: Literal["mean", "per_tag"] = "mean",
     distance: Distance = "l1",
-    detach: Literal["none", "whole", "tiles"] = "none",
-    weights: Mapping[str, Tensor | float] = WHOLE_BATCH,
+    detach: Branch = "none",
 ) -> dict[str, Tensor]:
-    """Eq. (7): L = L_cls + L_p-cls + alpha · L_re.
+    """The losses of a batch and their sum.
 
     Args:
         whole: (B, C, H, W) raw maps of the images, A^s.
@@ -127,23 +139,59 @@ def puzzle_loss(
         reduction: of `mask: labels`, see `reconstruction_loss`.
         distance: see `reconstruction_loss`.
         detach: the branch of L_re that receives no gradient; the authors' code trains both.
-        weights: of a part of a batch: factors of what is averaged over `images`, and over `tags`.
 
     Returns:
         The scalars `loss_cls`, `loss_p_cls`, `loss_re` and `loss`.
     """
+    sums = puzzle_sums(
+        whole, puzzle, labels, compare=compare, mask=mask, reduction=reduction, distance=distance, detach=detach
+    )
+    counts = puzzle_counts(labels, mask=mask, reduction=reduction)
+    means = {name: total / counts[name].clamp(min=1) for name, total in sums.items()}
+    weights = puzzle_weights(alpha, classify_tiles=classify_tiles)
+    return means | {"loss": torch.stack([weight * means[name] for name, weight in weights.items()]).sum()}
+
+
+def puzzle_sums(
+    whole: Tensor,
+    puzzle: Tensor,
+    labels: Tensor,
+    *,
+    compare: Compare = "features",
+    mask: Mask = "labels",
+    reduction: Literal["mean", "per_tag"] = "mean",
+    distance: Distance = "l1",
+    detach: Branch = "none",
+) -> dict[str, Tensor]:
+    """The three losses before they are averaged over `puzzle_counts`. Args: see `puzzle_loss`."""
     whole, puzzle = whole.float(), puzzle.float()
-    loss_cls = classification_loss(pool(whole), labels) * weights["images"]  # Eq. (4)
-    loss_p_cls = classification_loss(pool(puzzle), labels) * weights["images"]  # Eq. (5)
+    loss_cls = classification_loss(pool(whole), labels, "sum")  # Eq. (4)
+    loss_p_cls = classification_loss(pool(puzzle), labels, "sum")  # Eq. (5)
     if compare == "cams":
         whole, puzzle = normalize_cams(whole), normalize_cams(puzzle)
-    loss_re = reconstruction_loss(
+    loss_re = reconstruction_sum(
         whole.detach() if detach == "whole" else whole,
         puzzle.detach() if detach == "tiles" else puzzle,
-        None if mask == "none" else labels,
-        "per_image" if mask == "selection" else reduction,
+        torch.ones_like(labels) if mask == "none" else labels,
+        _reduction(mask, reduction),
         distance,
     )
-    loss_re = loss_re * weights["tags" if mask == "labels" and reduction == "per_tag" else "images"]
-    loss = loss_cls + alpha * loss_re + (loss_p_cls if classify_tiles else torch.zeros_like(loss_p_cls))
-    return {"loss_cls": loss_cls, "loss_p_cls": loss_p_cls, "loss_re": loss_re, "loss": loss}
+    return {"loss_cls": loss_cls, "loss_p_cls": loss_p_cls, "loss_re": loss_re}
+
+
+def puzzle_counts(
+    labels: Tensor, *, mask: Mask = "labels", reduction: Literal["mean", "per_tag"] = "mean"
+) -> dict[str, Tensor]:
+    """Over how many each of `puzzle_sums` is averaged, int64, known from the (B, C) labels alone."""
+    images = torch.full((), len(labels), device=labels.device)
+    compared = reconstruction_count(labels, _reduction(mask, reduction))
+    return {"loss_cls": images, "loss_p_cls": images, "loss_re": compared}
+
+
+def puzzle_weights(alpha: float, *, classify_tiles: bool = True) -> dict[str, float]:
+    """Eq. (7): L = L_cls + L_p-cls + alpha · L_re, as the factor of each."""
+    return {"loss_cls": 1.0, "loss_p_cls": float(classify_tiles), "loss_re": alpha}
+
+
+def _reduction(mask: Mask, reduction: Literal["mean", "per_tag"]) -> Reduction:
+    return {"labels": reduction, "none": "mean", "selection": "per_image"}[mask]

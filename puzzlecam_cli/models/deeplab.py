@@ -49,7 +49,7 @@ class DeepLab(nn.Module):
     """DeepLabv3+.
 
     Args:
-        backbone: gives the map at stride 4 and the deepest one.
+        backbone: gives the map nearest to stride 4 and the last one.
         num_labels: object classes and background, C + 1.
         width: channels of pyramid and decoder.
         norm: `group` (4 groups) or `batch`, in pyramid and decoder.
@@ -59,7 +59,7 @@ class DeepLab(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.pyramid = AtrousPyramid(backbone.channels[-1], width, norm)
-        self.fine = _block(backbone.channels[backbone.quarter], 48, 1, norm)
+        self.fine = _block(backbone.channels[backbone.fine], 48, 1, norm)
         self.decoder = nn.Sequential(
             _block(48 + width, width, 3, norm),
             nn.Dropout(0.5),
@@ -71,6 +71,6 @@ class DeepLab(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) → (B, C+1, H, W) logits."""
         features = self.backbone(images)
-        fine = self.fine(features[self.backbone.quarter])
+        fine = self.fine(features[self.backbone.fine])
         deep = _upsample(self.pyramid(features[-1]), fine.shape[-2:])
         return _upsample(self.decoder(torch.cat([fine, deep], dim=1)), images.shape[-2:])

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import timm
 from torch import Tensor, nn
 
-from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.models.backbone import Backbone, load_weights
+from puzzlecam_cli.models.backbone import Backbone
+from puzzlecam_cli.models.timm_networks import create
+from puzzlecam_cli.models.weights import load_weights
 
 
 class ResNetStages(nn.Module):
@@ -36,20 +36,6 @@ class ResNetStages(nn.Module):
             x = self.get_submodule(name)(x)
             features.append(x)
         return features
-
-
-def create(model: str, pretrained: bool, **options: Any) -> Any:
-    """A timm model; a download that fails is the user's to mend."""
-    try:
-        return timm.create_model(model, pretrained=pretrained, **options)
-    except (OSError, RuntimeError, ValueError) as error:
-        if not pretrained or isinstance(error, NotImplementedError):
-            raise
-        raise UserError(
-            "weights-unavailable",
-            f"the ImageNet weights of timm's `{model}` could not be loaded: {type(error).__name__}",
-            hint="go online once, give a file (backbone.weights: FILE), or set backbone.pretrained: false",
-        ) from error
 
 
 def _channels(network: Any) -> list[int]:

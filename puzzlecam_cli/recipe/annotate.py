@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from puzzlecam_cli.errors import printable
 from puzzlecam_cli.recipe.schema import Recipe
 
 COLUMN = 44
+NOT_TEXT = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 
 
 def annotated(recipe: Recipe) -> str:
@@ -29,7 +31,7 @@ def _lines(section: BaseModel, indent: str) -> Iterator[str]:
         line, comment = f"{indent}{key}: {_json(value)}", _comment(field, value)
         yield f"{line:{COLUMN - 1}} # {comment}" if comment else line
     for key, value in (section.model_extra or {}).items():
-        yield f"{indent}{key}: {json.dumps(value)}"
+        yield f"{indent}{_key(key)}: {_json(value)}"
 
 
 def _comment(field: FieldInfo, value: Any) -> str | None:
@@ -41,4 +43,10 @@ def _comment(field: FieldInfo, value: Any) -> str | None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """JSON that is YAML too: what a terminal must not be sent is escaped, as `\\u202e`."""
+    return printable(json.dumps(value, ensure_ascii=False, default=str), most=1_000_000)
+
+
+def _key(name: str) -> str:
+    """An option's key, quoted where YAML might not read it as this text."""
+    return name if name.isidentifier() and name.lower() not in NOT_TEXT else _json(name)

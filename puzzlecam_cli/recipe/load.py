@@ -1,36 +1,21 @@
-"""Find a recipe, merge what it extends and what `--set` changes, validate it; every value remembers its line."""
+"""Find a recipe, merge what it extends and what `--set` changes, validate it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import stat
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.recipe.document import DEEPEST, Document, UnreadableError, compose, lay_over, read, shown
+from puzzlecam_cli.recipe.text import read_text
 
 if TYPE_CHECKING:
     from puzzlecam_cli.recipe.schema import Recipe
 
-Keys = tuple[str, ...]
-Places = dict[Keys, str]
-
-
-@dataclass
-class Document:
-    """A recipe as merged text values, with the place each key was written at."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    places: Places = field(default_factory=dict)
-
-    def place(self, keys: Keys) -> str:
-        """Where the value was written: its own line, else that of the section it is missing from."""
-        while keys and keys not in self.places:
-            keys = keys[:-1]
-        return self.places.get(keys, "")
+LONGEST_CHAIN = 10  # of recipes that extend one another
 
 
 def shipped_recipes() -> Path:
@@ -45,28 +30,67 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(name: str) -> Path:
-    """The recipe file for a path or the name of a shipped recipe.
+    """The recipe file for a path, the name of a shipped recipe, or the folder of a run.
 
     Raises:
-        UserError: there is neither such a file nor such a recipe.
+        UserError: there is no such recipe.
     """
-    path = Path(name)
-    if path.is_file():
+    return _find(Path(name), name)
+
+
+def find_base(path: Path, name: Any) -> Path:
+    """The recipe that the one at `path` extends: looked for beside it, then among those shipped.
+
+    Raises:
+        UserError: there is no such recipe, or it is not one name.
+    """
+    if not isinstance(name, str):
+        raise UserError("recipe-invalid", f"{path} must extend one recipe, by its path or name")
+    try:
+        return _find(path.parent / Path(name).expanduser(), name)
+    except RuntimeError:
+        raise _missing(name, "there is no such home folder") from None
+
+
+def _find(path: Path, name: str) -> Path:
+    """The file at a path, else the shipped recipe of this name, else the recipe of the run at the path."""
+    mode = _mode(path) if name else None
+    if mode is not None and not stat.S_ISDIR(mode):
         return path
-    shipped = shipped_recipes() / f"{path.name.removesuffix('.yaml')}.yaml"
     # `recipes/voc_resnet50.yaml` names the shipped recipe from any folder, as in the README.
-    if shipped.is_file() and path.parent.name in ("", "recipes"):
-        return shipped
-    close = get_close_matches(path.stem, recipe_names(), 1)
-    raise UserError(
+    stem = name.removeprefix("recipes/").removesuffix(".yaml")
+    if stem in recipe_names():
+        return shipped_recipes() / f"{stem}.yaml"
+    if mode is None:
+        raise _missing(name)
+    if _mode(path / "recipe.yaml") is None or _mode(path / "run.json") is None:
+        raise _missing(name, "it is a folder, but not that of a run, with recipe.yaml and run.json")
+    return path / "recipe.yaml"
+
+
+def _mode(path: Path) -> int | None:
+    """What kind of file is there; None: none."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:  # links in a circle, a closed folder
+        raise _missing(str(path), (error.strerror or "").lower()) from None
+    except ValueError:
+        raise _missing(str(path), "no name holds a NUL") from None
+
+
+def _missing(name: str, reason: str = "") -> UserError:
+    close = get_close_matches(Path(name).stem, recipe_names(), 1)
+    return UserError(
         "recipe-missing",
-        f"there is no recipe `{name}`",
+        f"there is no recipe `{name}`" + (f": {reason}" if reason else ""),
         hint=(f"did you mean `{close[0]}`? " if close else "") + "`puzzlecam recipes list` names those shipped",
     )
 
 
 def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:
-    """The validated recipe for a path or shipped name, with `--set` changes `dotted.key=YAML value`.
+    """The validated recipe for a path, shipped name or run, with `--set` changes `dotted.key=YAML value`.
 
     Raises:
         UserError: all problems at once, each with file, line and key.
@@ -74,94 +98,81 @@ def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:
     from pydantic import ValidationError
 
     from puzzlecam_cli.recipe.explain import explain
-    from puzzlecam_cli.recipe.schema import Recipe
+    from puzzlecam_cli.recipe.model import model_of
 
     path = find_recipe(name)
-    document = read_document(path)
-    for change in changes:
-        document = apply_change(document, change)
+    document = lay_over(read_document(path), read_changes(changes))
     try:
-        return Recipe.model_validate(document.values)
+        return model_of(document.values).model_validate(document.values)
     except ValidationError as error:
         raise explain(error, document, path) from None
 
 
 def read_document(path: Path, chain: tuple[Path, ...] = ()) -> Document:
-    """A recipe file merged, key by key, over the recipe it extends."""
-    if path.resolve() in chain:
-        raise UserError("recipe-circular", f"{path} extends itself", hint="break the circle of `extends`")
+    """A recipe file merged, key by key, over the recipe it extends.
+
+    Raises:
+        UserError: it cannot be read, or what it extends cannot.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except UnicodeDecodeError:
-        raise UserError("recipe-unreadable", f"{path} is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = (f"line {mark.line + 1}, column {mark.column + 1}",) if mark else ()
-        problem = getattr(error, "problem", None) or str(error)
-        raise UserError("recipe-unreadable", f"{path} is not valid YAML: {problem}", where) from None
-    if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
-        raise UserError("recipe-unreadable", f"{path} must hold keys and values", hint="`puzzlecam recipes show`")
+        values, places = read(compose(read_text(path)), lambda line: f"{path.name} line {line}")
+    except UnreadableError as fault:
+        where = (f"line {fault.line}",)
+        raise UserError("recipe-unreadable", f"{path} cannot be read: {fault.problem}", where) from None
+    if not isinstance(values, dict):
+        raise UserError(
+            "recipe-unreadable",
+            f"{path} must hold keys and values, such as `recipe: 1`",
+            hint="`puzzlecam recipes show quickstart` prints a recipe",
+        )
     if isinstance(values.get("backbone"), str):
         values["backbone"] = {"name": values["backbone"]}
-    document = Document(values, dict(_places(node, path.name)))
-    base_name = values.pop("extends", None)
-    if base_name is None:
+    document = Document(values, places)
+    if "extends" not in values:
         return document
-    beside = path.parent / str(base_name)
-    base = read_document(beside if beside.is_file() else find_recipe(str(base_name)), (*chain, path.resolve()))
+    base_name = values.pop("extends")
+    try:
+        base = _read_base(path, base_name, (*chain, path.resolve()))
+    except UserError as error:
+        extended = f"{places['extends',].where}  extends = {shown(base_name)}"
+        raise UserError(error.reference, error.problem, (*error.where, extended), error.hint) from None
     return lay_over(base, document)
 
 
-def _places(node: yaml.MappingNode, file: str, above: Keys = ()) -> Iterator[tuple[Keys, str]]:
-    for key_node, value_node in node.value:
-        keys = (*above, str(key_node.value))
-        if [str(key.value) for key, _ in node.value].count(keys[-1]) > 1:
-            line = key_node.start_mark.line + 1
-            raise UserError("recipe-unreadable", f"{file} names {'.'.join(keys)} twice", (f"line {line}",))
-        yield keys, f"{file} line {key_node.start_mark.line + 1}"
-        if isinstance(value_node, yaml.MappingNode):
-            yield from _places(value_node, file, keys)
+def _read_base(path: Path, name: Any, chain: tuple[Path, ...]) -> Document:
+    base = find_base(path, name)
+    if base.resolve() in chain:
+        raise UserError("recipe-circular", f"{base} extends itself", hint="break the circle of `extends`")
+    if len(chain) >= LONGEST_CHAIN:
+        raise UserError("recipe-circular", f"more than {LONGEST_CHAIN} recipes extend one another")
+    return read_document(base, chain)
 
 
-def lay_over(base: Document, over: Document) -> Document:
-    """`over` laid over `base`, key by key. Another kind of data or another backbone replaces the whole section."""
-    return Document(*_lay_over(base.values, over.values, base.places, over.places, ()))
+def read_changes(changes: Iterable[str]) -> Document:
+    """The `dotted.key=YAML value` changes of a command line, the later over the earlier.
+
+    Raises:
+        UserError: one is not a key and a value.
+    """
+    document = Document()
+    for change in changes:
+        document = lay_over(document, _read_change(change))
+    return document
 
 
-def _lay_over(
-    base: dict[str, Any], over: dict[str, Any], base_places: Places, over_places: Places, above: Keys
-) -> tuple[dict[str, Any], Places]:
-    values, places = dict(base), base_places | {}
-    for key, value in over.items():
-        keys, below = (*above, key), base.get(key)
-        if isinstance(below, dict) and isinstance(value, dict) and _is_same_section(key, below, value):
-            values[key], places = _lay_over(below, value, places, over_places, keys)
-        else:
-            values[key] = value
-            places = {known: place for known, place in places.items() if known[: len(keys)] != keys}
-        places |= {known: place for known, place in over_places.items() if known[: len(keys)] == keys}
-    return values, places
-
-
-def _is_same_section(key: str, below: dict[str, Any], over: dict[str, Any]) -> bool:
-    chooser = {"data": "kind", "backbone": "name"}.get(key)
-    return chooser is None or over.get(chooser, below.get(chooser)) == below.get(chooser)
-
-
-def apply_change(document: Document, change: str) -> Document:
-    """The document after one `dotted.key=YAML value` of the command line."""
+def _read_change(change: str) -> Document:
     dotted, equals, text = change.partition("=")
     keys = tuple(dotted.strip().split("."))
-    if not equals or not all(keys):
+    if not equals or not all(keys) or len(keys) > DEEPEST:
         raise UserError("usage", f"`--set {change}` is not KEY=VALUE", hint="for example --set seg.epochs=5")
+    if keys[0] == "extends":
+        raise UserError("usage", f"`--set {change}`: `extends` is not a key here; it is for recipe files")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError("usage", f"the value in `--set {change}` is not valid YAML") from None
+        value, places = read(compose(text), lambda line: f"--set {change}", keys)
+    except UnreadableError as fault:
+        raise UserError("usage", f"the value in `--set {change}` cannot be read: {fault.problem}") from None
     if keys == ("backbone",) and isinstance(value, str):
         value = {"name": value}
     for key in reversed(keys):
         value = {key: value}
-    return lay_over(document, Document(value, {keys: f"--set {change}"}))
+    return Document(value, places)

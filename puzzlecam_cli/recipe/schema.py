@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from math import isqrt
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
-from puzzlecam_cli.recipe.data import Data
-from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Positive, Real, Section, default
+from puzzlecam_cli.method.constants import ALPHA, CONFIDENCE, LABEL_KERNELS, PREDICTION_KERNELS, RAMP
+from puzzlecam_cli.recipe.data import DataSettings
+from puzzlecam_cli.recipe.runtime import Runtime
+from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Location, Positive, Real, Section, Seed, default
 
 
 class Backbone(Section):
@@ -23,13 +24,14 @@ class Backbone(Section):
 
     name: str
     pretrained: bool = default(True, "Start from ImageNet weights [code].")
-    weights: Path | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
+    weights: Location | None = default(None, "A weight file (.pth or .safetensors) in place of a download [ours].")
 
     @property
     def options(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
 
 
+LARGEST_SIDE = 8192  # pixels
 RESIZE = "Length of a side in pixels, drawn uniformly from this range, the other in proportion [{}]."
 
 
@@ -53,13 +55,15 @@ class Training(Section):
     resize_side: Literal["longer", "shorter"] = default(
         "longer", "The side that gets this length; the paper does not say which [code]."
     )
-    crop: Integer = default(512, "Side of the square crop, a multiple of 32 [paper, code].", ge=32, multiple_of=32)
+    crop: Integer = default(
+        512, "Side of the square crop; the backbone says which will do [paper, code].", ge=32, le=LARGEST_SIDE
+    )
 
     @field_validator("resize")
     @classmethod
     def _a_range(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if not 16 <= value[0] <= value[1]:
-            raise ValueError("must be [smallest, largest] with 16 ≤ smallest ≤ largest")
+        if not 16 <= value[0] <= value[1] <= LARGEST_SIDE:
+            raise ValueError(f"must be [smallest, largest] with 16 ≤ smallest ≤ largest ≤ {LARGEST_SIDE}")
         return value
 
 
@@ -68,8 +72,8 @@ class Puzzle(Section):
 
     tiles: Integer = default(4, "Tiles an image is cut into: 4 = 2 × 2 [paper].")
     classify_tiles: bool = default(True, "Use L_p-cls, Eq. (5) [paper].")
-    alpha: Real = default(4.0, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
-    ramp: Fraction = default(0.5, "Share of the training over which alpha grows linearly from 0 [paper].")
+    alpha: Real = default(ALPHA, "Weight of L_re, Eq. (7), at the end of its ramp; 0: no L_re [paper].", ge=0)
+    ramp: Fraction = default(RAMP, "Share of the training over which alpha grows linearly from 0 [paper].")
     compare: Literal["features", "cams"] = default(
         "features",
         "L_re compares raw class maps, or maps after ReLU and max-normalisation, as the paper writes [code].",
@@ -88,8 +92,8 @@ class Puzzle(Section):
     @field_validator("tiles")
     @classmethod
     def _a_square(cls, value: int) -> int:
-        if value < 4 or isqrt(value) ** 2 != value:
-            raise ValueError("must be a square (4, 9, 16): tiles form an equal grid")
+        if not 4 <= value <= 1024 or isqrt(value) ** 2 != value:
+            raise ValueError("must be a square from 4 to 1,024 (4, 9, 16): tiles form an equal grid")
         return value
 
     @property
@@ -110,46 +114,46 @@ class TrainCls(Training):
     )
     puzzle: Puzzle = Puzzle()
 
-    @model_validator(mode="after")
-    def _tiles_fit(self) -> TrainCls:
-        if self.crop % (16 * self.puzzle.rows):
-            raise ValueError(f"crop {self.crop} must be a multiple of {16 * self.puzzle.rows} to be cut into tiles")
-        return self
-
 
 class Views(Section):
     """Test-time views that are summed."""
 
     scales: tuple[Annotated[Real, Field(gt=0, le=8)], ...] = default(
-        (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1
+        (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1, max_length=32
     )
     flip: bool = default(True, "Add the mirrored view [paper].")
+
+
+COLOUR_XY = "Standard deviation in pixels of the colour kernel [code]."
+COLOUR_RGB = "Standard deviation in grey levels of the colour kernel [code]."
 
 
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
-    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0)
-    smooth_xy: Real = default(3.0, "Standard deviation in pixels of the smoothness kernel [code].", gt=0)
-    smooth_weight: Real = default(3.0, "Weight of the smoothness kernel [code].", ge=0)
-    colour_xy: Real = default(50.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: Real = default(5.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
-    colour_weight: Real = default(10.0, "Weight of the colour kernel [code].", ge=0)
+    iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
+    smooth_xy: Real = default(
+        LABEL_KERNELS.smooth_xy, "Standard deviation in pixels of the smoothness kernel [code].", gt=0
+    )
+    smooth_weight: Real = default(LABEL_KERNELS.smooth_weight, "Weight of the smoothness kernel [code].", ge=0)
+    colour_xy: Real = default(LABEL_KERNELS.colour_xy, COLOUR_XY, gt=0)
+    colour_rgb: Real = default(LABEL_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
+    colour_weight: Real = default(LABEL_KERNELS.colour_weight, "Weight of the colour kernel [code].", ge=0)
 
 
 class LabelCrf(Crf):
     """A dense CRF that starts from hard labels."""
 
-    confidence: Real = default(0.7, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
+    confidence: Real = default(CONFIDENCE, "Probability given to each pixel's label [code].", gt=0.5, lt=1)
 
 
 class PseudoLabelCrf(LabelCrf):
-    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0)
+    iterations: Integer = default(1, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
 
 
 class PredictionCrf(Crf):
-    colour_xy: Real = default(80.0, "Standard deviation in pixels of the colour kernel [code].", gt=0)
-    colour_rgb: Real = default(13.0, "Standard deviation in grey levels of the colour kernel [code].", gt=0)
+    colour_xy: Real = default(PREDICTION_KERNELS.colour_xy, COLOUR_XY, gt=0)
+    colour_rgb: Real = default(PREDICTION_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
 
 
 class AffinityLabels(Section):
@@ -187,16 +191,16 @@ class Affinity(Training):
         10, "Pairs of grid cells closer than this are compared; AffinityNet: 5 [code, IRNet].", ge=2, le=20
     )
     labels: AffinityLabels = AffinityLabels()
+    canvas: Literal["crop", "photo"] = default(
+        "crop",
+        "Whole photos are padded to at least `crop` × `crop`, as the network saw them in training, or to whole cells "
+        "only (photo) [code].",
+    )
 
-    @model_validator(mode="after")
-    def _pairs_fit(self) -> Affinity:
-        stride = 4 if self.kind == "boundary" else 8
-        if self.crop < 2 * stride * self.radius:
-            raise ValueError(
-                f"crop {self.crop} must be at least {2 * stride} × radius {self.radius}: "
-                f"pairs are of cells of {stride} pixels"
-            )
-        return self
+    @property
+    def canvas_side(self) -> int:
+        """Least side in pixels of what the network sees."""
+        return self.crop if self.canvas == "crop" else 0
 
 
 class RandomWalk(Section):
@@ -229,48 +233,31 @@ class Seg(Training):
         "imagenet", "The backbone's first weights; `classifier`: those of train-cls, for few photos [code]."
     )
     batchnorm: Literal["train", "frozen"] = default("frozen", "As in `train_cls`, of the backbone [code].")
-    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, multiple_of=4)
+    width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, le=4096, multiple_of=4)
     norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")
     predict: Predict = Predict()
 
 
 class Eval(Section):
+    """How results are scored: by mean IoU over background and classes.
+
+    A class that neither masks nor predictions hold is left out of the mean [ours]; the authors count it as 0.
+    """
+
     thresholds: tuple[Fraction, ...] = default(
         tuple(round(0.05 * k, 2) for k in range(1, 16)),
         "Background thresholds tried on maps [code].",
         min_length=1,
+        max_length=1000,
     )
-
-
-class Runtime(Section):
-    """How the work is done; none of it decides what is kept."""
-
-    mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks; no: fp32 [code].")
-    cpu: bool = default(False, "Leave GPUs alone [ours].")
-    workers: Integer | None = default(
-        None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].", ge=0
-    )
-    sync_batchnorm: bool = default(
-        False, "Batch normalisation of trainings looks at all processes' images, not at each one's [code]."
-    )
-    trackers: tuple[Literal["tensorboard", "wandb"], ...] = default(
-        (), "Where losses and maps are shown as well; each is an extra to install [ours]."
-    )
-    checkpoint_minutes: Real = default(
-        10.0, "Time between two checkpoints of a training, besides the one at each epoch's end [ours].", ge=0
-    )
-    photos_at_once: Count | None = default(
-        None, "Photos of equal size that a network predicts together; null: 8 on a GPU, 1 on a CPU [ours]."
-    )
-    log_seconds: Real = default(1.0, "Least time between two logged steps, or two reports of progress [ours].", ge=0)
 
 
 class Recipe(Section):
     """Everything that decides a run's result."""
 
     recipe: Literal[1] = Field(description="Format version.")
-    seed: Integer = default(0, "Every random choice follows from it [code].", ge=0)
-    data: Data
+    seed: Seed = default(0, "Every random choice follows from it [code].")
+    data: SerializeAsAny[DataSettings]
     backbone: Backbone
     train_cls: TrainCls = TrainCls()
     cams: Views = Views()
@@ -283,4 +270,8 @@ class Recipe(Section):
     @field_validator("backbone", mode="before")
     @classmethod
     def _just_a_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict | Backbone):
+            raise ValueError("must be a name, or a section with a name")
+        return value

@@ -8,7 +8,6 @@ from statistics import fmean, stdev
 from typing import Any
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.data import VocData
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.scores import Scores
 
@@ -34,8 +33,8 @@ TABLE_1 = (
 )
 
 
-def recipe_of(recipe: Recipe, data: VocData, row: Row, seed: int) -> Recipe:
-    """The recipe with one row's losses, one seed, and data that all rows share.
+def recipe_of(recipe: Recipe, row: Row, seed: int) -> Recipe:
+    """The recipe with one row's losses and one seed.
 
     Raises:
         UserError: the recipe has no L_re to leave out.
@@ -51,7 +50,7 @@ def recipe_of(recipe: Recipe, data: VocData, row: Row, seed: int) -> Recipe:
         update={"classify_tiles": row.classify_tiles, "alpha": puzzle.alpha if row.compare_maps else 0.0}
     )
     train_cls = recipe.train_cls.model_copy(update={"puzzle": changed})
-    return recipe.model_copy(update={"seed": seed, "data": data, "train_cls": train_cls})
+    return recipe.model_copy(update={"seed": seed, "train_cls": train_cls})
 
 
 def summarise(recipe: Recipe, seeds: Sequence[int], scores: Mapping[tuple[str, int], Scores]) -> Summary:
@@ -96,44 +95,9 @@ def summarise(recipe: Recipe, seeds: Sequence[int], scores: Mapping[tuple[str, i
     }
 
 
-def ablation_table(summary: Summary) -> list[tuple[str, ...]]:
-    """Heading and rows: losses, mIoU, gain over L_cls seed by seed, the paper's mIoU and gain."""
-    baseline = summary["rows"][0]["paper"]
-    seeds = f"{len(summary['seeds'])} seeds" if len(summary["seeds"]) > 1 else "1 seed"
-    rows: list[tuple[str, ...]] = [("losses", f"mIoU, {seeds}", "gain over L_cls", "paper", "paper's gain")]
-    for row in summary["rows"]:
-        gain = _plus_minus(row["gain"], signed=True) if row["gain"] else ""
-        paper_gain = f"{row['paper'] - baseline:+.3f}" if row["gain"] else ""
-        rows.append((row["title"], _plus_minus(row), gain, f"{row['paper']:.3f}", paper_gain))
-    return rows
-
-
-def ablation_notes(summary: Summary) -> list[str]:
-    """What a reader of the table must know."""
-    notes = [
-        f"{summary['what']} on `{summary['split']}`, {summary['images']} images, {summary['backbone']}; each run at "
-        f"the background threshold best on {summary['threshold_from']}; mean ± standard deviation over seeds "
-        f"{', '.join(map(str, summary['seeds']))}.",
-        f"L_re: {', '.join(f'{key} {value}' for key, value in summary['puzzle'].items())}.",
-        f"Paper: {summary['paper']}.",
-    ]
-    return notes + (["The tags were read off pixel masks."] if summary["tags_from"] == "masks" else [])
-
-
-def ablation_markdown(summary: Summary) -> str:
-    heading, *rows = ablation_table(summary)
-    lines = [heading, ("---",) * len(heading), *rows]
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", *ablation_notes(summary)]) + "\n"
-
-
 def _maps(scores: Scores) -> dict[str, Any]:
     return next(result for result in scores["results"] if result["what"] == "cams")
 
 
 def _mean_and_spread(values: Sequence[float]) -> dict[str, float | None]:
     return {"mean": round(fmean(values), 6), "sd": round(stdev(values), 6) if len(values) > 1 else None}
-
-
-def _plus_minus(found: Mapping[str, Any], signed: bool = False) -> str:
-    mean = f"{found['mean']:+.3f}" if signed else f"{found['mean']:.3f}"
-    return mean if found["sd"] is None else f"{mean} ± {found['sd']:.3f}"

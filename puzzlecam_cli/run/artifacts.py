@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-from zlib import error as ZlibError
 
 import numpy as np
 import torch
@@ -16,9 +15,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.colours import VOC_PALETTE
-from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.files import replacing
 from puzzlecam_cli.method.cam import sum_scales
+from puzzlecam_cli.method.constants import IGNORE, MAP_STRIDE
+from puzzlecam_cli.run.arrays import Arrays, damaged_files, reading, write_arrays
+
+MOST_CELLS = 2**30  # of all maps of a photo at full size: 4 GB
+FLOAT16_PEAK = 2**15  # half of the highest power of two that float16 holds
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8] | Tensor) -> None:
@@ -30,24 +34,49 @@ def write_labels(path: Path, labels: NDArray[np.uint8] | Tensor) -> None:
 
 
 def write_cams(
-    path: Path, classes: Sequence[int], size: tuple[int, int], scales: Sequence[float], maps: Sequence[Tensor]
+    path: Path,
+    classes: Sequence[int],
+    size: tuple[int, int],
+    scales: Sequence[float],
+    maps: Sequence[Tensor],
+    cell: int = 16,
 ) -> None:
-    """Maps before resizing: one (K, h, w) a scale, not negative, mirrored views added. `size` is the photo's."""
+    """Maps before resizing: one (K, h, w) a scale, not negative, mirrored views added.
+
+    `size` is the photo's, `cell` the stride of the network's last map.
+
+    Raises:
+        UserError: a map holds a value that is not finite.
+    """
+    _check_finite(path, maps)
     arrays: dict[str, NDArray[Any]] = {
         "classes": np.array(classes, np.int16),
         "size": np.array(size, np.int32),
         "scales": np.array(scales, np.float32),
+        "cell": np.array(cell, np.int32),
     }
-    arrays |= {f"map_{n}": m for n, m in enumerate(_in_float16(maps))}
-    _write_arrays(path, arrays)
+    arrays |= {f"map_{n}": m for n, m in enumerate(_in_float16(_below_overflow(maps)))}
+    write_arrays(path, arrays)
+
+
+def _below_overflow(maps: Sequence[Tensor]) -> list[Tensor]:
+    """Classes whose maps float16 cannot hold, divided by a power of two: it cancels out in `normalize_cams`."""
+    moved = [m.cpu().float() for m in maps]
+    if not moved[0].numel():
+        return moved
+    peaks = torch.stack([m.amax(dim=(-2, -1)) for m in moved]).amax(dim=0)  # (K,)
+    if float(peaks.max()) < FLOAT16_PEAK:
+        return moved
+    shift = (torch.frexp(peaks / FLOAT16_PEAK).exponent).clamp(min=0)
+    return [torch.ldexp(m, -shift[:, None, None]) for m in moved]
 
 
 def _in_float16(maps: Sequence[Tensor]) -> list[NDArray[np.float16]]:
     """The maps (K, h, w), each with what coarser ones lost in rounding, so that their sum is off by one rounding."""
-    rounded = [m.cpu().half() for m in maps]
+    rounded = [m.half() for m in maps]
     lost = torch.zeros(1, 1, 1)  # (K, h, w)
     for number in sorted(range(len(maps)), key=lambda n: maps[n].shape[-1]):
-        exact = maps[number].cpu().float()
+        exact = maps[number]
         if exact.numel() == 0:
             break
         lost = F.interpolate(lost.expand(len(exact), -1, -1)[None], exact.shape[-2:], mode="bilinear")[0]
@@ -57,43 +86,115 @@ def _in_float16(maps: Sequence[Tensor]) -> list[NDArray[np.float16]]:
     return [m.numpy() for m in rounded]
 
 
-def read_cams(path: Path, stride: int = 4) -> tuple[NDArray[np.int16], Tensor]:
+def read_cams(
+    path: Path, stride: int = MAP_STRIDE, size: tuple[int, int] | None = None
+) -> tuple[NDArray[np.int16], Tensor]:
     """Rebuild the class activation maps of a photo.
 
     Args:
         path: a file of the `cams` stage.
         stride: 4, or 1 for the photo's own size.
+        size: (H, W) of the photo, if it is known: the maps of another are refused.
 
     Returns:
         The K class indices 1..C, and (K, ceil(H/stride), ceil(W/stride)) float32 scores in [0, 1).
+
+    Raises:
+        UserError: the file is not there, or damaged.
     """
-    data = _read_arrays(path)
-    maps = [torch.from_numpy(data[f"map_{n}"]).float() for n in range(len(data["scales"]))]
-    return data["classes"], sum_scales(maps, (int(data["size"][0]), int(data["size"][1])), stride)
+    with reading(path, "cams") as arrays:
+        classes, photo = _classes_and_size(arrays, size)
+        scales = arrays.read("scales", np.float32, (None,))
+        if not 1 <= len(scales) <= 32 or not all(0 < scale <= 64 for scale in scales):
+            raise ValueError("its scales are no scales")
+        names = [f"map_{n}" for n in range(len(scales))]
+        if unknown := arrays.names - {"classes", "size", "scales", "cell", *names}:
+            raise ValueError(f"it has an unknown array `{min(unknown)[:60]}`")
+        cell = 16  # of older versions, which did not say it
+        if "cell" in arrays.names:
+            cell = int(arrays.read("cell", np.int32, ()))
+        if not 1 <= cell <= 128:
+            raise ValueError(f"cells of {cell} pixels are none")
+        shapes = [arrays.shape(name) for name in names]
+        for name, scale, shape in zip(names, scales, shapes, strict=True):
+            if len(shape) != 3 or not all(map(_could_be, shape[1:], photo, (float(scale),) * 2, (cell,) * 2)):
+                raise ValueError(f"`{name}` is no map of a photo of {photo[0]}×{photo[1]}")
+        if sum(map(prod, shapes)) > MOST_CELLS // 4:
+            raise ValueError("its maps are too large")
+        maps = [_scores(arrays, name, (len(classes), *shape[1:])) for name, shape in zip(names, shapes, strict=True)]
+    return classes, sum_scales(maps, photo, stride, cell)
 
 
 def write_walked(path: Path, classes: NDArray[np.int16], size: tuple[int, int], scores: Tensor) -> None:
-    """(K, ceil(H/4), ceil(W/4)) scores after the walk, divided by their common maximum."""
+    """(K, ceil(H/4), ceil(W/4)) scores after the walk, divided by their common maximum.
+
+    Raises:
+        UserError: a score is not finite.
+    """
+    _check_finite(path, [scores])
     arrays: dict[str, NDArray[Any]] = {
         "classes": classes,
         "size": np.array(size, np.int32),
         "scores": scores.cpu().numpy().astype(np.float16),
     }
-    _write_arrays(path, arrays)
+    write_arrays(path, arrays)
 
 
-def read_walked(path: Path, stride: int = 4) -> tuple[NDArray[np.int16], Tensor]:
-    """The walked scores of a photo, at full size (`stride` 1) interpolated and divided by their maximum again."""
-    data = _read_arrays(path)
-    scores = torch.from_numpy(data["scores"]).float()
+def read_walked(
+    path: Path, stride: int = MAP_STRIDE, size: tuple[int, int] | None = None
+) -> tuple[NDArray[np.int16], Tensor]:
+    """The walked scores of a photo, at full size (`stride` 1) interpolated and divided by their maximum again.
+
+    Args, returns and raises as `read_cams`, of a file of the `rw` stage.
+    """
+    with reading(path, "rw") as arrays:
+        classes, (height, width) = _classes_and_size(arrays, size)
+        if unknown := arrays.names - {"classes", "size", "scores"}:
+            raise ValueError(f"it has an unknown array `{min(unknown)[:60]}`")
+        grid = (-(-height // MAP_STRIDE), -(-width // MAP_STRIDE))
+        scores = _scores(arrays, "scores", (len(classes), *grid))
     if stride == 1:
-        height, width = (int(side) for side in data["size"])
-        if not scores.shape[0]:
-            return data["classes"], torch.zeros(0, height, width)
-        scores = F.interpolate(scores[None], scale_factor=4, mode="bilinear", align_corners=False)[0]
+        if not len(classes):
+            return classes, torch.zeros(0, height, width)
+        scores = F.interpolate(scores[None], scale_factor=MAP_STRIDE, mode="bilinear", align_corners=False)[0]
         scores = scores[:, :height, :width]
         scores = scores / (scores.max() + 1e-5)
-    return data["classes"], scores
+    return classes, scores
+
+
+def _classes_and_size(arrays: Arrays, expected: tuple[int, int] | None) -> tuple[NDArray[np.int16], tuple[int, int]]:
+    """The class indices, and the photo's height and width."""
+    classes, size = arrays.read("classes", np.int16, (None,)), arrays.read("size", np.int32, (2,))
+    if len(set(classes.tolist())) < len(classes) or not all(0 < index < IGNORE for index in classes.tolist()):
+        raise ValueError("its classes are no classes")
+    height, width = size.tolist()
+    if expected and expected != (height, width):
+        raise ValueError(f"it is of a photo of {height}×{width}, not {expected[0]}×{expected[1]}")
+    if min(height, width) < 1 or height * width * max(1, len(classes)) > MOST_CELLS:
+        raise ValueError(f"{len(classes)} maps of a photo of {height}×{width} cannot be")
+    return classes, (height, width)
+
+
+def _could_be(found: int, side: int, scale: float, cell: int) -> bool:
+    """Whether so many cells can be those of a scaled side, which may lie on a canvas."""
+    cells = side * scale / cell
+    return max(1, cells / 2 - 1) <= found <= cells * 2 + 256
+
+
+def _scores(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Tensor:
+    scores = torch.from_numpy(arrays.read(name, np.float16, shape)).float()
+    if scores.numel() and not (float(scores.min()) >= 0 and float(scores.max()) < torch.inf):  # NaN is neither
+        raise ValueError(f"`{name}` holds values that are negative or not finite")
+    return scores
+
+
+def _check_finite(path: Path, maps: Sequence[Tensor]) -> None:
+    if not all(bool(m.isfinite().all()) for m in maps):
+        raise UserError(
+            "map-not-finite",
+            f"the network gives values that are not finite for `{path.stem}`: {path} is not written",
+            hint="with fp16 or bf16 try --mixed-precision no; else train again with a lower lr, or clip_norm: 2",
+        )
 
 
 def save_model(path: Path, network: nn.Module) -> None:
@@ -105,30 +206,35 @@ def save_model(path: Path, network: nn.Module) -> None:
 
 
 def load_model(path: Path, network: nn.Module) -> None:
-    from safetensors import SafetensorError
+    """Fill a network from a stage's model.
+
+    Raises:
+        UserError: the file is not there, damaged, or of another network: how it differs.
+    """
     from safetensors.torch import load_file
 
-    try:
+    stage = path.parent.name
+    with damaged_files(path, stage):
         state = load_file(path)
-    except SafetensorError as error:
-        raise _damaged(path, error) from None
+    if differences := _differences(state, network.state_dict()):
+        raise UserError(
+            "artifact-unreadable",
+            f"{path} is the model of another network: {len(differences)} tensors differ",
+            shorten(differences),
+            f"delete it; `puzzlecam {stage}` makes it again",
+        )
     network.load_state_dict(state)
 
 
-def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+def _differences(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+    lines = [f"{name[:80]} is missing" for name in wanted if name not in found]
+    lines += [f"{name[:80]} is of no layer" for name in found if name not in wanted]
+    for name in found.keys() & wanted.keys():
+        one, other = found[name], wanted[name]
+        if one.shape != other.shape or one.dtype != other.dtype:
+            lines.append(f"{name[:80]} is {_kind(one)}, not {_kind(other)}")
+    return sorted(lines)
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            return {key: data[key] for key in data.files}
-    except FileNotFoundError:
-        raise UserError("artifact-missing", f"{path} is not there", hint="run its stage again") from None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, ZlibError) as error:
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError("artifact-unreadable", f"{path} is damaged: {error}", hint="delete it; its stage makes it again")
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {'×'.join(map(str, tensor.shape))}".rstrip()

@@ -13,37 +13,39 @@ from accelerate import Accelerator
 from torch import nn
 
 from puzzlecam_cli.data.loaders import TrainingViews
-from puzzlecam_cli.data.open import open_data, resolve_data
-from puzzlecam_cli.data.photos import Photo, PhotoSet
+from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.engine.accelerator import share
 from puzzlecam_cli.engine.loop import Task, train
 from puzzlecam_cli.engine.step import LossModule
 from puzzlecam_cli.events import Emit, Note, Progress
 from puzzlecam_cli.files import is_whole
-from puzzlecam_cli.interrupt import stop_if_asked
+from puzzlecam_cli.group.interrupt import stop_if_asked
 from puzzlecam_cli.models.backbone import Backbone, load_backbone
-from puzzlecam_cli.recipe.data import VocData
 from puzzlecam_cli.recipe.schema import Recipe, Training
 from puzzlecam_cli.run.artifacts import save_model
 from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.run.run import Run
 
 
 @dataclass(frozen=True)
 class Context:
     stage: str
-    recipe: Recipe
-    folder: RunFolder
+    run: Run
+    folder: RunFolder  # the run's, with places of its own for what is being made
     accelerator: Accelerator
     emit: Emit
 
-    @cached_property
-    def splits(self) -> VocData:
-        """Names of the splits."""
-        return resolve_data(self.recipe.data, self.folder.root)
+    @property
+    def recipe(self) -> Recipe:
+        return self.run.recipe
 
-    @cached_property
+    @property
     def data(self) -> PhotoSet:
-        return open_data(self.recipe, self.folder.root, self.progress("writing pictures"))
+        return self.run.photos
+
+    @property
+    def splits(self) -> Splits:
+        return self.data.splits
 
     @property
     def num_classes(self) -> int:
@@ -98,13 +100,14 @@ class Context:
         task = Task(
             stage=self.stage,
             module=module,
+            backbone=backbone,
             pretrained=pretrained,
             freeze_batchnorm=backbone if freeze_batchnorm else None,
             views=views,
             settings=settings,
             runtime=self.recipe.runtime,
             seed=self.recipe.seed,
-            folder=self.folder.stage(self.stage),
+            folder=self.folder.training(self.stage),
         )
         train(task, self.accelerator, self.emit)
         if self.accelerator.is_main_process:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
-from pathlib import Path
+from dataclasses import replace as with_changes
 from typing import TYPE_CHECKING
-
-import yaml
 
 from puzzlecam_cli.events import Emit, StageEnded, StageKept, StageStarted
 from puzzlecam_cli.files import remove_leftovers, write_text
-from puzzlecam_cli.interrupt import stop_asked, stop_if_asked
-from puzzlecam_cli.recipe.schema import Recipe
-from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.ledger import Ledger, Record, State, now, versions
+from puzzlecam_cli.group.interrupt import stop_asked, stop_if_asked
+from puzzlecam_cli.recipe.resolved import as_yaml
+from puzzlecam_cli.run.ledger import Record, State, now, versions
+from puzzlecam_cli.run.ownership import delete_own, replace
 from puzzlecam_cli.run.pipeline import Stage, Step
 from puzzlecam_cli.run.plan import Decision, fingerprint, inputs_of
+from puzzlecam_cli.run.run import Run
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
 def execute(
-    recipe: Recipe,
-    folder: RunFolder,
-    ledger: Ledger,
+    run: Run,
     chosen: Iterable[Stage],
     decisions: list[Decision],
     accelerator: Accelerator | None,
@@ -48,17 +44,17 @@ def execute(
         if accelerator is None:
             from puzzlecam_cli.engine.accelerator import make_accelerator
 
-            accelerator = make_accelerator(recipe.runtime)
+            accelerator = make_accelerator(run.recipe.runtime)
         stop_if_asked()
         emit(StageStarted(stage.name, by_step[todo[0].name].because))
         began, state = time.monotonic(), "failed"
         try:
             if is_main:
-                for path in (folder.recipe, folder.ledger):
+                for path in (run.folder.recipe, run.folder.ledger):
                     remove_leftovers(path)
-                write_recipe(folder, recipe)
+                write_recipe(run)
             for step in todo:
-                _make(recipe, folder, ledger, stage.name, step, by_step[step.name], accelerator, emit)
+                _make(run, stage.name, step, by_step[step.name], accelerator, emit)
             state = "done"
         except KeyboardInterrupt:
             state = "interrupted"
@@ -68,45 +64,45 @@ def execute(
                 emit(StageEnded(stage.name, state, time.monotonic() - began))
 
 
-def write_recipe(folder: RunFolder, recipe: Recipe) -> None:
-    """`recipe.yaml`: the resolved recipe, every default written out."""
-    values = recipe.model_dump(mode="json")
-    write_text(folder.recipe, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+def write_recipe(run: Run) -> None:
+    """`recipe.yaml`: the resolved recipe, every default written out; one that says the same stays as it is."""
+    text = as_yaml(run.recipe)
+    if not run.folder.recipe.is_file() or run.folder.recipe.read_text(encoding="utf-8", errors="replace") != text:
+        write_text(run.folder.recipe, text)
 
 
-def _make(
-    recipe: Recipe,
-    folder: RunFolder,
-    ledger: Ledger,
-    stage: str,
-    step: Step,
-    decision: Decision,
-    accelerator: Accelerator,
-    emit: Emit,
-) -> None:
+def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Accelerator, emit: Emit) -> None:
     from puzzlecam_cli.run.context import Context
 
-    inputs = inputs_of(recipe, folder, ledger, step)
+    inputs, ledger = inputs_of(run, step), run.ledger
     before, repaired = ledger.get(step.name), decision.action == "repair"
+    staged = before is not None and before.state == "done" and not repaired
     record = Record("running", fingerprint(inputs), inputs, started=now(), versions=versions())
     began = time.monotonic()
+    folder = with_changes(run.folder, staged=frozenset({step.name}) if staged else frozenset())
 
     def note(state: State) -> None:
         if accelerator.is_main_process:
             record.state, record.seconds = state, round(time.monotonic() - began, 3)
             record.ended = before.ended if repaired and before else now()
-            record.files = step.found(folder.root)
+            record.files = step.found(folder.base(step.name))
+            remember()
+
+    def remember() -> None:
+        if staged and record.state != "done":
+            ledger.put_coming(stage, step.name, record)
+        else:
             ledger.put(stage, step.name, record)
 
-    context = Context(stage, recipe, folder, accelerator, emit)
+    context = Context(stage, run, folder, accelerator, emit)
     try:
         if accelerator.is_main_process:
+            if decision.action == "run":
+                delete_own(folder.base(step.name), step)
             for name in step.own:
-                if decision.action == "run":
-                    _delete(folder.root / name)
-                remove_leftovers(folder.root / name)
-            ledger.put(stage, step.name, record)
-            _ = context.data  # synthetic pictures are written now, before other processes look for them
+                remove_leftovers(folder.base(step.name) / name)
+            remember()
+            run.photos.prepare(context.progress("writing pictures"))  # before other processes look for them
         accelerator.wait_for_everyone()
         stop_if_asked()
         step.make(context)
@@ -119,11 +115,21 @@ def _make(
         if is_stop:
             raise KeyboardInterrupt from None
         raise
-    note("done")
+    if staged:
+        note("whole")
+        if accelerator.is_main_process:
+            replace(run.folder, step)
+        accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        folder = run.folder
+        note("done")
 
 
-def _delete(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def finish_replacing(run: Run, steps: Iterable[tuple[str, Step]]) -> None:
+    """Put what is whole in its place, where a run was killed just before that."""
+    for stage, step in steps:
+        record = run.ledger.get_coming(step.name)
+        if record is not None and record.state == "whole":
+            replace(run.folder, step)
+            record.state = "done"
+            run.ledger.put(stage, step.name, record)

@@ -1,4 +1,4 @@
-"""`run.json`: what was made, from which inputs, when. Written whole, after the artifact it speaks of."""
+"""`run.json`: what was made, from which inputs, when. It marks a folder as a run's, and follows what it tells of."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any, Literal
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import write_text
 
-State = Literal["running", "done", "failed", "interrupted"]
+State = Literal["running", "whole", "done", "failed", "interrupted"]
 Inputs = dict[str, Any]
 PACKAGES = ("puzzlecam-cli", "torch", "timm", "accelerate", "numpy", "pillow")
+LARGEST = 64 * 2**20  # bytes
 
 
 @dataclass
@@ -35,35 +36,94 @@ class Record:
     def made(self) -> str:
         return f"{self.fingerprint} {self.ended}"
 
+    def __post_init__(self) -> None:
+        """Refuse what a damaged file may hold: other code relies on these."""
+        texts = (self.state, self.fingerprint, self.started, self.ended or "")
+        numbers = (self.seconds, self.files)
+        if not (all(isinstance(text, str) for text in texts) and all(type(n) in (int, float) for n in numbers)):
+            raise TypeError("a record holds values of other kinds")
+        if not isinstance(self.inputs, dict):
+            raise TypeError("inputs are no section")
+
+
+Records = dict[str, dict[str, Record]]
+
 
 class Ledger:
-    """The records of a run folder by stage and step name."""
+    """The records of a run folder by stage and step name.
+
+    `coming` are those of artifacts that will replace finished ones, which stay as `records` tell until then.
+    """
 
     def __init__(self, path: Path):
         self.path = path
-        self.records: dict[str, dict[str, Record]] = {}
-        if not path.exists():
-            return
-        try:
-            stages = json.loads(path.read_text(encoding="utf-8"))["stages"]
-            for stage, entry in stages.items():
-                self.records[stage] = {name: Record(**record) for name, record in entry["steps"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(
-                "run-unreadable",
-                f"{path} is damaged: {error}",
-                hint="delete it; the stages are then made anew",
-            ) from None
+        self.records: Records = {}
+        self.coming: Records = {}
+        self.is_there = path.exists() or path.is_symlink()
+        if self.is_there:
+            content = _read(path)
+            self.records, self.coming = content["stages"], content["coming"]
 
     def get(self, step: str) -> Record | None:
-        return next((steps[step] for steps in self.records.values() if step in steps), None)
+        return _of(self.records, step)
+
+    def get_coming(self, step: str) -> Record | None:
+        return _of(self.coming, step)
 
     def put(self, stage: str, step: str, record: Record) -> None:
+        """Remember a step; what was coming in its place has come."""
         self.records.setdefault(stage, {})[step] = record
+        self.coming.get(stage, {}).pop(step, None)
+        self.write()
+
+    def put_coming(self, stage: str, step: str, record: Record | None) -> None:
+        """Remember what will replace a finished artifact; None: nothing any more."""
+        if record is None:
+            self.coming.get(stage, {}).pop(step, None)
+        else:
+            self.coming.setdefault(stage, {})[step] = record
+        self.write()
+
+    def write(self) -> None:
         write_text(self.path, json.dumps(self.as_json(), indent=1) + "\n")
+        self.is_there = True
 
     def as_json(self) -> dict[str, Any]:
-        return {"schema": 1, "stages": {name: _stage_json(steps) for name, steps in self.records.items()}}
+        coming = {stage: _plain(steps) for stage, steps in self.coming.items() if steps}
+        stages = {name: _stage_json(steps) for name, steps in self.records.items()}
+        return {"schema": 1, "stages": stages} | ({"coming": coming} if coming else {})
+
+
+def _of(records: Records, step: str) -> Record | None:
+    return next((steps[step] for steps in records.values() if step in steps), None)
+
+
+def _plain(steps: dict[str, Record]) -> dict[str, Any]:
+    return {name: asdict(record) for name, record in steps.items()}
+
+
+def _read(path: Path) -> dict[str, Records]:
+    """The records and those coming.
+
+    Raises:
+        UserError: the file is not a run's.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            raise ValueError("it is no file of ours")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        stages = {stage: entry["steps"] for stage, entry in content["stages"].items()}
+        return {
+            key: {stage: {name: Record(**record) for name, record in steps.items()} for stage, steps in found.items()}
+            for key, found in (("stages", stages), ("coming", content.get("coming", {})))
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise UserError(
+            "run-unreadable",
+            f"{path} is damaged, or was not written by puzzlecam: {error}",
+            hint="name another folder with --run; if this is a run whose file was damaged, move the file away, and "
+            "the stages are made anew in a new folder",
+        ) from None
 
 
 def _stage_json(steps: dict[str, Record]) -> dict[str, Any]:
@@ -78,7 +138,7 @@ def _stage_json(steps: dict[str, Record]) -> dict[str, Any]:
         "ended": last.ended,
         "seconds": round(sum(record.seconds for record in records), 3),
         "versions": last.versions,
-        "steps": {name: asdict(record) for name, record in steps.items()},
+        "steps": _plain(steps),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +26,8 @@ class Step:
         data: splits it reads, each with `tags` or `masks` if it reads these.
         needs: steps whose artifacts it reads.
         files: patterns in the run folder that its finished files match.
-        own: files and folders that are deleted before it is made anew.
+        own: the files and folders that are its.
+        traces: patterns of what else it leaves in them.
         takes_what_is_there: it can work with a part of what it needs.
         version: raised when the code begins to make something else of the same inputs.
     """
@@ -36,6 +37,7 @@ class Step:
     keys: tuple[str, ...]
     files: tuple[str, ...]
     own: tuple[str, ...]
+    traces: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ class Step:
     version: int = 1
 
     def found(self, root: Path) -> int:
-        """How many of its finished files are in a run folder."""
+        """How many of its finished files are below a folder."""
         return sum(path.name[0] != "." for pattern in self.files for path in root.glob(pattern))
 
     def make(self, context: Context) -> None:
@@ -81,6 +83,21 @@ def choose(pipeline: tuple[Stage, ...], first: str | None, last: str | None) -> 
     if begin > end:
         raise UserError("usage", f"`{first}` comes after `{last}`")
     return pipeline[begin : end + 1]
+
+
+def named(pipeline: tuple[Stage, ...], names: Sequence[str] | None) -> tuple[Stage, ...]:
+    """The stages of these names, in the pipeline's order; None: all.
+
+    Raises:
+        UserError: there is no such stage, or none is named.
+    """
+    if names is None:
+        return pipeline
+    for name in names:
+        choose(pipeline, name, name)
+    if not names:
+        raise UserError("usage", "no stage is named")
+    return tuple(stage for stage in pipeline if stage.name in names)
 
 
 def all_steps(stages: Iterable[Stage]) -> list[Step]:

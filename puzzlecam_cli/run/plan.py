@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from puzzlecam_cli.data.open import data_fingerprint, resolve_data
-from puzzlecam_cli.data.voc import VocFolder
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.data import SyntheticData
-from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.recipe.model import model_of
 from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.ledger import Inputs, Ledger
+from puzzlecam_cli.run.ledger import Inputs
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
+from puzzlecam_cli.run.run import Run
 
 Action = Literal["keep", "repair", "resume", "run"]
 NOT_THERE = "not there"
 NOT_MADE = "not made yet"
 _NO_KEY = object()
+UNFINISHED_STATES = {
+    "running": "was interrupted",
+    "interrupted": "was interrupted",
+    "whole": "was interrupted",
+    "failed": "had failed",
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,7 @@ class Decision:
 
 
 def plan(
-    recipe: Recipe,
-    folder: RunFolder,
-    ledger: Ledger,
+    run: Run,
     pipeline: tuple[Stage, ...],
     chosen: Iterable[Stage],
     force: bool = False,
@@ -56,15 +58,15 @@ def plan(
         for step in stage.steps:
             coming = {d.step for d in decisions.values() if d.action in ("resume", "run") and d.stage in chosen_names}
             forced = force and stage.name in chosen_names
-            decisions[step.name] = _decide(recipe, folder, ledger, stage.name, step, coming, forced)
+            decisions[step.name] = _decide(run, stage.name, step, coming, forced)
     _check_earlier(pipeline, chosen_names, decisions)
     return [decision for decision in decisions.values() if decision.stage in chosen_names]
 
 
-def inputs_of(recipe: Recipe, folder: RunFolder, ledger: Ledger, step: Step) -> Inputs:
+def inputs_of(run: Run, step: Step) -> Inputs:
     """All that decides what a step makes, by name."""
     inputs: Inputs = {"version": step.version}
-    values = recipe.model_dump(mode="json")
+    values = run.recipe.model_dump(mode="json")
     for key in step.keys:
         inputs |= {
             name: value
@@ -72,10 +74,10 @@ def inputs_of(recipe: Recipe, folder: RunFolder, ledger: Ledger, step: Step) -> 
             if not any(name == skipped or name.startswith(skipped + ".") for skipped in step.without)
         }
     for wanted in step.data:
-        inputs |= _data_input(recipe, folder, wanted, step.takes_what_is_there)
+        inputs |= _data_input(run, wanted, step.takes_what_is_there)
     for need in step.needs:
-        record = ledger.get(need)
-        inputs[need] = record.made if record and record.state == "done" else _found(folder, need)
+        record = run.ledger.get(need)
+        inputs[need] = record.made if record and record.state == "done" else _found(run.folder, need)
     return inputs
 
 
@@ -95,7 +97,8 @@ def flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 @cache
 def _defaults() -> Inputs:
     """Every recipe key that has a default, with it."""
-    bare = Recipe.model_validate({"recipe": 1, "data": {"kind": "synthetic"}, "backbone": "none"})
+    values = {"recipe": 1, "data": {"kind": "synthetic"}, "backbone": "none"}
+    bare = model_of(values).model_validate(values)
     return {name: value for key, below in bare.model_dump(mode="json").items() for name, value in flatten(key, below)}
 
 
@@ -106,33 +109,13 @@ def _lookup(values: dict[str, Any], key: str) -> Any:
     return found
 
 
-def check_data(recipe: Recipe, folder: RunFolder, steps: Iterable[Step]) -> None:
-    """Look at the lists, photos and tags that steps will read, before anything is written.
-
-    Raises:
-        UserError: what is wrong with them.
-    """
-    if isinstance(recipe.data, SyntheticData):
-        return
-    photos = VocFolder(recipe.data)
-    for wanted in {wanted for step in steps if not step.takes_what_is_there for wanted in step.data}:
-        which, *extra = wanted.split()
-        if split := _split(recipe, folder, which):
-            photos.photos(split, tags="tags" in extra)
-
-
-def _split(recipe: Recipe, folder: RunFolder, which: str) -> str | None:
-    settings = resolve_data(recipe.data, folder.root)
-    return {"train": settings.train, "val": settings.val, "score": settings.score_split}[which]
-
-
-def _data_input(recipe: Recipe, folder: RunFolder, wanted: str, tolerant: bool) -> Inputs:
+def _data_input(run: Run, wanted: str, tolerant: bool) -> Inputs:
     which, *extra = wanted.split()
-    split = _split(recipe, folder, which)
+    split = run.photos.splits.named(which)
     if split is None:
         return {f"data.{which}": None}
     try:
-        value = data_fingerprint(recipe, folder.root, split, tags="tags" in extra, masks="masks" in extra)
+        value = run.photos.fingerprint(split, tags="tags" in extra, masks="masks" in extra)
     except UserError:
         if not tolerant:
             raise
@@ -151,42 +134,43 @@ def _found(folder: RunFolder, need: str) -> str:
 
 
 def _decide(
-    recipe: Recipe,
-    folder: RunFolder,
-    ledger: Ledger,
+    run: Run,
     stage: str,
     step: Step,
-    coming: set[str],
+    before: set[str],
     force: bool,
 ) -> Decision:
     def decision(action: Action, because: str) -> Decision:
         return Decision(stage, step.name, action, because)
 
-    record = ledger.get(step.name)
+    record, coming = run.ledger.get(step.name), run.ledger.get_coming(step.name)
     if record is None:
         return decision("run", NOT_MADE)
     if force:
         return decision("run", "asked for")
-    renewed = [need for need in step.needs if need in coming]
+    renewed = [need for need in step.needs if need in before]
     if renewed:
         return decision("run", f"{renewed[0]} is made anew")
-    known = record.inputs
-    inputs = inputs_of(recipe, folder, ledger, step)
-    # a key that came with a newer program leaves older runs as they are while it has its default
-    inputs = {key: value for key, value in inputs.items() if key in known or value != _defaults().get(key, _NO_KEY)}
-    if inputs != known:
-        return decision("run", what_changed(known, inputs))
+    changes = what_changed(record.inputs, inputs := inputs_of(run, step))
+    if changes and coming and not what_changed(coming.inputs, inputs):
+        return decision("resume", UNFINISHED_STATES[coming.state])
+    if changes:
+        return decision("run", in_words(changes))
     if record.state != "done":
-        return decision("resume", "was interrupted" if record.state != "failed" else "had failed")
-    missing = record.files - step.found(folder.root)
+        return decision("resume", UNFINISHED_STATES[record.state])
+    missing = record.files - step.found(run.folder.root)
     if missing > 0:
         lost = f"{missing} of {record.files} files are not there any more"
         return decision("repair" if missing < record.files else "run", lost)
     return decision("keep", "recipe and inputs unchanged")
 
 
-def what_changed(before: Inputs, after: Inputs) -> str:
-    """The first difference in words, and how many more there are."""
+def what_changed(before: Inputs, after: Inputs) -> list[str]:
+    """The differences, each in words.
+
+    A key that came with a newer program leaves older runs as they are while it has its default.
+    """
+    after = {key: value for key, value in after.items() if key in before or value != _defaults().get(key, _NO_KEY)}
     changes = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
@@ -200,8 +184,12 @@ def what_changed(before: Inputs, after: Inputs) -> str:
             changes.append(f"{key} was made anew")
         else:
             changes.append(f"{key} changed: {json.dumps(old)} → {json.dumps(new)}")
-    more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
-    return f"{changes[0]}{more}"
+    return changes
+
+
+def in_words(changes: Sequence[str]) -> str:
+    """The first difference, and how many more there are."""
+    return changes[0] + (f" (and {len(changes) - 1} more)" if len(changes) > 1 else "")
 
 
 def _check_earlier(pipeline: tuple[Stage, ...], chosen: set[str], decisions: dict[str, Decision]) -> None:

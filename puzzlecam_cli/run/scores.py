@@ -1,4 +1,4 @@
-"""Read `scores.json` and set it out as a table."""
+"""Read `scores.json`."""
 
 from __future__ import annotations
 
@@ -8,82 +8,7 @@ from typing import Any
 
 Scores = dict[str, Any]
 
-# Table 2 of the paper: mIoU on VOC 2012 train of CAM, + RW, + RW + CRF; by backbone and whether the puzzle was used.
-TABLE_2 = {
-    ("resnet50", False): ("AffinityNet, ResNet-50", (0.4782, 0.5810, 0.5970)),
-    ("resnet50", True): ("Puzzle-CAM, ResNet-50", (0.5153, 0.6416, 0.6470)),
-    ("resnest50", True): ("Puzzle-CAM, ResNeSt-50", (0.5759, 0.6948, 0.6991)),
-    ("resnest101", True): ("Puzzle-CAM, ResNeSt-101", (0.6185, 0.7192, 0.7246)),
-    ("resnest269", True): ("Puzzle-CAM, ResNeSt-269", (0.6245, 0.7414, 0.7467)),
-}
-HEADER = ("what", "split", "images", "mIoU", "FP", "FN", "threshold", "CRF")
-TITLES = {"cams": "CAM", "rw": "CAM + RW", "pseudo-labels": "pseudo labels", "predictions": "predictions"}
-
 
 def read_scores(path: Path) -> Scores:
     scores: Scores = json.loads(path.read_text(encoding="utf-8"))
     return scores
-
-
-def score_rows(scores: Scores) -> list[tuple[str, ...]]:
-    """One row a result, under `HEADER`."""
-    return [
-        (
-            TITLES[result["what"]],
-            result["split"],
-            str(result["images"]),
-            _number(result["miou"]),
-            _number(result["fp"]),
-            _number(result["fn"]),
-            "" if result["threshold"] is None else f"{result['threshold']:.2f} ({result['threshold_from']})",
-            "yes" if result["crf"] else "no",
-        )
-        for result in scores["results"]
-    ]
-
-
-def scores_table(scores: Scores) -> str:
-    """The scores in Markdown: all results, then the IoU of each class."""
-    lines = [_line(HEADER), _line(["---"] * len(HEADER)), *map(_line, score_rows(scores))]
-    if scores["tags_from"] == "masks":
-        lines += ["", "The tags were read off pixel masks."]
-    if not scores["results"]:
-        return "No masks: nothing was scored.\n"
-    if comparison := table_2(scores):
-        heading, *rows = comparison
-        lines += ["", _line(heading), _line(["---"] * len(heading)), *map(_line, rows)]
-    names = list(scores["results"][0]["iou"])
-    lines += ["", _line(["IoU", *(TITLES[result["what"]] for result in scores["results"])])]
-    lines += [_line(["---"] * (len(scores["results"]) + 1))]
-    lines += [_line([name, *(_number(result["iou"][name]) for result in scores["results"])]) for name in names]
-    return "\n".join(lines) + "\n"
-
-
-def table_2(scores: Scores) -> list[tuple[str, ...]]:
-    """Heading and rows: what the walk adds to the maps, what the CRF adds to the walk, and the paper's row.
-
-    The walk is compared with the maps at the thresholds best for each, the CRF with the walk at the recipe's. Empty
-    unless maps, walked maps and pseudo labels were all scored.
-    """
-    found = {result["what"]: result for result in scores["results"]}
-    if not {"cams", "rw", "pseudo-labels"} <= found.keys():
-        return []
-    cams, walked, labels = found["cams"], found["rw"], found["pseudo-labels"]
-    cut = labels["threshold"]
-    at_cut = next(miou for threshold, miou in walked["sweep"] if threshold == cut)
-    rows: list[tuple[str, ...]] = [
-        ("mIoU", "CAM", "+ RW", "+ RW + CRF"),
-        (f"{cams['split']}, best thresholds", _number(cams["miou"]), _number(walked["miou"]), ""),
-        (f"{cams['split']}, recipe's threshold {cut:g}", "", _number(at_cut), _number(labels["miou"])),
-    ]
-    paper = TABLE_2.get((scores["backbone"], scores["puzzle"]))
-    title, values = paper or TABLE_2["resnet50", True]
-    return [*rows, (f"paper: {title}, VOC 2012 train", *map(_number, values))]
-
-
-def _line(cells: Any) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

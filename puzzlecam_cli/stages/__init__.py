@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from puzzlecam_cli.run.pipeline import Stage, Step
 
+
+def _training(stage: str) -> tuple[str, ...]:
+    """What a training leaves besides its model."""
+    return (f"{stage}/metrics.jsonl", f"{stage}/checkpoint/*step-*/*.pt")
+
+
 PIPELINE = (
     Stage(
         "train-cls",
@@ -17,7 +23,8 @@ PIPELINE = (
             keys=("seed", "backbone", "train_cls", "runtime.mixed_precision", "runtime.sync_batchnorm"),
             data=("train tags",),
             files=("train-cls/model.safetensors",),
-            own=("train-cls",),
+            traces=_training("train-cls"),
+            own=("train-cls/model.safetensors", "train-cls/metrics.jsonl", "train-cls/checkpoint"),
         ),
     ),
     Stage(
@@ -28,7 +35,7 @@ PIPELINE = (
             "puzzlecam_cli.stages.cams:make_cams",
             keys=("cams", "runtime.mixed_precision"),
             needs=("train-cls/model",),
-            files=("cams/*.npz",),
+            files=("cams/**/*.npz",),
             own=("cams",),
         ),
     ),
@@ -40,16 +47,17 @@ PIPELINE = (
             "puzzlecam_cli.stages.affinity:make_labels",
             keys=("affinity.labels",),
             needs=("cams",),
-            files=("affinity/labels/*.png",),
+            files=("affinity/labels/**/*.png",),
             own=("affinity/labels",),
         ),
         Step(
             "affinity/model",
             "puzzlecam_cli.stages.affinity:train_affinity",
             keys=("seed", "backbone", "affinity", "runtime.mixed_precision", "runtime.sync_batchnorm"),
-            without=("affinity.labels",),
+            without=("affinity.labels", "affinity.canvas"),
             needs=("affinity/labels",),
             files=("affinity/model.safetensors",),
+            traces=_training("affinity"),
             own=("affinity/model.safetensors", "affinity/metrics.jsonl", "affinity/checkpoint"),
         ),
     ),
@@ -59,19 +67,19 @@ PIPELINE = (
         Step(
             "rw/scores",
             "puzzlecam_cli.stages.rw:walk",
-            keys=("rw", "affinity.kind", "runtime.mixed_precision"),
+            keys=("rw", "affinity.kind", "affinity.canvas", "runtime.mixed_precision"),
             without=("rw.background", "rw.crf"),
             needs=("cams", "affinity/model"),
-            files=("rw/scores/*.npz",),
+            files=("rw/scores/**/*.npz",),
             own=("rw/scores",),
-            version=2,
+            version=3,
         ),
         Step(
             "rw/pseudo_labels",
             "puzzlecam_cli.stages.rw:make_pseudo_labels",
             keys=("rw.background", "rw.crf"),
             needs=("rw/scores",),
-            files=("rw/pseudo_labels/*.png",),
+            files=("rw/pseudo_labels/**/*.png",),
             own=("rw/pseudo_labels",),
         ),
     ),
@@ -85,6 +93,7 @@ PIPELINE = (
             without=("seg.predict",),
             needs=("train-cls/model", "rw/pseudo_labels"),
             files=("seg/model.safetensors",),
+            traces=_training("seg"),
             own=("seg/model.safetensors", "seg/metrics.jsonl", "seg/checkpoint"),
         ),
         Step(
@@ -93,7 +102,7 @@ PIPELINE = (
             keys=("seg.predict", "runtime.mixed_precision"),
             data=("val",),
             needs=("seg/model",),
-            files=("seg/predictions/*/*.png",),
+            files=("seg/predictions/*/**/*.png",),
             own=("seg/predictions",),
         ),
     ),
@@ -115,7 +124,8 @@ PIPELINE = (
             data=("score masks", "val masks"),
             needs=("cams", "rw/scores", "rw/pseudo_labels", "seg/predictions"),
             files=("eval/scores.json",),
-            own=("eval",),
+            own=("eval/scores.json", "eval/scores.md"),
+            traces=("eval/scores.md",),
             takes_what_is_there=True,
         ),
     ),

@@ -8,9 +8,10 @@ from torch import Tensor
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import pool_workers, seed_everything
 from puzzlecam_cli.engine.pool import map_unordered
-from puzzlecam_cli.engine.step import Losses, LossModule
-from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss
-from puzzlecam_cli.models.affinitynet import PairNet, pair_net
+from puzzlecam_cli.engine.step import LossModule, Terms
+from puzzlecam_cli.method.affinity import PAIR_WEIGHTS, affinity_labels, affinity_sums
+from puzzlecam_cli.models.pair_net import PairNet
+from puzzlecam_cli.models.pair_nets import pair_net
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 
@@ -28,33 +29,35 @@ def make_labels(context: Context) -> None:
         report(done, len(photos))
 
 
+KINDS = ("loss_background", "loss_foreground", "loss_different")  # of pairs, as `affinity_labels` gives them
+
+
 class AffinityLosses(LossModule):
-    """The affinity loss of a batch."""
+    """The affinity loss of a batch, a term for each kind of pairs."""
 
     network: PairNet
-    averaged_over = ("background", "foreground", "different")
 
     def __init__(self, network: PairNet, radius: int):
         super().__init__(network)
         self.radius = radius
 
-    def counts(self, batch: Batch) -> tuple[Tensor, ...]:
-        """Pairs of the three kinds."""
-        return tuple(pairs.sum() for pairs in affinity_labels(self._cells(batch), self.radius))
-
-    def forward(self, batch: Batch, step: int, steps: int) -> Losses:
-        """`image` (B, 3, S, S), `mask` (B, S, S) → `loss`."""
+    def forward(self, batch: Batch) -> Terms:
+        """`image` (B, 3, S, S), `mask` (B, S, S) → the cross-entropies."""
         output = self.network(batch["image"]).float()
         with torch.autocast(output.device.type, enabled=False):
             affinity = self.network.affinity(output, self.radius)
-            pairs = affinity_labels(self._cells(batch), self.radius)
-            weights = [self.weights[kind] for kind in self.averaged_over]
-            return {"loss": affinity_loss(affinity, *pairs, weights)}
+            return dict(zip(KINDS, affinity_sums(affinity, *self._pairs(batch)), strict=True))
 
-    def _cells(self, batch: Batch) -> Tensor:
-        """(B, S, S) labels → those in the middle of each cell."""
+    def counts(self, batch: Batch) -> Terms:
+        return {kind: pairs.sum() for kind, pairs in zip(KINDS, self._pairs(batch), strict=True)}
+
+    def weights(self, step: int, steps: int) -> dict[str, float]:
+        return dict(zip(KINDS, PAIR_WEIGHTS, strict=True))
+
+    def _pairs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Between the (B, S, S) labels in the middle of each cell."""
         stride = self.network.stride
-        return batch["mask"][:, stride // 2 :: stride, stride // 2 :: stride]
+        return affinity_labels(batch["mask"][:, stride // 2 :: stride, stride // 2 :: stride], self.radius)
 
 
 def train_affinity(context: Context) -> None:

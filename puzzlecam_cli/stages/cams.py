@@ -25,15 +25,15 @@ def make_cams(context: Context) -> None:
     views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std)
     loaded = photo_loader(views, loader_workers(context.recipe.runtime, accelerator))
     for group in groups_of_equal_size(loaded, photos_at_once(context.recipe.runtime, accelerator)):
-        maps: list[list[Tensor]] = [[] for _ in group]  # of each photo, one (K, h/16, w/16) a scale
+        maps: list[list[Tensor]] = [[] for _ in group]  # of each photo, one (K, h/S, w/S) a scale; S: stride
         for scaled in zip(*(scaled for _, _, scaled in group), strict=True):
-            # (G, 2 or 1, C, h/16, w/16)
+            # (G, 2 or 1, C, h/S, w/S)
             predicted = predict(network, scaled, accelerator, flip=settings.flip, note=context.note_once)
             for (index, _, _), pair, of_photo in zip(group, predicted, maps, strict=True):
                 rows = [tag - 1 for tag in photos[index].tags]
                 of_photo.append(add_mirrored(pair[:, rows]) if settings.flip else pair[0, rows].relu())
         for (index, image, _), of_photo in zip(group, maps, strict=True):
             photo, size = photos[index], (image.shape[0], image.shape[1])
-            write_cams(folder.cam(photo.id), photo.tags, size, settings.scales, of_photo)
+            write_cams(folder.cam(photo.id), photo.tags, size, settings.scales, of_photo, backbone.strides[-1])
             done += 1
             report(done, len(photos))

@@ -22,8 +22,8 @@ from puzzlecam_cli.events import Note
 from puzzlecam_cli.files import write_text
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
 from puzzlecam_cli.run.context import Context
-from puzzlecam_cli.run.scores import scores_table
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
+from puzzlecam_cli.view.scores import scores_table
 
 Result = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Scored:
 def rows_of(context: Context) -> list[Scored]:
     """The rows whose artifacts are there, at least in part."""
     folder, recipe, splits = context.folder, context.recipe, context.splits
-    train, val = splits.score_split, splits.val
+    train, val = splits.score, splits.val
     swept = {"threshold_from": f"masks of {train}", "crf": False}
     cut = {"threshold": recipe.rw.background, "threshold_from": "recipe", "crf": recipe.rw.crf.iterations > 0}
     final = {"threshold": None, "threshold_from": None, "crf": recipe.seg.predict.crf.iterations > 0}
@@ -91,7 +91,7 @@ def score(context: Context) -> None:
     results = [_result(context, row, len(photos[row.what]), totals[row.what]) for row in rows]
     scores = {
         "schema": 1,
-        "tags_from": context.splits.tags,
+        "tags_from": context.data.tags_from,
         "seed": context.recipe.seed,
         "backbone": context.recipe.backbone.name,
         "puzzle": context.recipe.train_cls.puzzle.is_used,

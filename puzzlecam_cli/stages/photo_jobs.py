@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from puzzlecam_cli.data.mask_file import MaskFile, read_labels
+from puzzlecam_cli.data.mask_file import read_labels
 from puzzlecam_cli.data.photo_file import open_image
+from puzzlecam_cli.data.photos import Mask
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf import dense_crf
 from puzzlecam_cli.method.labels import best, confident_labels, pseudo_labels
@@ -35,9 +36,10 @@ class LabelJob:
 def label_photo(job: LabelJob) -> None:
     """Write the confident labels of one photo."""
     settings = job.settings
-    classes, cams = read_cams(job.cams, stride=1)
+    image = np.array(open_image(job.image))
+    classes, cams = read_cams(job.cams, stride=1, size=image.shape[:2])
     labels = confident_labels(
-        torch.from_numpy(np.array(open_image(job.image))),
+        torch.from_numpy(image),
         cams,
         torch.from_numpy(classes),
         foreground=settings.foreground,
@@ -58,9 +60,10 @@ class PseudoLabelJob:
 
 def pseudo_label_photo(job: PseudoLabelJob) -> None:
     """Write the pseudo labels of one photo."""
-    classes, scores = read_walked(job.scores, stride=1)
+    image = np.array(open_image(job.image))
+    classes, scores = read_walked(job.scores, stride=1, size=image.shape[:2])
     labels = pseudo_labels(
-        torch.from_numpy(np.array(open_image(job.image))),
+        torch.from_numpy(image),
         scores,
         torch.from_numpy(classes),
         background=job.settings.background,
@@ -89,14 +92,14 @@ class ScoreJob:
     what: str
     kind: Literal["cams", "walked", "labels"]
     artifact: Path
-    mask: Path
+    mask: Mask
     thresholds: tuple[float, ...]
     num_classes: int
 
 
 def score_photo(job: ScoreJob) -> tuple[str, Tensor]:
     """What was scored, and the confusion matrices of one photo: (T, C+1, C+1) int64, T = 1 for labels."""
-    mask = torch.from_numpy(MaskFile(job.mask, job.num_classes).read())
+    mask = torch.from_numpy(job.mask.read())
     try:
         if job.kind == "labels":
             prediction = torch.from_numpy(read_labels(job.artifact))
@@ -107,6 +110,6 @@ def score_photo(job: ScoreJob) -> tuple[str, Tensor]:
     except ValueError as error:
         raise UserError(
             "score-impossible",
-            f"{job.artifact} does not fit {job.mask}: {error}",
+            f"{job.artifact} does not fit {job.mask.path}: {error}",
             hint="masks hold class indices of the recipe's classes, at the photo's size",
         ) from None

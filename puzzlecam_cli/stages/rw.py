@@ -12,7 +12,8 @@ from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.method.random_walk import walk_with_background
-from puzzlecam_cli.models.affinitynet import PairNet, pair_net
+from puzzlecam_cli.models.pair_net import PairNet
+from puzzlecam_cli.models.pair_nets import pair_net
 from puzzlecam_cli.recipe.schema import RandomWalk
 from puzzlecam_cli.run.artifacts import load_model, read_cams, write_walked
 from puzzlecam_cli.run.context import Context
@@ -23,7 +24,8 @@ from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
 def walk(context: Context) -> None:
     """Write `rw/scores/<id>.npz`: the maps at stride 4 after the walk."""
     accelerator, folder = context.accelerator, context.folder
-    network = pair_net(context.recipe.affinity.kind, context.backbone(pretrained=False))
+    settings = context.recipe.affinity
+    network = pair_net(settings.kind, context.backbone(pretrained=False), settings.canvas_side)
     load_model(folder.model("affinity"), network)
     for_inference(network, accelerator)
 
@@ -33,7 +35,7 @@ def walk(context: Context) -> None:
     workers = loader_workers(context.recipe.runtime, accelerator)
     for done, (index, image, (view,)) in enumerate(photo_loader(views, workers), start=1):
         photo = photos[index]
-        classes, cams = read_cams(folder.cam(photo.id), stride=4)
+        classes, cams = read_cams(folder.cam(photo.id), stride=4, size=(image.shape[0], image.shape[1]))
         if len(classes):
             cams = _walk_photo(context, network, view, cams)
             cams /= cams.max().clamp(min=torch.finfo(cams.dtype).tiny)

@@ -11,31 +11,29 @@ from torch import Tensor
 from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, photo_loader
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers, seed_everything
 from puzzlecam_cli.engine.pool import map_unordered
-from puzzlecam_cli.engine.step import Losses, LossModule
+from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
+from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.run.artifacts import load_model
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction
 
-IGNORE = 255
-
 
 class SegmentationLoss(LossModule):
     """Cross-entropy over all pixels but the padding."""
 
-    averaged_over = ("pixels",)
-
-    def counts(self, batch: Batch) -> tuple[Tensor, ...]:
-        return ((batch["mask"] != IGNORE).sum(),)
-
-    def forward(self, batch: Batch, step: int, steps: int) -> Losses:
-        """`image` (B, 3, S, S), `mask` (B, S, S) → `loss`."""
+    def forward(self, batch: Batch) -> Terms:
+        """`image` (B, 3, S, S), `mask` (B, S, S) → `cross_entropy`."""
         logits = self.network(batch["image"]).float()
-        total = F.cross_entropy(logits, batch["mask"], ignore_index=IGNORE, reduction="sum")
-        (pixels,) = self.counts(batch)
-        return {"loss": total / pixels.clamp(min=1) * self.weights["pixels"]}
+        return {"cross_entropy": F.cross_entropy(logits, batch["mask"], ignore_index=IGNORE, reduction="sum")}
+
+    def counts(self, batch: Batch) -> Terms:
+        return {"cross_entropy": (batch["mask"] != IGNORE).sum()}
+
+    def weights(self, step: int, steps: int) -> dict[str, float]:
+        return {"cross_entropy": 1.0}
 
 
 def _network(context: Context, *, pretrained: bool) -> DeepLab:

@@ -6,17 +6,25 @@ import json
 from collections.abc import Sequence
 from statistics import fmean
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.data.photo_file import check_readable
 from puzzlecam_cli.engine.accelerator import seed_everything
-from puzzlecam_cli.engine.step import Losses, LossModule
+from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.events import Note
 from puzzlecam_cli.method.cam import contrast, normalize_cams
-from puzzlecam_cli.method.puzzle import alpha_at, classification_loss, merge, pool, puzzle_loss, tile
+from puzzlecam_cli.method.puzzle import (
+    alpha_at,
+    classification_loss,
+    merge,
+    pool,
+    puzzle_counts,
+    puzzle_sums,
+    puzzle_weights,
+    tile,
+)
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.recipe.schema import Puzzle
 from puzzlecam_cli.run.context import Context
@@ -26,40 +34,46 @@ class PuzzleLosses(LossModule):
     """The puzzle losses of a batch of images and their tiles, which share the classifier's weights."""
 
     network: Classifier
-    averaged_over = ("images", "tags")
 
     def __init__(self, network: Classifier, settings: Puzzle):
         super().__init__(network)
         self.settings = settings
 
-    def counts(self, batch: Batch) -> tuple[Tensor, ...]:
-        tags = batch["tags"]
-        return torch.full((), len(tags), device=tags.device), tags.sum().long()
-
-    def forward(self, batch: Batch, step: int, steps: int) -> Losses:
-        """`image` (B, 3, S, S), `tags` (B, C) → the losses, the maps' contrast, and `alpha` if tiles are used."""
+    def forward(self, batch: Batch) -> Terms:
+        """`image` (B, 3, S, S), `tags` (B, C) → the losses and the maps' contrast."""
         puzzle, images, labels = self.settings, batch["image"], batch["tags"]
         whole = self.network(images)  # (B, C, S/16, S/16)
-        seen = contrast(whole.detach(), labels) * self.weights["tags"]
+        seen = {"contrast": contrast(whole.detach(), labels).sum()}
         if not puzzle.is_used:
-            loss = classification_loss(pool(whole), labels) * self.weights["images"]
-            return {"loss_cls": loss, "loss": loss, "contrast": seen}
+            return {"loss_cls": classification_loss(pool(whole), labels, "sum")} | seen
         merged = merge(self.network(tile(images, puzzle.rows)), puzzle.rows)
-        alpha = alpha_at(step, steps, puzzle.alpha, puzzle.ramp)
-        losses = puzzle_loss(
+        losses = puzzle_sums(
             whole,
             merged,
             labels,
-            alpha,
-            classify_tiles=puzzle.classify_tiles,
             compare=puzzle.compare,
             mask=puzzle.mask,
             reduction=puzzle.reduction,
             distance=puzzle.distance,
             detach=puzzle.detach,
-            weights=self.weights,
         )
-        return losses | {"contrast": seen, "alpha": torch.full((), alpha, device=whole.device) * self.weights["images"]}
+        return losses | seen
+
+    def counts(self, batch: Batch) -> Terms:
+        """Images, or what L_re compares; of the contrast, tags."""
+        labels = batch["tags"]
+        counts = puzzle_counts(labels, mask=self.settings.mask, reduction=self.settings.reduction)
+        return counts | {"contrast": labels.sum().long()}
+
+    def weights(self, step: int, steps: int) -> dict[str, float]:
+        if not self.settings.is_used:
+            return {"loss_cls": 1.0}
+        return puzzle_weights(**self.schedule(step, steps), classify_tiles=self.settings.classify_tiles)
+
+    def schedule(self, step: int, steps: int) -> dict[str, float]:
+        """`alpha`, if tiles are used."""
+        puzzle = self.settings
+        return {"alpha": alpha_at(step, steps, puzzle.alpha, puzzle.ramp)} if puzzle.is_used else {}
 
     def maps(self, batch: Batch) -> Tensor:
         """The highest map of the photo's tags."""

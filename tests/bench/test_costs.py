@@ -7,7 +7,8 @@ import json
 import pytest
 from rich.console import Console
 
-from puzzlecam_cli.bench.costs import Extent, Observed, cost, cost_rows, sample_size, total
+from puzzlecam_cli.bench.costs import Extent, Observed, cost, sample_size, total
+from puzzlecam_cli.view.costs import cost_rows
 from puzzlecam_cli.view.tables import cost_view
 
 FOUR_STEPS = Observed(

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from typer.testing import Result
 
-from puzzlecam_cli.data.open import resolve_data
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import load_recipe
-from puzzlecam_cli.run.ablation import TABLE_1, ablation_markdown, recipe_of, summarise
+from puzzlecam_cli.run.ablation import TABLE_1, recipe_of, summarise
+from puzzlecam_cli.view.ablation import ablation_markdown
 
 Run = Callable[..., Result]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -41,11 +41,11 @@ def summary_of(folder: Path) -> dict:  # type: ignore[type-arg]
     [("cls", False, 0.0), ("p-cls", True, 0.0), ("re", False, 4.0), ("all", True, 4.0)],
 )
 def test_a_row_changes_its_losses_and_nothing_else(
-    tmp_path: Path, tiny_recipe: Path, name: str, classify_tiles: bool, alpha: float
+    tiny_recipe: Path, name: str, classify_tiles: bool, alpha: float
 ) -> None:
     base = load_recipe(str(tiny_recipe))
     row = next(row for row in TABLE_1 if row.name == name)
-    variant = recipe_of(base, resolve_data(base.data, tmp_path), row, seed=7)
+    variant = recipe_of(base, row, seed=7)
     assert (variant.train_cls.puzzle.classify_tiles, variant.train_cls.puzzle.alpha) == (classify_tiles, alpha)
     expected, found = base.model_dump(exclude={"data"}), variant.model_dump(exclude={"data"})
     assert found.pop("seed") == 7
@@ -60,10 +60,10 @@ def test_the_rows_are_the_papers() -> None:
     assert [row.paper for row in TABLE_1] == [0.4782, 0.4770, 0.4921, 0.5153]
 
 
-def test_without_an_alpha_there_is_nothing_to_ablate(tmp_path: Path, tiny_recipe: Path) -> None:
+def test_without_an_alpha_there_is_nothing_to_ablate(tiny_recipe: Path) -> None:
     base = load_recipe(str(tiny_recipe), ["train_cls.puzzle.alpha=0"])
     with pytest.raises(UserError, match=r"train_cls\.puzzle\.alpha is 0"):
-        recipe_of(base, resolve_data(base.data, tmp_path), TABLE_1[0], seed=0)
+        recipe_of(base, TABLE_1[0], seed=0)
 
 
 def test_mean_spread_and_gains_are_those_of_the_seeds(tiny_recipe: Path) -> None:

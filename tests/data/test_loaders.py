@@ -122,9 +122,10 @@ def test_a_training_draws_the_side_its_recipe_names(section, side, monkeypatch):
     tasks: list[Any] = []
     monkeypatch.setattr(stage_context, "train", lambda task, *_: tasks.append(task))
     recipe = load_recipe("voc_resnet50", [f"{section}.resize_side={side}"])
-    folder, accelerator = SimpleNamespace(stage=Path), SimpleNamespace(is_main_process=False)
-    context: Any = stage_context.Context(section, recipe, folder, accelerator, print)
-    vars(context).update(train_photos=[], data=SimpleNamespace(classes=()))
+    folder, accelerator = SimpleNamespace(training=Path), SimpleNamespace(is_main_process=False)
+    run = SimpleNamespace(recipe=recipe, photos=SimpleNamespace(classes=()))
+    context: Any = stage_context.Context(section, run, folder, accelerator, print)
+    vars(context).update(train_photos=[])
     context.train(None, getattr(recipe, section), SimpleNamespace(**PLAIN), pretrained=None, freeze_batchnorm=False)
     assert tasks[0].views.resize_side == side
 

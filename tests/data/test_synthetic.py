@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from puzzlecam_cli.data.synthetic import CLASS_NAMES, VOID, write_synthetic
+from puzzlecam_cli.data.drawing import CLASS_NAMES, VOID, write_synthetic
 
 TRAIN, VAL, SIZE, CLASSES = 24, 8, 96, 5
 

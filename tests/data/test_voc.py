@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from puzzlecam_cli.data.voc import VOC_CLASSES, VocFolder
+from puzzlecam_cli.data.kinds.voc import VOC_CLASSES, VocData, VocPhotos
+from puzzlecam_cli.data.mask_file import MaskFile
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.data import VocData
 
 Box = tuple[str, float, float, float, float]
 
@@ -46,8 +46,8 @@ def listed(root: Path, split: str, text: str) -> None:
     (root / "ImageSets" / "Segmentation" / f"{split}.txt").write_bytes(text.encode())
 
 
-def folder(root: Path, **settings: Any) -> VocFolder:
-    return VocFolder(VocData(kind="voc", root=root, **settings))
+def folder(root: Path, **settings: Any) -> VocPhotos:
+    return VocPhotos(VocData(kind="voc", root=root, **settings), Path("run"), 0)
 
 
 def refusal(root: Path, split: str = "train", **settings: Any) -> UserError:
@@ -65,7 +65,7 @@ def test_photos_come_in_the_order_of_their_list_with_tags_and_masks(root):
     assert [photo.id for photo in photos] == ["c", "a", "b"]
     assert [photo.tags for photo in photos] == [(), (CAT, DOG), (DOG,)]
     assert [photo.image for photo in photos] == [root / "JPEGImages" / f"{i}.jpg" for i in "cab"]
-    assert [photo.mask for photo in photos] == [root / "SegmentationClass" / f"{i}.png" for i in "cab"]
+    assert [photo.mask for photo in photos] == [MaskFile(root / "SegmentationClass" / f"{i}.png", 20) for i in "cab"]
 
 
 def test_tags_are_numbered_in_vocs_order():
@@ -120,7 +120,7 @@ def test_the_folders_own_list_comes_before_the_shipped_one(root):
 
 def test_a_folder_that_is_not_there_is_refused(root):
     with pytest.raises(UserError, match="data-missing") as caught:
-        folder(root / "nowhere")
+        folder(root / "nowhere").ids("train")
     assert "nowhere" in caught.value.problem
     assert "data.root" in caught.value.hint
 
@@ -145,7 +145,7 @@ def test_a_list_that_is_empty_or_repeats_itself_is_refused(root, text, reference
     error = refusal(root)
     assert error.reference == reference
     assert said in error.problem
-    assert error.where == (("a",) if said == "twice" else ())
+    assert error.where == (("`a`: lines 1 and 3",) if said == "twice" else ())
 
 
 def test_a_list_that_is_not_there_is_refused(root):
@@ -160,28 +160,32 @@ def test_all_missing_images_are_counted_and_the_first_named(root):
     error = refusal(root)
     assert error.reference == "image-missing"
     assert "12 of 13" in error.problem
-    assert error.where == (*names[:8], "... and 4 more")
+    assert [line.partition(":")[0] for line in error.where] == [*(f"`{name}`" for name in names[:8]), "... and 4 more"]
 
 
 def test_all_problems_of_the_annotations_are_reported_at_once(root):
     (root / "Annotations" / "a.xml").write_text(annotation(("cta", 1, 1, 9, 9), ("dog", 1, 1, 9, 9)))
     (root / "Annotations" / "b.xml").write_text("<annotation><object>")
-    (root / "Annotations" / "c.xml").unlink()
+    (root / "Annotations" / "c.xml").write_text("<html/>")
     error = refusal(root)
     assert error.reference == "tags-invalid"
     assert "3 problem" in error.problem
-    for line, expected in zip(
-        error.where, ("a.xml: `cta` is no class", "b.xml: cannot be read", "c.xml: not there"), strict=True
-    ):
+    for line, expected in zip(error.where, ("a.xml: `cta` is no class", "b.xml: line 1", "c.xml: its"), strict=True):
         assert line.startswith(expected)
     assert "aeroplane, bicycle" in error.hint
+
+
+def test_annotations_that_are_not_there_are_named(root):
+    (root / "Annotations" / "c.xml").unlink()
+    assert refusal(root).where[0].startswith("`c`: not there")
 
 
 @pytest.mark.parametrize(("old", "new"), [("<xmin>1<", "<xmin>left<"), ("<width>40<", "<width>wide<")])
 def test_a_box_that_is_no_number_is_refused(root, old, new):
     file = root / "Annotations" / "b.xml"
     file.write_text(file.read_text().replace(old, new))
-    assert refusal(root).reference == "tags-invalid"
+    assert refusal(root, boxes="clipped").reference == "tags-invalid"
+    assert folder(root).photos("train", tags=True)[1].tags == (DOG,)
 
 
 @pytest.mark.parametrize(
@@ -198,9 +202,14 @@ def test_a_box_that_is_no_number_is_refused(root, old, new):
         ((20, 20, 5, 5), False),  # inside out
     ],
 )
-def test_an_object_counts_if_its_box_has_an_area_inside_the_photo(root, box, counts):
+def test_by_the_authors_rule_an_object_counts_if_its_box_has_an_area_inside_the_photo(root, box, counts):
     (root / "Annotations" / "b.xml").write_text(annotation(("dog", *box)))
-    assert folder(root).photos("train", tags=True)[1].tags == ((DOG,) if counts else ())
+    data = folder(root, boxes="clipped")
+    assert data.photos("train", tags=True)[1].tags == ((DOG,) if counts else ())
+    assert any("b.xml: dog" in fact for fact in data.facts("train")) != counts
+    ours = folder(root)
+    assert ours.photos("train", tags=True)[1].tags == (DOG,)
+    assert any("b.xml: dog" in fact for fact in ours.facts("train")) != counts
 
 
 def test_an_annotation_without_size_or_box_still_tags(root):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from puzzlecam_cli.engine.fold import fold_batchnorms
-from puzzlecam_cli.models.affinitynet import AffinityNet
 from puzzlecam_cli.models.backbone import load_backbone
+from puzzlecam_cli.models.boundary_net import BoundaryNet
 from puzzlecam_cli.models.classifier import Classifier
 
 
@@ -41,7 +41,7 @@ def largest_change(network: nn.Module) -> float:
 @pytest.mark.parametrize("name", ["resnet18", "resnest50", "timm:mobilenetv3_small_050", "timm:tf_efficientnet_lite0"])
 def test_the_maps_stay_and_no_normalisation_is_left(name, head):
     backbone = load_backbone(name)
-    network = with_statistics(Classifier(backbone, 5) if head == "classifier" else AffinityNet(backbone))
+    network = with_statistics(Classifier(backbone, 5) if head == "classifier" else BoundaryNet(backbone))
     assert norms(network) > 10
     assert largest_change(network) < 1e-5
     assert norms(network) == 0

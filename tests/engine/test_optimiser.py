@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
-from puzzlecam_cli.models.affinitynet import AffinityNet, FeatureAffinityNet
 from puzzlecam_cli.models.backbone import Backbone
+from puzzlecam_cli.models.boundary_net import BoundaryNet
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
+from puzzlecam_cli.models.feature_net import FeatureNet
 from puzzlecam_cli.recipe.load import load_recipe, recipe_names
 from puzzlecam_cli.recipe.schema import Affinity, Seg, TrainCls, Training
 from puzzlecam_cli.stages.affinity import AffinityLosses
@@ -104,8 +105,8 @@ def test_scales_of_normalisation_layers_are_weights_and_decayed(layer):
         assert found[f"{name}.bias"] == (2 * factor, 0.007, 0.0)
 
 
-@pytest.mark.parametrize("kind", [AffinityNet, FeatureAffinityNet])
-def test_affinitynet_is_one_group_biases_and_all(kind):
+@pytest.mark.parametrize("kind", [BoundaryNet, FeatureNet])
+def test_a_pair_network_is_one_group_biases_and_all(kind):
     """The authors name one rate and one decay for the whole head; the backbone is not trained."""
     module = AffinityLosses(kind(backbone()), radius=2)
     found = groups(make_optimiser(module, None, Affinity()), module)

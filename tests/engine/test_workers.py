@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from puzzlecam_cli.engine.pool import map_unordered
-from puzzlecam_cli.interrupt import deaf_children, follow_parent
+from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
 
 POOL = """
 import sys
@@ -44,7 +44,7 @@ def test_the_death_of_a_worker_ends_the_work_and_the_other_workers() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_worker_goes_on_when_a_terminal_or_a_scheduler_signals_all_processes(number: signal.Signals) -> None:
-    with deaf_children():
+    with signals_held_back():
         pid = os.fork()
         if not pid:
             os.kill(os.getpid(), number)  # before it has begun
@@ -57,7 +57,7 @@ def test_a_worker_goes_on_when_a_terminal_or_a_scheduler_signals_all_processes(n
 def test_a_signal_that_comes_while_workers_start_is_not_lost() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
-        with deaf_children():
+        with signals_held_back():
             os.kill(os.getpid(), signal.SIGINT)
             late = True
         assert late

@@ -55,20 +55,31 @@ def test_maps_of_odd_photos_are_rounded_up(name):
     [
         ((8,) * 4, (4, 8, 16, 16)),
         ((8,) * 5, (4, 8, 16, 16)),
-        ((8,) * 5, (2, 8, 8, 16, 16)),
         ((8,) * 4, (4, 4, 8, 16, 16)),
+        ((8,) * 5, (4, 4, 8, 16, 8)),
+        ((8,) * 5, (0, 4, 8, 16, 16)),
     ],
 )
-def test_a_backbone_without_five_maps_or_stride_4_is_refused(channels, strides):
-    with pytest.raises(ValueError, match="five maps"):
+def test_a_backbone_without_five_maps_or_with_strides_that_fall_is_refused(channels, strides):
+    with pytest.raises(ValueError, match=r"five maps|finest first"):
         Backbone(nn.Identity(), channels, strides)
 
 
 @pytest.mark.parametrize(
-    ("strides", "quarter"), [((4, 4, 8, 16, 16), 1), ((2, 4, 8, 16, 16), 1), ((4, 8, 8, 16, 16), 0)]
+    ("strides", "fine"),
+    [
+        ((4, 4, 8, 16, 16), 1),
+        ((2, 4, 8, 16, 16), 1),
+        ((4, 8, 8, 16, 16), 0),
+        ((4, 4, 4, 4, 8), 3),
+        ((1, 2, 8, 8, 16), 1),  # 2 and 8 are equally near: the finer one
+        ((8, 8, 16, 32, 32), 1),
+        ((16, 16, 16, 16, 16), 0),  # not the last map, which the decoder has anyway
+        ((7, 14, 14, 28, 28), 0),
+    ],
 )
-def test_the_quarter_map_is_the_deepest_at_stride_4(strides, quarter):
-    assert Backbone(nn.Identity(), (8,) * 5, strides).quarter == quarter
+def test_the_fine_map_is_the_deepest_of_those_nearest_to_stride_4(strides, fine):
+    assert Backbone(nn.Identity(), (8,) * 5, strides).fine == fine
 
 
 @pytest.mark.parametrize("levels", range(6))

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.models.affinitynet import AffinityNet, FeatureAffinityNet, pair_net
 from puzzlecam_cli.models.backbone import Backbone
+from puzzlecam_cli.models.boundary_net import BoundaryNet
+from puzzlecam_cli.models.feature_net import FeatureNet
+from puzzlecam_cli.models.pair_nets import pair_net
 
 STRIDES = (4, 4, 8, 16, 16)
 CHANNELS = (4, 6, 8, 10, 16)
@@ -29,9 +31,9 @@ class Maps(nn.Module):
         return [each(images) for each in self.maps]
 
 
-def network(strides: tuple[int, ...] = STRIDES) -> FeatureAffinityNet:
+def network(strides: tuple[int, ...] = STRIDES) -> FeatureNet:
     torch.manual_seed(0)
-    return FeatureAffinityNet(Backbone(Maps(strides), CHANNELS, strides))
+    return FeatureNet(Backbone(Maps(strides), CHANNELS, strides))
 
 
 def images(*shape: int) -> Tensor:
@@ -101,7 +103,7 @@ def test_the_head_learns_and_the_backbone_does_not():
 @pytest.mark.parametrize(("kind", "stride"), [("boundary", 4), ("feature", 8)])
 def test_each_kind_pairs_the_cells_of_its_stride_and_walks_maps_at_stride_4(kind, stride):
     made = pair_net(kind, network().backbone).eval()
-    assert isinstance(made, AffinityNet if kind == "boundary" else FeatureAffinityNet)
+    assert isinstance(made, BoundaryNet if kind == "boundary" else FeatureNet)
     assert made.stride == stride
     cells = 96 // stride
     affinity = made.affinity(made(images(2, 3, 96, 96)), 3)

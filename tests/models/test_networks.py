@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from puzzlecam_cli.models.affinitynet import AffinityNet
 from puzzlecam_cli.models.backbone import Backbone
+from puzzlecam_cli.models.boundary_net import BoundaryNet
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
 
@@ -75,7 +75,7 @@ def test_all_of_the_classifier_learns():
 
 @pytest.mark.parametrize("size", [(64, 96), (75, 101), (37, 530), (600, 21), (1, 1)])
 def test_boundaries_have_a_quarter_of_the_photos_sides_rounded_up(size):
-    network = AffinityNet(backbone()).eval()
+    network = BoundaryNet(backbone()).eval()
     quarter = (-(-size[0] // 4), -(-size[1] // 4))
     edges = network.edges(images(3, *size))
     assert tuple(edges.shape) == quarter
@@ -86,7 +86,7 @@ def test_boundaries_have_a_quarter_of_the_photos_sides_rounded_up(size):
 
 @pytest.mark.parametrize("size", [(32, 48), (45, 70)])
 def test_boundaries_are_the_sigmoid_of_the_mean_of_both_views(size):
-    network, photo = AffinityNet(backbone()).eval(), images(3, *size)
+    network, photo = BoundaryNet(backbone()).eval(), images(3, *size)
 
     def logits(view: Tensor) -> Tensor:
         """On a canvas of zeros, 16-pixel cells, the photo at its top left."""
@@ -101,22 +101,33 @@ def test_boundaries_are_the_sigmoid_of_the_mean_of_both_views(size):
 
 
 def test_a_mirrored_photo_has_mirrored_boundaries():
-    network, photo = AffinityNet(backbone()).eval(), images(3, 32, 64)
+    network, photo = BoundaryNet(backbone()).eval(), images(3, 32, 64)
     torch.testing.assert_close(network.edges(photo.flip(2)), network.edges(photo).flip(1))
 
 
-@pytest.mark.parametrize("strides", [STRIDES, (2, 4, 8, 16, 16), (4, 8, 16, 16, 16), (4, 8, 16, 32, 32)])
-def test_boundaries_do_not_depend_on_which_map_has_stride_4(strides):
-    assert tuple(AffinityNet(backbone(strides)).eval().edges(images(3, 50, 70)).shape) == (13, 18)
+@pytest.mark.parametrize(
+    "strides",
+    [
+        STRIDES,
+        (2, 4, 8, 16, 16),
+        (4, 8, 16, 16, 16),
+        (4, 8, 16, 32, 32),
+        (4, 8, 8, 8, 8),
+        (14,) * 5,
+        (8, 8, 16, 32, 32),
+    ],
+)
+def test_boundaries_are_at_stride_4_whatever_the_backbones_strides(strides):
+    assert tuple(BoundaryNet(backbone(strides)).eval().edges(images(3, 50, 70)).shape) == (13, 18)
 
 
 def test_boundaries_have_no_memory_of_gradients():
-    network = AffinityNet(backbone()).eval()
+    network = BoundaryNet(backbone()).eval()
     assert not network.edges(images(3, 32, 32)).requires_grad
 
 
 def test_the_boundary_head_is_the_authors():
-    network = AffinityNet(backbone())
+    network = BoundaryNet(backbone())
     convolutions = [level[0] for level in network.levels]
     assert [(c.in_channels, c.out_channels, c.kernel_size, c.bias) for c in convolutions] == [
         (channels, 32, (1, 1), None) for channels in network.backbone.channels
@@ -127,7 +138,7 @@ def test_the_boundary_head_is_the_authors():
 
 
 def test_the_boundary_head_learns_and_the_backbone_does_not():
-    network = AffinityNet(backbone()).train()
+    network = BoundaryNet(backbone()).train()
     before = snapshot(network.backbone)
     network(images(2, 3, 64, 64)).square().sum().backward()
     for name, parameter in network.named_parameters():
@@ -141,7 +152,7 @@ def test_the_boundary_head_learns_and_the_backbone_does_not():
 
 @pytest.mark.parametrize("wrap", [lambda network: network, nn.Sequential])
 def test_the_boundary_backbone_stays_in_eval_whatever_is_asked(wrap):
-    network = AffinityNet(backbone())
+    network = BoundaryNet(backbone())
     for mode in (True, False, True):
         wrap(network).train(mode)
         assert not any(module.training for module in network.backbone.modules())
@@ -149,7 +160,7 @@ def test_the_boundary_backbone_stays_in_eval_whatever_is_asked(wrap):
 
 
 def test_the_boundary_backbone_is_in_eval_from_the_start():
-    network = AffinityNet(backbone())
+    network = BoundaryNet(backbone())
     before = snapshot(network.backbone)
     network(images(2, 3, 64, 64))
     assert unchanged(network.backbone, before)
@@ -163,11 +174,11 @@ def test_segmentations_have_the_photos_size(size, norm):
         assert tuple(network(images(2, 3, *size)).shape) == (2, 5, *size)
 
 
-@pytest.mark.parametrize("strides", [(2, 4, 8, 16, 16), (4, 8, 16, 16, 16)])
-def test_the_decoder_takes_the_map_at_stride_4(strides):
+@pytest.mark.parametrize("strides", [(2, 4, 8, 16, 16), (4, 8, 16, 16, 16), (14,) * 5, (4, 8, 8, 8, 8)])
+def test_the_decoder_takes_the_map_nearest_to_stride_4(strides):
     given = backbone(strides)
     network = DeepLab(given, 5, width=16).eval()
-    assert network.fine[0].in_channels == given.channels[given.quarter]
+    assert network.fine[0].in_channels == given.channels[given.fine]
     with torch.no_grad():
         assert tuple(network(images(1, 3, 50, 70)).shape) == (1, 5, 50, 70)
 

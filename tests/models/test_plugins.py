@@ -12,7 +12,7 @@ import torch
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.models.backbone import load_backbone
-from puzzlecam_cli.registry import backbone_factory, distribution_of, installed_backbones
+from puzzlecam_cli.registry import BACKBONES, backbone_factory, distribution_of, installed
 
 GOOD = """
 from torch import nn
@@ -63,7 +63,7 @@ def imported() -> set[str]:
 
 
 def test_the_built_in_backbones_are_listed_with_their_distribution():
-    listed = installed_backbones()
+    listed = installed(BACKBONES)
     built_in = {"resnet18", "resnet34", "resnet50", "resnet101", "resnest50", "resnest101", "resnest269"}
     assert built_in <= listed.keys()
     assert list(listed) == sorted(listed)
@@ -72,7 +72,7 @@ def test_the_built_in_backbones_are_listed_with_their_distribution():
 
 def test_listing_imports_no_plugin(install):
     install("puzzlecam-listed", "raise SystemError('imported')", listed_one="make", listed_two="make")
-    listed = installed_backbones()
+    listed = installed(BACKBONES)
     assert {"listed_one", "listed_two", "resnet50"} <= listed.keys()
     assert distribution_of(listed["listed_one"]) == "puzzlecam-listed 1.2"
     assert not imported()
@@ -81,8 +81,8 @@ def test_listing_imports_no_plugin(install):
 def test_listing_imports_neither_torch_nor_timm():
     code = """
 import sys
-from puzzlecam_cli.registry import installed_backbones
-assert installed_backbones()
+from puzzlecam_cli.registry import BACKBONES, installed
+assert installed(BACKBONES)
 print({"torch", "timm"} & set(sys.modules))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

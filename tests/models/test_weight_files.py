@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Event, Note
-from puzzlecam_cli.models.backbone import load_backbone, load_weights
+from puzzlecam_cli.models.backbone import load_backbone
+from puzzlecam_cli.models.weights import load_weights
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.context import Context
 
@@ -145,8 +147,10 @@ class CreatedError(BaseException):
     ("pretrained", "weights", "download"), [(True, None, True), (False, None, False), (True, "f.pth", False)]
 )
 @pytest.mark.parametrize("name", ["resnet50", "resnest101", "timm:mobilenetv3_small_050"])
-def test_a_weight_file_takes_the_place_of_a_download(name, pretrained, weights, download, monkeypatch):
+def test_a_weight_file_takes_the_place_of_a_download(name, pretrained, weights, download, monkeypatch, tmp_path):
     asked = []
+    if weights:
+        weights = save({"weight": torch.zeros(1)}, tmp_path / weights)
 
     def create(model: str, pretrained: bool, **options: Any) -> None:
         asked.append(pretrained)
@@ -266,7 +270,7 @@ def test_a_stage_notes_what_it_loaded_where_it_starts_from_a_file(pretrained, tm
     file = save(torchvision_resnet("resnet18").state_dict(), tmp_path / "resnet18.pth")
     recipe = load_recipe("voc_resnet50", [f"backbone={{name: resnet18, weights: {file}}}"])
     events: list[Event] = []
-    context: Any = Context("train-cls", recipe, None, None, events.append)
+    context: Any = Context("train-cls", SimpleNamespace(recipe=recipe), None, None, events.append)
     backbone = context.backbone(pretrained=pretrained)
     assert events == ([Note("train-cls", backbone.loaded)] if pretrained else [])
     assert (backbone.loaded is not None) == pretrained

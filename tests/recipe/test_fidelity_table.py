@@ -24,7 +24,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("seed", 0, "shared: the seed of all scripts"),
     ("data.train", "train_aug", "shared: 10,582 images"),
     ("data.val", "val", "shared: 1,449 images"),
-    ("data.tags", "annotations", "shared: tags from the XML files"),
+    ("data.tags", "auto", "shared: tags from the XML files, which is the first that is looked for"),
     ("backbone.pretrained", True, "shared: ImageNet weights in all three networks"),
     ("train_cls.epochs", 15, "train-cls: code's default"),
     ("train_cls.batch", 32, "train-cls: code's default"),
@@ -69,6 +69,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("affinity.resize_side", "longer", "shared: code"),
     ("affinity.crop", 512, "affinity"),
     ("affinity.radius", 10, "affinity: pairs"),
+    ("affinity.canvas", "crop", "rw: photos are zero-padded to 512 × 512, the training crop"),
     ("affinity.labels.foreground", 0.40, "affinity labels: README; code's default is .30"),
     ("affinity.labels.background", 0.10, "affinity labels: README; code's default is .05"),
     ("affinity.labels.powers", None, "affinity labels: AffinityNet's way, not the code's"),
@@ -162,6 +163,13 @@ def test_the_defaults_carry_every_number(tmp_path) -> None:
     (tmp_path / "least.yaml").write_text("recipe: 1\ndata: {kind: voc, root: photos}\nbackbone: resnet50\n")
     found = resolved(str(tmp_path / "least.yaml"))
     assert {key: found[key] for key in EXPECTED} == EXPECTED
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_recipes_count_objects_as_the_code_does(name: str) -> None:
+    """An object whose box, clipped to the photo, is empty does not count there; for other photos a tag is a tag."""
+    assert resolved(name)["data.boxes"] == "clipped"
+    assert resolved("small_photos")["data.boxes"] == "any"
 
 
 def test_the_papers_recipes_differ_in_the_backbone_only() -> None:

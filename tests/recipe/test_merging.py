@@ -90,11 +90,6 @@ def test_a_circle_of_recipes_is_refused(files, tmp_path):
     assert refusal(str(tmp_path / "mine.yaml")).reference == "recipe-circular"
 
 
-@pytest.mark.parametrize("name", ["basis.yaml", "5", "[a, b]"])
-def test_an_extended_recipe_that_is_not_there_is_refused(name, tmp_path):
-    assert refusal(write(tmp_path, f"extends: {name}\n")).reference == "recipe-missing"
-
-
 def test_a_problem_is_reported_where_it_was_written(base):
     write(base, BASE.replace("epochs: 20", "epochs: 0"), "base.yaml")
     error = refusal(write(base, "extends: base.yaml\nseg: {lr: 0}\n"), ["rw.beta=0"])
@@ -156,19 +151,6 @@ def test_the_command_line_wins_and_its_last_word_counts(base):
     assert load_recipe(file).seg.epochs == 30
     assert load_recipe(file, ["seg.epochs=40"]).seg.epochs == 40
     assert load_recipe(file, ["seg.epochs=40", "seg.epochs=50"]).seg.epochs == 50
-
-
-@pytest.mark.parametrize("change", ["seg.epochs", "=5", "seg.=5", ".epochs=5", "", "seg..epochs=5", "seg.epochs=[5"])
-def test_a_change_that_is_no_key_and_value_is_a_usage_error(change, base):
-    error = refusal(str(base / "base.yaml"), [change])
-    assert error.reference == "usage"
-    assert f"--set {change}" in error.problem
-
-
-def test_an_unknown_key_on_the_command_line_is_blamed_on_it(base):
-    error = refusal(str(base / "base.yaml"), ["seg.epoch=5"])
-    assert error.where[0].startswith("--set seg.epoch=5  seg.epoch")
-    assert "did you mean `epochs`?" in error.where[1]
 
 
 def test_setting_another_backbone_leaves_the_old_ones_weights_behind(base):

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from puzzlecam_cli.data.kinds.voc import VocPhotos
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import find_recipe, load_recipe, recipe_names, shipped_recipes
 
@@ -41,11 +42,12 @@ def test_every_shipped_recipe_is_valid(name):
     assert load_recipe(name).recipe == 1
 
 
-def test_maps_are_scored_on_the_training_list_unless_it_is_train_aug(tmp_path):
-    assert load_recipe(write(tmp_path, LEAST)).data.score_split == "train"
-    text = "recipe: 1\nbackbone: resnet18\ndata: {kind: voc, root: r, train: mine"
-    assert load_recipe(write(tmp_path, text + "}")).data.score_split == "mine"
-    assert load_recipe(write(tmp_path, text + ", score: other}")).data.score_split == "other"
+@pytest.mark.parametrize(
+    ("lists", "scored"), [("", "train"), (", train: mine", "mine"), (", train: mine, score: other", "other")]
+)
+def test_maps_are_scored_on_the_training_list_unless_it_is_train_aug(lists, scored, tmp_path):
+    settings = load_recipe(write(tmp_path, LEAST.replace("photos", f"photos{lists}"))).data
+    assert VocPhotos(settings, tmp_path, 0).splits.score == scored
 
 
 def test_an_unknown_key_is_refused_with_its_line_and_a_suggestion(tmp_path):
@@ -96,7 +98,7 @@ def test_all_problems_are_reported_at_once(tmp_path):
         ("recipe: 1\nbackbone: resnet18\n", ("data", "is missing")),
         ("recipe: 1\nbackbone: resnet18\ndata: {kind: voc}\n", ("line 3  data.root", "is missing")),
         ("recipe: 1\nbackbone: resnet18\ndata: {root: r}\n", ("line 3  data", "is missing")),
-        ("recipe: 1\nbackbone: resnet18\ndata: {kind: vok}\n", ("line 3  data", "'vok'")),
+        ("recipe: 1\nbackbone: resnet18\ndata: {kind: vok}\n", ("line 3  data.kind = 'vok'", "did you mean 'voc'?")),
         ("data: {kind: voc, root: r}\nbackbone: resnet18\n", ("recipe", "is missing")),
         ("recipe: 2\ndata: {kind: voc, root: r}\nbackbone: resnet18\n", ("line 1  recipe = 2", "1")),
         (
@@ -124,13 +126,11 @@ def test_square_numbers_of_tiles_that_divide_the_crop_are_taken(tiles, crop, row
     assert recipe.train_cls.puzzle.rows == rows
 
 
-@pytest.mark.parametrize(
-    ("section", "key"), [("{crop: 512, puzzle: {tiles: 9}}", "train_cls"), ("{crop: 500}", "train_cls.crop")]
-)
-def test_a_crop_that_cannot_be_cut_into_cells_is_refused(section, key, tmp_path):
-    ((place, words),) = problems(write(tmp_path, LEAST + f"train_cls: {section}"))
-    assert place.startswith(f"mine.yaml line 4  {key}")
-    assert "multiple of" in words
+def test_whether_a_crop_fits_is_left_to_the_backbone_but_a_tiny_one_is_refused(tmp_path):
+    assert load_recipe(write(tmp_path, LEAST + "train_cls: {crop: 84}")).train_cls.crop == 84
+    ((place, words),) = problems(write(tmp_path, LEAST + "train_cls: {crop: 31}"))
+    assert place.startswith("mine.yaml line 4  train_cls.crop")
+    assert "32" in words
 
 
 @pytest.mark.parametrize(

@@ -148,8 +148,8 @@ def four_terabytes(path: Path) -> None:
 
 PLACES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "nothing": (lambda path: None, "image-missing", "is not there"),
-    "a link to nothing": (lambda path: path.symlink_to("gone.jpg"), "image-missing", "gone.jpg"),
-    "a link to itself": (lambda path: path.symlink_to(path), "image-unreadable", "symbolic links"),
+    "a link to nothing": (lambda path: path.symlink_to("gone.jpg"), "image-missing", "link to nothing"),
+    "a link to itself": (lambda path: path.symlink_to(path), "image-unreadable", "link to itself"),
     "a folder": (lambda path: path.mkdir(), "image-unreadable", "is a folder"),
     "a pipe": (pipe, "image-unreadable", "is a pipe"),
     "a link to a pipe": (
@@ -182,8 +182,8 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path, name: str, m
     ("name", "reference"),
     [
         pytest.param("a" * 300 + ".jpg", "image-unreadable", id="name of 304 characters"),
-        pytest.param("file.txt/photo.jpg", "image-missing", id="below a file"),
-        pytest.param("nul\0.jpg", "image-unreadable", id="NUL in the name"),
+        pytest.param("file.txt/photo.jpg", "image-unreadable", id="below a file"),
+        pytest.param("nul\0.jpg", "image-missing", id="NUL in the name"),
     ],
 )
 def test_a_name_that_can_be_no_file_is_refused(tmp_path: Path, name: str, reference: str) -> None:

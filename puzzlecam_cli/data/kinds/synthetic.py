@@ -1,0 +1,135 @@
+"""Made-up pictures, written once in VOC layout."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from puzzlecam_cli.data.kinds.voc import VocData, VocPhotos
+from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits, Tick
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.files import write_text
+from puzzlecam_cli.recipe.data import DataSettings
+from puzzlecam_cli.recipe.section import Count, Integer, Location, default
+
+MARKER = "synthetic.json"
+UNFINISHED = "unfinished"
+
+
+class SyntheticData(DataSettings):
+    """Made-up pictures: objects with a small telling part and a plain larger body."""
+
+    kind: Literal["synthetic"]
+    root: Location | None = default(None, "Where the pictures are written; null: `data` in the run folder [ours].")
+    pictures: Count = default(240, "Pictures to train on [ours].", le=100_000)
+    val_pictures: Count = default(60, "Pictures to predict and score [ours].", le=100_000)
+    size: Integer = default(160, "Longer side in pixels, about [ours].", ge=48, le=4096)
+    classes: Integer = default(6, "Object classes [ours].", ge=1, le=8)
+
+
+class SyntheticPhotos(PhotoSet):
+    """Pictures that are drawn from the recipe's seed, and their masks."""
+
+    Settings = SyntheticData
+    settings: SyntheticData
+
+    @cached_property
+    def _drawn(self) -> VocPhotos:
+        return VocPhotos(self.pinned(), self.run, self.seed)
+
+    def pinned(self) -> VocData:
+        root = self.settings.root or self.run / "data"
+        return VocData(kind="voc", root=root, train="train", val="val")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._drawn.classes
+
+    @property
+    def splits(self) -> Splits:
+        return Splits("train", "val", "train")
+
+    @property
+    def tags_from(self) -> str:
+        return self._drawn.tags_from
+
+    def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
+        return self._drawn.photos(split, tags=tags)
+
+    def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
+        return f"synthetic {self._content}"
+
+    @property
+    def to_prepare(self) -> int:
+        return self.settings.pictures + self.settings.val_pictures
+
+    def count(self, split: str) -> tuple[int, int]:
+        number = self.settings.pictures if split == "train" else self.settings.val_pictures
+        return number, number
+
+    def few(self, count: int) -> SyntheticData:
+        sizes = {"pictures": min(count, self.settings.pictures), "val_pictures": min(count, self.settings.val_pictures)}
+        return self.settings.model_copy(update={"root": None, **sizes})
+
+    @property
+    def _content(self) -> str:
+        described = self.settings.model_dump(exclude={"kind", "root"})
+        return json.dumps({"version": 1, "seed": self.seed} | described)
+
+    def prepare(self, tick: Tick) -> None:
+        """Write the pictures, if they are not there as the recipe wants them.
+
+        Raises:
+            UserError: another's files lie where they should go.
+        """
+        root = self.pinned().root
+        marker = root / MARKER
+        if marker.is_file() and not marker.is_symlink() and marker.read_bytes() == self._content.encode():
+            return
+        self._check_room(root, marker)
+        from puzzlecam_cli.data.drawing import remove_drawn, write_synthetic
+
+        # The marker goes in first, unfinished, so that an interrupted writing is known as ours and begun again.
+        write_text(marker, UNFINISHED)
+        remove_drawn(root)
+        settings = self.settings
+        write_synthetic(
+            root,
+            train=settings.pictures,
+            val=settings.val_pictures,
+            size=settings.size,
+            classes=settings.classes,
+            seed=self.seed,
+            progress=tick,
+        )
+        write_text(marker, self._content)
+        self.__dict__.pop("_drawn", None)  # what it knows of the folder is old
+
+    def _check_room(self, root: Path, marker: Path) -> None:
+        """Whether the folder is new, empty, or holds pictures that we wrote.
+
+        Raises:
+            UserError: it does not.
+        """
+        hint = "--set data.root= a new or empty folder"
+        if root.is_symlink() or (root.exists() and not root.is_dir()):
+            raise UserError("folder-not-ours", f"{root} is no folder of its own", hint=hint)
+        if root.exists() and any(root.iterdir()) and not _is_ours(marker):
+            raise UserError("folder-not-ours", f"{root} holds files that are not ours", hint=hint)
+
+
+def _is_ours(marker: Path) -> bool:
+    """Whether we wrote a marker: nothing of another's `synthetic.json` is like ours."""
+    if marker.is_symlink() or not marker.is_file() or marker.stat().st_size > 4096:
+        return False
+    text = marker.read_text(encoding="utf-8", errors="replace")
+    if text == UNFINISHED:
+        return True
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return False
+    known = {"version", "seed", *SyntheticData.model_fields} - {"kind", "root"}
+    return isinstance(content, dict) and content.keys() == known

@@ -1,0 +1,84 @@
+"""Tags of a split in VOC layout, with what a person should know about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from puzzlecam_cli.data.annotations import Annotation, read_image_set_tags, read_objects
+from puzzlecam_cli.data.ids import canonical
+from puzzlecam_cli.data.resolver import FileIndex
+from puzzlecam_cli.data.text import quoted
+from puzzlecam_cli.errors import UserError, shorten
+
+Tags = dict[str, tuple[int, ...]]  # class indices 1..C by id, sorted
+
+
+def tags_in_annotations(
+    files: FileIndex, split: str, classes: Sequence[str], ids: Sequence[str], *, clipped: bool
+) -> tuple[Tags, list[str]]:
+    """Tags of all ids from their XML files, and facts about their boxes.
+
+    Raises:
+        UserError: `tags-invalid` with every file that is missing or wrong, and every name that is no class.
+    """
+    index = {name: number for number, name in enumerate(classes, start=1)}
+    problems = files.missing(ids)
+    found: dict[str, Annotation] = {}
+    for i in [] if problems else ids:
+        file = files.find(i)
+        assert file is not None
+        try:
+            found[i] = read_objects(file, clipped=clipped)
+        except UserError as error:
+            problems.append(f"{file.name}: {error.where[0] if error.where else error.problem}")
+            continue
+        problems += [f"{file.name}: {quoted(name)} is no class" for name in sorted(found[i].tags - index.keys())]
+    if problems:
+        raise UserError(
+            "tags-invalid",
+            f"{len(problems)} problem(s) with the tags of `{split}` in {files.folder}",
+            shorten(problems),
+            f"classes are: {', '.join(shorten(list(classes), 30))}; tags without boxes: lists "
+            f"ImageSets/Main/<class>_{split}.txt, and data.tags: lists",
+        )
+    tags = {i: tuple(sorted(index[name] for name in annotation.tags)) for i, annotation in found.items()}
+    return tags, _about_boxes(found, split)
+
+
+def tags_in_lists(root: Path, split: str, classes: Sequence[str], ids: Sequence[str]) -> tuple[Tags, list[str]]:
+    """Tags of all ids from `ImageSets/Main/<class>_<split>.txt`, and where they are from.
+
+    Raises:
+        UserError: lists are missing or wrong, or ids stand in none of them.
+    """
+    folder = root / "ImageSets" / "Main"
+    try:
+        tags = read_image_set_tags(folder, split, classes)
+    except UserError as error:
+        if (root / "Annotations").is_dir():
+            raise
+        nowhere = f"there is no folder {root / 'Annotations'} either"
+        raise UserError(error.reference, error.problem, (nowhere, *error.where), error.hint) from None
+    missing = [quoted(i) for i in ids if canonical(i) not in tags]
+    if missing:
+        raise UserError(
+            "tags-invalid",
+            f"{len(missing)} of {len(ids)} images of `{split}` are in no class list of {folder}",
+            shorten(missing),
+            "a photo without any class stands in them with -1",
+        )
+    return {i: tags[canonical(i)] for i in ids}, [f"tags of `{split}` are those of {folder}/<class>_{split}.txt"]
+
+
+def _about_boxes(found: Mapping[str, Annotation], split: str) -> list[str]:
+    """A sentence about boxes that are wrong, and about tags that were dropped for them."""
+    odd = [f"{i}.xml: {name} {problem}" for i, a in found.items() for name, problem in a.boxes if problem]
+    odd = [line for line in odd if not line.endswith("has no box")]
+    dropped = [f"{i}.xml: {', '.join(a.dropped)}" for i, a in found.items() if a.dropped]
+    facts = []
+    if dropped:
+        facts.append(f"`{split}`: objects of {len(dropped)} photos do not count (data.boxes: clipped): {dropped[0]}")
+    if odd:
+        facts.append(f"`{split}`: {len(odd)} boxes are wrong, which changes no tag: {'; '.join(shorten(odd, 3))}")
+    return facts

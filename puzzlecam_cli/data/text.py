@@ -1,0 +1,73 @@
+"""Text files of people: whatever encoding has a byte order mark, UTF-8 without one, and nothing by guess."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+from puzzlecam_cli.data.plain_file import read_file
+from puzzlecam_cli.errors import UserError
+
+LARGEST = 256 << 20  # bytes; the list of a million photos has a tenth of them
+# UTF-32 comes first: its mark begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and half characters: no name holds them
+_LINE_END = re.compile(r"\r\n|\n|\r")  # not `splitlines`: names may hold the other characters it splits on
+_HINT = "save it as UTF-8 (most editors: Save as, encoding UTF-8)"
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, without its byte order mark.
+
+    Raises:
+        UserError: `data-missing`, `data-unreadable` (see `read_file`), or `data-encoding` naming the line of the
+            first byte that is not UTF-8, or is NUL.
+    """
+    return decode_text(read_file(path, limit=LARGEST), path)
+
+
+def lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a file with their numbers from 1; they end in \\n, \\r\\n or \\r. Raises as `read_text` does."""
+    # Files that were joined have byte order marks inside.
+    return [(number, line.removeprefix("\ufeff")) for number, line in enumerate(_LINE_END.split(read_text(path)), 1)]
+
+
+def decode_text(data: bytes, path: Path, *, otherwise: str = "utf-8") -> str:
+    """The text in a file's bytes: as their byte order mark says, `otherwise` without one. Raises as `read_text`."""
+    mark, codec = marked(data) or (b"", otherwise)
+    data = data[len(mark) :]
+    try:
+        text = data.decode(codec)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(codec)
+        where = (
+            f"line {1 + len(_LINE_END.findall(before))}: byte 0x{data[error.start]:02X} after {quoted(_tail(before))}"
+        )
+        raise UserError("data-encoding", f"{path} is not text in {codec.upper()}", (where,), _HINT) from None
+    if "\0" in text:
+        line = 1 + len(_LINE_END.findall(text[: text.index("\0")]))
+        where = f"line {line} holds NUL bytes: UTF-16 without a byte order mark, or no text at all"
+        raise UserError("data-encoding", f"{path} is not text in {codec.upper()}", (where,), _HINT)
+    return text
+
+
+def marked(data: bytes) -> tuple[bytes, str] | None:
+    """The byte order mark that data begin with, and the codec it stands for."""
+    return next(((mark, codec) for mark, codec in _MARKS if data.startswith(mark)), None)
+
+
+def quoted(text: str, longest: int = 80) -> str:
+    """Text of the data inside a message: in backticks, what is not printable escaped, cut where it is long."""
+    short = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return f"`{''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in short)}`"
+
+
+def _tail(text: str) -> str:
+    return _LINE_END.split(text[-200:])[-1][-30:]

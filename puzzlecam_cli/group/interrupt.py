@@ -1,0 +1,90 @@
+"""Ctrl-C and SIGTERM ask the work to stop where nothing is lost.
+
+The work looks for the wish between two steps or photos. If it does not get there in `PATIENCE` seconds, it is stopped
+where it is: files appear whole or not at all, so that costs no more than what came after the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+PATIENCE = 8.0  # seconds
+_asked = False
+
+
+@contextmanager
+def gentle_stop() -> Iterator[None]:
+    """Note the first SIGINT or SIGTERM while the block runs; a second SIGINT raises KeyboardInterrupt at once.
+
+    Only a second SIGINT does: schedulers send SIGTERM to every process, and launchers pass it on once more.
+    """
+    global _asked
+    _asked = False
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, _: FrameType | None) -> None:
+        global _asked
+        if number == signal.SIGALRM or (_asked and number == signal.SIGINT):
+            raise KeyboardInterrupt
+        if not _asked:
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        _asked = True
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _asked = False
+
+
+def stop_asked() -> bool:
+    return _asked
+
+
+def stop_if_asked() -> None:
+    """Raise KeyboardInterrupt if somebody asked to stop."""
+    if _asked:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Processes started in the block see no SIGINT and no SIGTERM before they call `follow_parent`.
+
+    Ctrl-C goes to all processes of a terminal, and schedulers send SIGTERM to all of a job.
+    """
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def follow_parent(parent: int) -> None:
+    """For worker processes: leave signals to the parent, and end with it, however it ends.
+
+    SIGTERM is also how Python's pools end their workers when one of them was killed, so it works in the end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(2 * int(PATIENCE)))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,169 @@
+"""Several processes on one machine: a parent that touches no GPU starts them and watches over them.
+
+Each runs the same command on one resolved recipe, in a session of its own, so that Ctrl-C on the terminal reaches the
+parent alone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
+
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.events import Emit
+from puzzlecam_cli.group.rank import LIFELINE, REPORTS
+from puzzlecam_cli.group.watch import Rank, stop_signals, watch
+from puzzlecam_cli.recipe.resolved import as_yaml
+from puzzlecam_cli.recipe.schema import Recipe, Runtime
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Value = TypeVar("Value")
+
+
+def launched() -> bool:
+    """Whether `run_group`, torchrun or `accelerate launch` started this process and decided how many there are."""
+    return "WORLD_SIZE" in os.environ or "ACCELERATE_MIXED_PRECISION" in os.environ
+
+
+def in_group() -> bool:
+    """Whether this process is one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def check_launch(wanted: int | None) -> None:
+    """Whether `--num-processes` agrees with the launcher.
+
+    Raises:
+        UserError: it does not.
+    """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if launched() and wanted not in (None, started):
+        raise UserError(
+            "usage",
+            f"--num-processes is {wanted}, but the launcher started {started}",
+            hint="leave --num-processes out under `accelerate launch` and torchrun",
+        )
+
+
+def group_size(wanted: int | None, runtime: Runtime) -> int:
+    """How many processes do the work: as wanted, else one a visible GPU, one without GPUs.
+
+    Raises:
+        UserError: more than one process would share a GPU.
+    """
+    if launched() or wanted == 1:
+        return 1
+    gpus = visible_gpus(runtime)
+    if wanted is not None and 0 < gpus < wanted:
+        raise UserError(
+            "too-many-processes",
+            f"{wanted} processes need as many GPUs, and {gpus} can be seen",
+            hint=f"--num-processes {gpus}, or --cpu",
+        )
+    return wanted or max(gpus, 1)
+
+
+def visible_gpus(runtime: Runtime) -> int:
+    """GPUs the work may use, counted without a CUDA context."""
+    if runtime.cpu:
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def run_group(command: Sequence[str], recipe: Recipe, root: Path, processes: int, emit: Emit) -> None:
+    """Run a command in several processes, to its end.
+
+    Args:
+        command: its name and options, without recipe, `--run` and `--set`.
+        recipe: what all processes read, whatever becomes of the files it came from.
+        root: the run folder.
+        emit: receives the events of rank 0.
+
+    Raises:
+        RankFailed: a process failed or was killed; the others are ended.
+        KeyboardInterrupt: all were asked to stop and have stopped.
+    """
+    with TemporaryDirectory(prefix="puzzlecam-") as scratch, stop_signals() as signals, _lifeline() as lifeline:
+        resolved = Path(scratch, "recipe.yaml")
+        resolved.write_text(as_yaml(recipe), encoding="utf-8")
+        name, *options = command
+        program = [sys.executable, "-m", "puzzlecam_cli", name, str(resolved), "--run", str(root)]
+        shared = _environment(processes, on_cpu=visible_gpus(recipe.runtime) == 0)
+        ranks: list[Rank] = []
+        try:
+            for number in range(processes):
+                own = {"RANK": str(number), "LOCAL_RANK": str(number)}
+                log = Path(scratch, f"rank-{number}.log")
+                title = f"rank {number} of {processes}"
+                ranks.append(_start([*program, *options], shared | own, lifeline, title, log))
+            watch(ranks, signals, emit)
+        finally:
+            for rank in ranks:
+                rank.kill()
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The end of a pipe that every rank holds; it runs dry when this process is gone, however it went."""
+    inner, outer = os.pipe()
+    try:
+        yield inner
+    finally:
+        os.close(inner)
+        os.close(outer)
+
+
+def _environment(processes: int, on_cpu: bool) -> dict[str, str]:
+    """What every rank finds in its environment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    return (
+        {"OMP_NUM_THREADS": str(threads)}
+        | os.environ
+        | {
+            "WORLD_SIZE": str(processes),
+            "LOCAL_WORLD_SIZE": str(processes),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
+        | ({"ACCELERATE_USE_CPU": "1"} if on_cpu else {})
+    )
+
+
+def _start(program: list[str], environment: dict[str, str], lifeline: int, title: str, log: Path) -> Rank:
+    """Start one rank; what it prints goes to its log, what it reports to a pipe."""
+    reports, written = os.pipe()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            program,
+            env=environment | {REPORTS: str(written), LIFELINE: str(lifeline)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(written, lifeline),
+            start_new_session=True,
+        )
+    os.close(written)
+    return Rank(title, process, reports, log)
+
+
+def agreed(value: Value, accelerator: Accelerator | None) -> Value:
+    """The main process's value, in every process."""
+    if accelerator is None or accelerator.num_processes == 1:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([value])[0]  # type: ignore[no-any-return]

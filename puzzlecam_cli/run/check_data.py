@@ -1,0 +1,158 @@
+"""What can be wrong with lists, photos, tags and masks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.run.checked import Checked
+
+MANY = 0.3  # share of photos whose tags and mask contradict each other that stops a run
+
+
+def lists(checked: Checked) -> Iterator[UserError]:
+    """Splits that cannot be listed, no tags at all, masks for a part only, scored photos that are not trained on."""
+    photos = checked.photos
+    yield from {error.problem: error for error in checked.refused.values()}.values()
+    if "train" in photos and not any(photo.tags for photo in photos["train"]):
+        yield UserError(
+            "tags-missing",
+            f"none of the {len(photos['train'])} photos of `{checked.splits['train']}` has a tag",
+            hint="tags are what is learned from: see where data.tags takes them from",
+        )
+    for part, listed in checked.scored.items():
+        without = [photo.id for photo in listed if photo.mask is None]
+        if without:
+            yield UserError(
+                "mask-missing",
+                f"{len(without)} of {len(listed)} images of `{checked.splits[part]}` have no mask; every image counts",
+                shorten(without),
+                "name a list of the images that have masks in data.score or data.val",
+            )
+    trained = {photo.id for photo in photos.get("train", ())}
+    extra = [photo.id for photo in checked.scored.get("score", ()) if photo.id not in trained]
+    if extra and trained:
+        yield UserError(
+            "split-not-trained",
+            f"{len(extra)} images of `{checked.splits['score']}` are not in `{checked.splits['train']}`: "
+            "they get no maps that could be scored",
+            shorten(extra),
+            "data.score names images that are trained on; those that are not belong to data.val",
+        )
+
+
+def pixels(checked: Checked) -> Iterator[UserError]:
+    """Photos and masks that cannot be decoded, masks of another size than their photo."""
+    listed = {photo.image: photo for photos in checked.photos.values() for photo in photos}
+    bad = [f"{path}: {problem}" for path in listed if (problem := checked.seen[path].problem)]
+    if bad:
+        yield UserError(
+            "image-unreadable",
+            f"{len(bad)} of {len(listed)} photos cannot be used",
+            shorten(bad),
+            "replace the files, or remove the images from their lists",
+        )
+    wrong, total = [], 0
+    for photo, mask in _masks(checked):
+        seen, size = checked.seen[mask], checked.seen[photo.image].size
+        total += 1
+        if seen.problem:
+            wrong.append(f"{mask}: {seen.problem}")
+        elif size and seen.size != size:
+            wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}")
+    if wrong:
+        yield UserError(
+            "mask-unreadable",
+            f"{len(wrong)} of {total} masks cannot be scored with",
+            shorten(wrong),
+            "masks are 8-bit PNGs of class indices at the photo's size; without masks nothing is scored",
+        )
+
+
+def masks_mean_something(checked: Checked) -> Iterator[UserError]:
+    """Splits whose masks are void everywhere, or hold no class."""
+    for part, photos in checked.scored.items():
+        masks = [photo.mask.path for photo in photos if photo.mask is not None]
+        values = {value for mask in masks for value in checked.seen[mask].classes}
+        if any(checked.seen[mask].problem for mask in masks) or values - {0, 255}:
+            continue
+        held = "nothing but void (255)" if values == {255} else f"only {' and '.join(map(str, sorted(values)))}"
+        yield UserError(
+            "masks-empty",
+            f"the masks of `{checked.splits[part]}` hold no class: {held}",
+            (f"for example {masks[0]}",),
+            "masks hold class indices: 0 background, 1 the first class, 255 void; where 255 is the one class, say "
+            "--set data.white=class",
+        )
+
+
+def tags_fit_masks(checked: Checked) -> Iterator[UserError]:
+    """Tags and masks of the same photos that contradict each other, as where classes are off by one."""
+    compared, wrong = _contradictions(checked)
+    if compared and len(wrong) > MANY * compared:
+        yield UserError(
+            "tags-contradict-masks",
+            f"tags and masks of {len(wrong)} of {compared} photos contradict each other",
+            shorten(wrong),
+            "usually the masks' numbers are off by one, or the class list is in another order than theirs",
+        )
+
+
+def about_tags(checked: Checked) -> Iterator[str]:
+    """What a person should know about the tags: how many there are, and what is odd about them."""
+    photos, data = checked.photos, checked.run.photos
+    for part in photos:
+        yield from data.facts(checked.splits[part])
+    if "train" not in photos:
+        return
+    train, name = photos["train"], checked.splits["train"]
+    times = Counter(tag for photo in train for tag in photo.tags)
+    without = sum(not photo.tags for photo in train)
+    yield f"`{name}`: {len(train)} photos, {times.total()} tags of {len(times)} classes" + (
+        f", {without} photos without a tag" if without else ""
+    )
+    names = dict(enumerate(data.classes, start=1))
+    if never := [names[tag] for tag in names if tag not in times]:
+        yield f"classes that no photo of `{name}` is tagged with: {', '.join(shorten(never))}"
+    if always := [names[tag] for tag, count in times.items() if count == len(train) > 1]:
+        yield f"every photo of `{name}` is tagged with {', '.join(always)}: nothing tells what it looks like"
+    if "val" in photos:
+        both = {photo.id for photo in train} & {photo.id for photo in photos["val"]}
+        if both:
+            yield (
+                f"{len(both)} of {len(photos['val'])} photos of `{checked.splits['val']}` are trained on too: "
+                "their scores say little"
+            )
+    if checked.tick is not None:
+        compared, wrong = _contradictions(checked)
+        if wrong:
+            yield f"tags and masks contradict each other in {len(wrong)} of {compared} photos: {wrong[0]}"
+
+
+def _contradictions(checked: Checked) -> tuple[int, list[str]]:
+    """Photos compared, and of those in which a tag is not in the mask while another class is: which, in words."""
+    tags = {photo.id: set(photo.tags) for photo in checked.photos.get("train", ())}
+    names = dict(enumerate(checked.run.photos.classes, start=1))
+    compared, wrong = 0, []
+    for photo, mask in _masks(checked):
+        shown = set(checked.seen[mask].classes) - {0, 255}
+        tagged = tags.get(photo.id)
+        if not shown or not tagged:
+            continue
+        compared += 1
+        if shown - tagged and tagged - shown:
+            said, seen = ([names.get(n, str(n)) for n in sorted(group)] for group in (tagged, shown))
+            wrong.append(f"{photo.id}: tagged {', '.join(said)}; its mask shows {', '.join(seen)}")
+    return compared, wrong
+
+
+def _masks(checked: Checked) -> list[tuple[Photo, Path]]:
+    found = {photo.mask.path: photo for photos in checked.scored.values() for photo in photos if photo.mask is not None}
+    return [(photo, path) for path, photo in found.items()]
+
+
+def _by(size: tuple[int, int] | None) -> str:
+    return f"{size[0]}×{size[1]}" if size else "?"

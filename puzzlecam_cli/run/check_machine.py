@@ -1,0 +1,176 @@
+"""What a recipe asks of this machine: engines, weights, networks, memory and disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.recipe.schema import Crf
+from puzzlecam_cli.registry import BACKBONES, backbone_factory, installed
+from puzzlecam_cli.run.checked import Checked
+
+TRAININGS = {"train-cls/model": "train_cls", "affinity/model": "affinity", "seg/model": "seg"}
+
+# Measured on photos of 12 megapixels, EfficientNet-Lite0 and three labels; larger networks need more.
+NETWORK_BYTES = 90  # a pixel of a view
+CRF_BYTES = 500  # a pixel of a photo
+
+
+def crf_engine(checked: Checked) -> Iterator[UserError]:
+    """A dense CRF that is asked for and not installed."""
+    recipe = checked.run.recipe
+    asked: dict[str, tuple[str, Crf]] = {
+        "affinity/labels": ("affinity.labels.crf", recipe.affinity.labels.crf),
+        "rw/pseudo_labels": ("rw.crf", recipe.rw.crf),
+        "seg/predictions": ("seg.predict.crf", recipe.seg.predict.crf),
+    }
+    keys = [key for step, (key, crf) in asked.items() if checked.makes(step) and crf.iterations]
+    if keys and find_spec("pydensecrf") is None:
+        yield UserError(
+            "crf-missing",
+            "no engine for dense CRFs is installed",
+            tuple(f"{key} asks for one" for key in keys),
+            "python -m pip install pydensecrf2 (Python 3.11 or 3.12), or go without: "
+            + " ".join(f"--set {key}.iterations=0" for key in keys),
+        )
+
+
+def backbone_is_there(checked: Checked) -> Iterator[UserError]:
+    """A backbone that is not installed, or a weight file that is not there."""
+    chosen = checked.run.recipe.backbone
+    if not checked.makes(*TRAININGS):
+        return
+    if ":" not in chosen.name and chosen.name not in installed(BACKBONES):
+        try:
+            backbone_factory(chosen.name)  # says what there is
+        except UserError as error:
+            yield error
+    if chosen.weights is not None and not chosen.weights.is_file():
+        yield UserError(
+            "weights-missing",
+            f"there is no weight file {chosen.weights}",
+            hint="backbone.weights names a .pth or .safetensors file",
+        )
+
+
+def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
+    """Batch normalisation of one image a process, whose pooled features have no variance."""
+    recipe = checked.run.recipe
+    if not checked.makes("seg/model") or recipe.seg.norm != "batch":
+        return
+    photos = len(checked.photos.get("train", ())) or recipe.seg.batch
+    part = min(recipe.seg.batch, photos) // checked.processes // recipe.seg.accumulate
+    if part < 2:
+        yield UserError(
+            "batch-too-small",
+            f"seg.norm: batch needs at least two images at once, and a process gets {max(part, 1)}",
+            (f"seg.batch {recipe.seg.batch}, processes {checked.processes}, seg.accumulate {recipe.seg.accumulate}",),
+            "--set seg.norm=group, or a larger seg.batch",
+        )
+
+
+def backbone_fits(checked: Checked) -> Iterator[UserError]:
+    """A backbone that cannot be built, does not fit its weight file, or cannot take the recipe's crops."""
+    if not checked.makes(*TRAININGS):
+        return
+    from puzzlecam_cli.models.backbone import load_backbone
+    from puzzlecam_cli.models.fit import check_fit
+
+    recipe = checked.run.recipe
+    chosen = recipe.backbone
+    weights = chosen.weights if chosen.weights is not None and chosen.weights.is_file() else None
+    try:
+        backbone = load_backbone(chosen.name, weights=weights, **chosen.options)
+    except UserError as error:
+        if ":" in chosen.name or chosen.name in installed(BACKBONES):  # else it was told above
+            yield error
+        return
+    problems = check_fit(backbone, recipe)
+    if problems:
+        yield UserError(
+            "backbone-unfit",
+            f"the recipe's crops and kinds do not fit backbone `{chosen.name}`",
+            tuple(problems),
+            f"its maps have strides {', '.join(map(str, backbone.strides))}",
+        )
+
+
+def room_for_photos(checked: Checked) -> Iterator[UserError]:
+    """Photos too large for the memory, by what a view and a CRF are known to need at least."""
+    recipe, listed = checked.run.recipe, checked.photos
+    if not any(listed.values()):
+        return
+    needs: list[tuple[float, str, str]] = []
+    memory = _memory()
+
+    def largest(part: str) -> tuple[int, str]:
+        sizes = [(checked.seen[photo.image].size or (0, 0), str(photo.image)) for photo in listed.get(part, ())]
+        return max(((h * w, path) for (h, w), path in sizes), default=(0, ""))
+
+    for step, part, key, views in (
+        ("cams", "train", "cams", recipe.cams),
+        ("seg/predictions", "val", "seg.predict", recipe.seg.predict),
+    ):
+        if checked.makes(step):
+            pixels, path = largest(part)
+            scale = max(views.scales)
+            images = 2 if views.flip else 1
+            needs.append((pixels * scale**2 * images * NETWORK_BYTES, path, f"{key}.scales up to {scale:g}"))
+    for step, part, crf in (
+        ("affinity/labels", "train", recipe.affinity.labels.crf),
+        ("rw/pseudo_labels", "train", recipe.rw.crf),
+        ("seg/predictions", "val", recipe.seg.predict.crf),
+    ):
+        if checked.makes(step) and crf.iterations:
+            pixels, path = largest(part)
+            labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
+            workers = max(checked.workers, 1)
+            needed = pixels * (CRF_BYTES + 12 * labels) * workers
+            needs.append((needed, path, f"the dense CRF of {step}, {workers} at once"))
+    too_much = [(needed, path, what) for needed, path, what in needs if needed > memory]
+    if too_much:
+        yield UserError(
+            "photos-too-large",
+            f"photos are too large for the {memory / 1e9:.1f} GB of memory that are free",
+            tuple(f"{path}: about {needed / 1e9:.0f} GB for {what}" for needed, path, what in too_much),
+            "shrink the photos, leave out the largest scales, or lower runtime.workers",
+        )
+
+
+def _memory() -> float:
+    """Bytes this process may still use: what is free, and what limits of the user and of a container leave."""
+    import resource
+    from pathlib import Path
+
+    import psutil
+
+    free = float(psutil.virtual_memory().available)
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        free = min(free, limit - psutil.Process().memory_info().vms)
+    group, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if group.is_file() and used.is_file() and (text := group.read_text().strip()).isdigit():
+        free = min(free, int(text) - int(used.read_text()))
+    return max(free, 0.0)
+
+
+def room_on_disk(checked: Checked) -> Iterator[UserError]:
+    """Too little space for what is about to be written, reckoned low."""
+    root = checked.run.folder.root
+    above = next(path for path in (root, *root.absolute().parents) if path.exists())
+    pixels = sum(
+        h * w
+        for part in ("train", "val")
+        for photo in checked.photos.get(part, ())
+        for h, w in [checked.seen[photo.image].size or (0, 0)]
+    )
+    needed = int(0.1 * pixels) + 20 * 2**20 * sum(checked.makes(step) for step in TRAININGS)
+    free = shutil.disk_usage(above).free
+    if free < needed:
+        yield UserError(
+            "disk",
+            f"{root} needs about {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free on its disk",
+            hint="free some, or name a folder on another disk with --run",
+        )

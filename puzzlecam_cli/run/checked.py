@@ -1,0 +1,73 @@
+"""What the checks of a preflight share: the run, and what was seen of its photos, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from puzzlecam_cli.data.look import Seen
+from puzzlecam_cli.data.photos import Photo, Tick
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.run.looking import Remembered, jobs_of, look
+from puzzlecam_cli.run.pipeline import Step
+from puzzlecam_cli.run.run import Run
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A run that is being checked; see `preflight` for the arguments."""
+
+    run: Run
+    steps: tuple[Step, ...]
+    processes: int
+    tick: Tick | None
+    workers: int
+    refused: dict[str, UserError] = field(default_factory=dict)  # splits that cannot be listed
+
+    def makes(self, *names: str) -> bool:
+        """Whether one of these steps is to be made."""
+        return any(step.name in names for step in self.steps)
+
+    @property
+    def splits(self) -> dict[str, str]:
+        """The splits that are worked with, by the part they play.
+
+        All of the recipe's; where nothing is made but scores, those of what is there to be scored.
+        """
+        named, folder = self.run.photos.splits, self.run.folder
+        parts = {"train": named.train, "val": named.val, "score": named.score}
+        if all(step.takes_what_is_there for step in self.steps):
+            maps = any(place.is_dir() for place in (folder.cams, folder.walked, folder.pseudo_labels))
+            predictions = named.val is not None and (folder.predictions / named.val).is_dir()
+            parts = {"score": named.score if maps else None, "val": named.val if predictions else None}
+        return {part: split for part, split in parts.items() if split}
+
+    @cached_property
+    def photos(self) -> dict[str, list[Photo]]:
+        """The photos of each part whose split can be listed, those of `train` with their tags."""
+        found = {}
+        if self.run.photos.to_prepare:  # made-up pictures are not there yet, and right when they are
+            return {}
+        for part, split in self.splits.items():
+            try:
+                found[part] = self.run.photos.photos(split, tags=part == "train")
+            except UserError as error:
+                self.refused[part] = error
+        return found
+
+    @property
+    def scored(self) -> dict[str, list[Photo]]:
+        """The photos of each part that is scored and has masks."""
+        parts = {part: self.photos.get(part, []) for part in ("score", "val")} if self.makes("eval/scores") else {}
+        return {part: photos for part, photos in parts.items() if any(photo.mask for photo in photos)}
+
+    @cached_property
+    def seen(self) -> dict[Path, Seen]:
+        """What was seen of every photo and of every mask to be scored, decoded now where it was not before."""
+        assert self.tick is not None
+        photos = [photo for listed in self.photos.values() for photo in listed]
+        masks = [photo for listed in self.scored.values() for photo in listed]
+        meaning = f"{len(self.run.photos.classes)} classes"
+        known = Remembered.read(self.run.folder.looked_at, meaning)
+        return look(jobs_of(photos, masks), known, self.workers, self.tick)

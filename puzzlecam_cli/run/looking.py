@@ -1,0 +1,77 @@
+"""Every photo and mask is decoded once before the first training, and what was seen is remembered by size and time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from puzzlecam_cli.data.look import Seen, look_at, state_of
+from puzzlecam_cli.data.photos import Photo, Tick
+from puzzlecam_cli.files import append_line
+
+Job = tuple[Photo, bool]  # a photo, or its mask
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What was seen, by file; `meaning` is what else it depends on, such as the number of classes."""
+
+    path: Path
+    meaning: str
+    seen: dict[str, tuple[str, Seen]]
+
+    @classmethod
+    def read(cls, path: Path, meaning: str) -> Remembered:
+        """From `photos.jsonl`; lines that are torn or of another meaning count as not there."""
+        seen: dict[str, tuple[str, Seen]] = {}
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+        for line in lines:
+            try:
+                file, state, size, problem, classes, meant = json.loads(line)
+                found = Seen(tuple(size) if size else None, problem, tuple(classes))
+            except (ValueError, TypeError):
+                continue
+            if meant == meaning and isinstance(file, str):
+                seen[file] = state, found
+        return cls(path, meaning, seen)
+
+    def get(self, path: Path) -> Seen | None:
+        """What was seen of a file, if it is still the same file."""
+        state, seen = self.seen.get(str(path), ("", None))
+        return seen if seen is not None and state == state_of(path) else None
+
+    def put(self, path: Path, seen: Seen) -> None:
+        state = state_of(path)
+        self.seen[str(path)] = state, seen
+        append_line(self.path, json.dumps([str(path), state, seen.size, seen.problem, seen.classes, self.meaning]))
+
+
+def jobs_of(photos: Iterable[Photo], masks: Iterable[Photo]) -> list[tuple[Path, Job]]:
+    """The files of photos and of masks, each once, with what to look at."""
+    found = {photo.image: (photo, False) for photo in photos}
+    found |= {photo.mask.path: (photo, True) for photo in masks if photo.mask is not None}
+    return list(found.items())
+
+
+def look(jobs: Sequence[tuple[Path, Job]], known: Remembered, workers: int, tick: Tick) -> dict[Path, Seen]:
+    """What is seen of all files; those not remembered are decoded, by several processes, and remembered."""
+    found = {path: seen for path, _ in jobs if (seen := known.get(path)) is not None}
+    rest = [(path, job) for path, job in jobs if path not in found]
+    if rest:
+        from puzzlecam_cli.engine.pool import map_unordered
+
+        for done, (path, seen) in enumerate(map_unordered(_look, rest, workers if len(rest) > 64 else 0), start=1):
+            known.put(path, seen)
+            found[path] = seen
+            tick(done, len(rest))
+    return found
+
+
+def _look(item: tuple[Path, Job]) -> tuple[Path, Seen]:
+    path, (photo, mask) = item
+    return path, look_at(photo, mask=mask)
+
+
+Looked = Callable[[Path], Seen | None]

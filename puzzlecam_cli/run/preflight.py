@@ -1,0 +1,96 @@
+"""All that is known at the start is told at the start, in one report, before anything is trained.
+
+`--plan` looks at what needs no decoding and no PyTorch; a run looks at everything. One row of `CHECKS` a check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from puzzlecam_cli.data.photos import Tick
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.run.check_data import about_tags, lists, masks_mean_something, pixels, tags_fit_masks
+from puzzlecam_cli.run.check_machine import (
+    backbone_fits,
+    backbone_is_there,
+    batch_for_batchnorm,
+    crf_engine,
+    room_for_photos,
+    room_on_disk,
+)
+from puzzlecam_cli.run.checked import Checked
+from puzzlecam_cli.run.pipeline import Step
+from puzzlecam_cli.run.run import Run
+
+Check = Callable[[Checked], Iterator[UserError]]
+LINES = 30  # of a report
+
+
+@dataclass(frozen=True)
+class Row:
+    """A check; `heavy` ones decode photos or build networks; `last` ones rely on all before them."""
+
+    check: Check
+    heavy: bool = False
+    last: bool = False
+
+
+CHECKS = (
+    Row(lists),
+    Row(crf_engine),
+    Row(backbone_is_there),
+    Row(batch_for_batchnorm),
+    Row(pixels, heavy=True),
+    Row(masks_mean_something, heavy=True),
+    Row(tags_fit_masks, heavy=True),
+    Row(backbone_fits, heavy=True),
+    Row(room_for_photos, heavy=True, last=True),
+    Row(room_on_disk, heavy=True, last=True),
+)
+
+
+def preflight(
+    run: Run, steps: Sequence[Step], *, processes: int = 1, tick: Tick | None, workers: int = 0
+) -> tuple[str, ...]:
+    """Look at everything that steps will rely on.
+
+    Args:
+        steps: that are to be made.
+        processes: that share a batch.
+        tick: is told of photos that are decoded; None: nothing is decoded and nothing heavy is loaded.
+        workers: processes that decode.
+
+    Returns:
+        What is worth knowing about the data, a sentence each.
+
+    Raises:
+        UserError: all problems in one.
+    """
+    checked = Checked(run, tuple(steps), processes, tick, workers)
+    problems: list[UserError] = []
+    for row in CHECKS:
+        if (row.heavy and tick is None) or (row.last and problems):
+            continue
+        problems += row.check(checked)
+    if problems:
+        raise in_one(problems)
+    return tuple(about_tags(checked))
+
+
+def in_one(problems: Sequence[UserError]) -> UserError:
+    """One error of several: each problem with its places and its remedy, at most a screen."""
+    if len(problems) == 1:
+        return problems[0]
+    places: list[str] = []
+    for number, problem in enumerate(problems, start=1):
+        lines = [f"{number}. {problem.problem}", *(f"   {place}" for place in problem.where[:6])]
+        places += [*lines, *([f"   → {problem.hint}"] if problem.hint else [])]
+    left = len(places) - LINES
+    shown = [*places[:LINES], f"... and {left} more lines"] if left > 0 else places
+    return UserError(
+        "not-ready",
+        f"{len(problems)} problems were found before anything was made",
+        tuple(shown),
+        "nothing was written but the record of photos that were looked at",
+    )

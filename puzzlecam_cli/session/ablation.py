@@ -1,0 +1,114 @@
+"""The four rows of the paper's Table 1 over several seeds, all on the same photos."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
+from puzzlecam_cli.files import write_text
+from puzzlecam_cli.group.interrupt import gentle_stop
+from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run.ablation import TABLE_1, Row, Summary, recipe_of, summarise
+from puzzlecam_cli.run.execute import execute
+from puzzlecam_cli.run.ownership import check_ours
+from puzzlecam_cli.run.pipeline import all_steps
+from puzzlecam_cli.run.preflight import preflight
+from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.scores import read_scores
+from puzzlecam_cli.session.member import joined
+from puzzlecam_cli.session.stages import check_before, decide, run_folder
+from puzzlecam_cli.session.views import open_views
+from puzzlecam_cli.stages import PIPELINE
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+STAGES = tuple(stage for stage in PIPELINE if stage.name in ("train-cls", "cams", "eval"))
+
+
+def run_ablation(
+    recipe: str | Path,
+    run: str | Path | None = None,
+    *,
+    seeds: Sequence[int],
+    changes: Sequence[str] = (),
+    num_processes: int | None = None,
+    plain: bool = True,
+) -> tuple[Summary | None, Path]:
+    """Train the classifier and score its maps once a row and seed; see `run_stages` for the other arguments.
+
+    Returns:
+        What the scores say together, None for one of several processes that does not show it; and the folder it is in.
+
+    Raises:
+        UserError: what the user can mend, among it photos without masks, which scores need.
+    """
+    if any(seed < 0 for seed in seeds):
+        raise UserError("usage", f"a seed is negative: {min(seeds)}", hint="seeds start at 0")
+    root = run_folder(recipe, run)
+    base = Run.at(load_recipe(str(recipe), changes), root)
+    folder = root / "ablation"
+    check_ours(base, ())
+    pinned = base.recipe.model_copy(update={"data": base.photos.pinned()})
+    variants = [
+        (row, seed, Run.at(recipe_of(pinned, row, seed), folder / row.name / f"seed-{seed}"))
+        for seed in seeds
+        for row in TABLE_1
+    ]
+    for _, _, variant in variants:
+        check_ours(variant, all_steps(STAGES))
+
+    def carry_out(accelerator: Accelerator | None, emit: Emit) -> None:
+        if accelerator is None or accelerator.is_main_process:
+            base.photos.prepare(lambda done, total: emit(Progress("ablate", "writing pictures", done, total)))
+        if accelerator is not None:
+            accelerator.wait_for_everyone()
+        for number, (row, seed, variant) in enumerate(variants, start=1):
+            title = f"{row.title}, seed {seed} ({number} of {len(variants)})"
+            emit(RunStarted(title, str(variant.folder.root), tuple(stage.name for stage in STAGES)))
+            decisions = decide(variant, STAGES, False, accelerator)
+            execute(variant, STAGES, decisions, accelerator, emit)
+            if accelerator is None or accelerator.is_main_process:
+                miou = read_scores(variant.folder.scores)["results"][0]["miou"]
+                emit(Note("ablate", f"{row.title}, seed {seed}: mIoU {miou:.3f}"))
+
+    again = ["ablate", *(part for seed in seeds for part in ("--seeds", str(seed)))]
+    with gentle_stop(), joined(base.recipe, root, num_processes) as member:
+        if member.is_shown:
+            check_masks(base)
+            preflight(base, all_steps(STAGES), tick=None)
+        with open_views(member, root, plain) as emit:
+            if member.is_shown:
+                check_before(base, all_steps(STAGES), num_processes, emit)
+            if not member.spread(again, base.recipe, root, num_processes, emit):
+                carry_out(member.accelerator, emit)
+        if not member.is_shown:
+            return None, folder
+        summary = summarise(base.recipe, seeds, _scores(variants))
+        write_text(folder / "ablation.json", json.dumps(summary, indent=1) + "\n")
+    return summary, folder
+
+
+def _scores(variants: Sequence[tuple[Row, int, Run]]) -> dict[tuple[str, int], dict[str, object]]:
+    return {(row.name, seed): read_scores(variant.folder.scores) for row, seed, variant in variants}
+
+
+def check_masks(run: Run) -> None:
+    """Whether the maps can be scored at all, before hours are spent.
+
+    Raises:
+        UserError: masks are missing.
+    """
+    split = run.photos.splits.score
+    listed, with_mask = run.photos.count(split)
+    if with_mask < listed:
+        raise UserError(
+            "mask-missing",
+            f"{listed - with_mask} images of `{split}` have no mask: an ablation compares scores",
+            shorten([photo.id for photo in run.photos.photos(split) if photo.mask is None]),
+            "name a list of images that have masks: --set data.score=LIST",
+        )

@@ -1,0 +1,41 @@
+"""What a recipe will take on this machine, found on a few photos in a temporary folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from puzzlecam_cli.events import RunStarted
+from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run.pipeline import all_steps
+from puzzlecam_cli.run.preflight import preflight
+from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.session.member import Member
+from puzzlecam_cli.session.views import open_views
+from puzzlecam_cli.stages import PIPELINE, STAGE_NAMES
+
+if TYPE_CHECKING:
+    from puzzlecam_cli.bench.costs import Cost
+    from puzzlecam_cli.bench.machine import Machine
+
+
+def forecast_recipe(name: str, changes: Sequence[str], photos: int, plain: bool) -> tuple[Machine, list[Cost]]:
+    """The machine, and the cost of every step in order.
+
+    Raises:
+        UserError: what would stop a run and is known without decoding all photos, or as the steps do.
+    """
+    recipe = load_recipe(name, changes)
+    alone = Member(accelerator=None, parent=None, is_shown=True)
+    with TemporaryDirectory(prefix="puzzlecam-bench-") as temporary:
+        root = Path(temporary)
+        preflight(Run.at(recipe, root), all_steps(PIPELINE), tick=None)  # before PyTorch is loaded
+        from puzzlecam_cli.bench.forecast import forecast
+        from puzzlecam_cli.bench.machine import this_machine
+
+        machine = this_machine(gpu=not recipe.runtime.cpu)
+        with open_views(alone, root, plain) as emit:
+            emit(RunStarted(f"bench of {Path(name).stem}", temporary, STAGE_NAMES))
+            return machine, forecast(recipe, root, photos, emit)

@@ -1,0 +1,152 @@
+"""Plan and carry out stages: the work of the stage commands and of `run-all`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
+from puzzlecam_cli.group.interrupt import gentle_stop, stop_if_asked
+from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run.differences import differences
+from puzzlecam_cli.run.execute import execute, finish_replacing
+from puzzlecam_cli.run.ownership import check_ours
+from puzzlecam_cli.run.pipeline import Stage, Step, all_steps, named
+from puzzlecam_cli.run.plan import Decision, plan
+from puzzlecam_cli.run.preflight import preflight
+from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.session.member import joined
+from puzzlecam_cli.session.views import open_views
+from puzzlecam_cli.stages import PIPELINE
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def run_stages(
+    recipe: str | Path,
+    run: str | Path | None = None,
+    *,
+    changes: Sequence[str] = (),
+    stages: Sequence[str] | None = None,
+    force: bool = False,
+    num_processes: int | None = None,
+    plain: bool = True,
+) -> Path:
+    """Run the stages of a recipe that are missing or out of date, in order.
+
+    Args:
+        recipe: a file, the name of a shipped recipe, or a run folder, whose run is continued.
+        run: the run folder; None: `runs/<recipe name>`, or the run folder given as recipe.
+        changes: `dotted.key=YAML value` each, as of `--set`.
+        stages: names of those to look at; None: all. What others they need must be there.
+        force: redo what is up to date.
+        num_processes: None: one a visible GPU, one without GPUs.
+        plain: log lines on stderr instead of the dashboard.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UserError: what the user can mend: recipe, data, folder, a missing stage.
+        KeyboardInterrupt: it was asked to stop; called again, it continues.
+        RankFailed: one of several processes failed.
+    """
+    root = run_folder(recipe, run)
+    resolved = load_recipe(str(recipe), changes)
+    chosen = named(PIPELINE, stages)
+    check_ours(Run.at(resolved, root), all_steps(chosen))  # before anything is written, the lock included
+    with gentle_stop(), joined(resolved, root, num_processes) as member:
+        run_ = Run.at(resolved, root)
+        decisions = decide(run_, chosen, force, member.accelerator)
+        steps = steps_to_do(chosen, decisions)
+        if steps and member.is_shown:
+            preflight(run_, steps, tick=None)  # what is known without decoding a photo, before anything is written
+        with open_views(member, root, plain) as emit:
+            if member.is_shown:
+                emit(RunStarted(Path(recipe).stem, str(root), tuple(stage.name for stage in chosen)))
+            if steps and member.is_shown:
+                if not force:
+                    note_differences(run_, steps, emit)
+                check_before(run_, steps, num_processes, emit)
+            command = command_of(chosen, force)
+            if not (steps and member.spread(command, resolved, root, num_processes, emit)):
+                execute(run_, chosen, decisions, member.accelerator, emit)
+    return root
+
+
+def run_folder(recipe: str | Path, run: str | Path | None) -> Path:
+    """The run folder of a recipe: as named, else the folder given as recipe, else `runs/<recipe name>`.
+
+    Raises:
+        UserError: it has no name.
+    """
+    if run is not None and not str(run).strip():
+        raise UserError("usage", "--run names no folder", hint="leave it out for `runs/<recipe name>`")
+    if run is not None:
+        return Path(run)
+    return Path(recipe) if Path(recipe).is_dir() else Path("runs") / Path(recipe).name.removesuffix(".yaml")
+
+
+def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emit: Emit) -> None:
+    """Mark the folder as the run's, and check all that steps will rely on; what is worth knowing is noted.
+
+    Raises:
+        UserError: all problems in one.
+    """
+    from puzzlecam_cli.engine.accelerator import pool_workers
+    from puzzlecam_cli.group.launch import group_size
+
+    if not run.ledger.is_there:
+        run.ledger.write()
+
+    def tick(done: int, total: int) -> None:
+        stop_if_asked()
+        emit(Progress("run", "looking at photos", done, total))
+
+    processes = group_size(num_processes, run.recipe.runtime)
+    workers = pool_workers(run.recipe.runtime)
+    for fact in preflight(run, steps, processes=processes, tick=tick, workers=workers):
+        emit(Note("run", fact))
+
+
+def note_differences(run: Run, steps: Sequence[Step], emit: Emit) -> None:
+    """Say how the recipe differs from the run's own, where that costs something that is finished."""
+    if any((record := run.ledger.get(step.name)) and record.state == "done" for step in steps):
+        for line in differences(run):
+            emit(Note("run", line))
+
+
+def decide(run: Run, stages: tuple[Stage, ...], force: bool, accelerator: Accelerator | None) -> list[Decision]:
+    """Plan stages; all processes of a group decide the same."""
+    from puzzlecam_cli.group.launch import agreed
+
+    if accelerator is None or accelerator.is_main_process:
+        finish_replacing(run, [(stage.name, step) for stage in PIPELINE for step in stage.steps])
+    return agreed(planned(run, stages, force), accelerator)
+
+
+def planned(run: Run, stages: tuple[Stage, ...], force: bool) -> list[Decision]:
+    """One decision a step. An error says as well how the recipe differs from the run's own.
+
+    Raises:
+        UserError: an earlier stage is missing, or the data cannot be read.
+    """
+    try:
+        return plan(run, PIPELINE, stages, force)
+    except UserError as error:
+        if not (changed := differences(run)):
+            raise
+        raise UserError(error.reference, error.problem, (*error.where, *changed), error.hint) from None
+
+
+def steps_to_do(stages: Iterable[Stage], decisions: Sequence[Decision]) -> list[Step]:
+    todo = {decision.step for decision in decisions if decision.action != "keep"}
+    return [step for stage in stages for step in stage.steps if step.name in todo]
+
+
+def command_of(stages: Sequence[Stage], force: bool) -> list[str]:
+    """What each process of a group is started with."""
+    return ["run-all", "--stages", ",".join(stage.name for stage in stages), *(["--force"] if force else [])]

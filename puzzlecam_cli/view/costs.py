@@ -1,0 +1,58 @@
+"""What a recipe will take, set out as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from puzzlecam_cli.bench.costs import Cost, total
+
+GPU = "GPU GB"
+COST_HEADER = (
+    "stage",
+    "what",
+    "images/s",
+    "for the recipe",
+    "start-up",
+    "h:mm:ss",
+    "disk GB",
+    "memory GB",
+    "GPU GB",
+    "",
+)
+COST_NUMBERS = COST_HEADER[2:-1]
+
+
+def cost_rows(costs: Sequence[Cost]) -> list[tuple[str, ...]]:
+    """The heading, one line a step, and the total. The column of the GPU goes where none was used."""
+    whole = total(costs)
+    rows = [COST_HEADER, *map(_words, costs)]
+    memory = (_gigabytes(whole["disk"]), _gigabytes(whole["memory"]), _gigabytes(whole["gpu_memory"]))
+    rows.append(("total", "", "", "", "", _clock(whole["seconds"]), *memory, ""))
+    without = COST_HEADER.index(GPU) if whole["gpu_memory"] is None else len(COST_HEADER)
+    return [row[:without] + row[without + 1 :] for row in rows]
+
+
+def _words(cost: Cost) -> tuple[str, ...]:
+    speed = cost.images_per_second
+    each = f" of {cost.images}" if cost.unit == "steps" else ""
+    return (
+        cost.stage,
+        cost.what,
+        "" if speed is None else f"{speed:.0f}" if speed >= 100 else f"{speed:.3g}",
+        f"{cost.items:,} {cost.unit}{each}",
+        f"{cost.start_up:.1f} s",
+        _clock(cost.seconds),
+        _gigabytes(cost.disk),
+        _gigabytes(cost.memory),
+        _gigabytes(cost.gpu_memory),
+        cost.note,
+    )
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _gigabytes(count: int | None) -> str:
+    return "" if count is None else f"{count / 1e9:.1f}" if count >= 1e10 else f"{count / 1e9:.3f}"
