@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from puzzlecam_cli.data import decode
@@ -146,8 +148,8 @@ def four_terabytes(path: Path) -> None:
 
 PLACES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "nothing": (lambda path: None, "image-missing", "is not there"),
-    "a link to nothing": (lambda path: path.symlink_to("gone.jpg"), "image-missing", "gone.jpg"),
-    "a link to itself": (lambda path: path.symlink_to(path), "image-unreadable", "symbolic links"),
+    "a link to nothing": (lambda path: path.symlink_to("gone.jpg"), "image-missing", "link to nothing"),
+    "a link to itself": (lambda path: path.symlink_to(path), "image-unreadable", "link to itself"),
     "a folder": (lambda path: path.mkdir(), "image-unreadable", "is a folder"),
     "a pipe": (pipe, "image-unreadable", "is a pipe"),
     "a link to a pipe": (
@@ -180,8 +182,8 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path, name: str, m
     ("name", "reference"),
     [
         pytest.param("a" * 300 + ".jpg", "image-unreadable", id="name of 304 characters"),
-        pytest.param("file.txt/photo.jpg", "image-missing", id="below a file"),
-        pytest.param("nul\0.jpg", "image-unreadable", id="NUL in the name"),
+        pytest.param("file.txt/photo.jpg", "image-unreadable", id="below a file"),
+        pytest.param("nul\0.jpg", "image-missing", id="NUL in the name"),
     ],
 )
 def test_a_name_that_can_be_no_file_is_refused(tmp_path: Path, name: str, reference: str) -> None:
@@ -205,3 +207,28 @@ def test_a_photo_of_144_megapixels_is_read_without_a_warning(tmp_path: Path) -> 
 
 def test_photos_that_end_early_are_never_filled_up() -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+
+
+PICTURES = [saved(NOISE[:8, :9], kind) for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")]
+PICTURES += [animation("GIF"), tiff(NOISE[..., 0], 16), saved(NOISE[:8, :9], "TIFF", compression="tiff_lzw")]
+CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4)
+
+
+@settings(
+    deadline=None, max_examples=200, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(picture=st.sampled_from(PICTURES), changes=CHANGES, kept=st.floats(0, 1) | st.just(1.0))
+def test_whatever_happens_to_its_bytes_a_photo_is_read_or_refused(
+    tmp_path: Path, picture: bytes, changes: list[tuple[float, int]], kept: float
+) -> None:
+    data = bytearray(picture)
+    for place, value in changes:
+        data[int(place * min(len(data), 200))] = value  # headers are what can lie
+    path = tmp_path / "photo"
+    path.write_bytes(bytes(data[: int(kept * len(data))]))
+    problem = decode_problem(path)
+    if problem is None:
+        photo = open_image(path)
+        assert (photo.mode, photo.height, photo.width) == ("RGB", *photo_size(path))
+    else:
+        assert str(path) in problem

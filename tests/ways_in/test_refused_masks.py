@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from puzzlecam_cli.data.colours import VOC_PALETTE
@@ -204,3 +206,26 @@ def test_labels_that_we_did_not_write_are_refused(tmp_path: Path, data: bytes) -
     with pytest.raises(UserError, match="artifact-unreadable") as caught:
         read_labels(tmp_path / "a.png")
     assert str(tmp_path / "a.png") in caught.value.problem
+
+
+WHOLE = [png(LABELS, 8, PALETTE, palette=VOC), png(LABELS, 4), png(COLOURS, 8, RGB), tiff(LABELS, 16), frames("GIF")]
+CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4)
+
+
+@settings(
+    deadline=None, max_examples=200, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(whole=st.sampled_from(WHOLE), changes=CHANGES, kept=st.floats(0, 1) | st.just(1.0))
+def test_whatever_happens_to_its_bytes_a_mask_holds_classes_or_is_refused(
+    tmp_path: Path, whole: bytes, changes: list[tuple[float, int]], kept: float
+) -> None:
+    data = bytearray(whole)
+    for place, value in changes:
+        data[int(place * min(len(data), 200))] = value
+    path = tmp_path / "mask.png"
+    path.write_bytes(bytes(data[: int(kept * len(data))]))
+    mask = MaskFile(path, 16)
+    problem = mask_problem(mask, (4, 4))
+    assert problem is None or str(path) in problem
+    if problem is None:
+        assert set(np.unique(mask.read()).tolist()) <= {*range(17), 255}
