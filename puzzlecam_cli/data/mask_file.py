@@ -168,21 +168,6 @@ class MaskFile:
         return labels.astype(np.uint8)
 
 
-def mask_problem(mask: MaskFile, size: tuple[int, int]) -> str | None:
-    """Decode a mask: what is wrong with it for a photo of size (H, W), in words that name it, or None.
-
-    Runs in a process pool.
-    """
-    try:
-        height, width = mask.read().shape
-    except UserError as error:
-        return error.problem
-    if (height, width) == size:
-        return None
-    turned = ": is it of the photo before EXIF turned it?" if (width, height) == size else ""
-    return f"{mask.path} has {width} × {height} pixels, its photo {size[1]} × {size[0]}{turned}"
-
-
 def read_labels(path: Path) -> NDArray[np.uint8]:
     """(H, W) stored numbers of labels that we wrote: a PNG of 8 bits, grey or with a palette. No number is interpreted.
 

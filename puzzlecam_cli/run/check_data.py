@@ -62,7 +62,8 @@ def pixels(checked: Checked) -> Iterator[UserError]:
         if seen.problem:
             wrong.append(f"{mask}: {seen.problem}")
         elif size and seen.size != size:
-            wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}")
+            turned = ", as before EXIF turned it" if seen.size == size[::-1] else ""
+            wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}{turned}")
     if wrong:
         yield UserError(
             "mask-unreadable",

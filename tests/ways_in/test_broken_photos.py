@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from puzzlecam_cli.data import decode
-from puzzlecam_cli.data.photo_file import decode_problem, open_image, photo_size
+from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.errors import UserError
 from tests.pictures import RGB, chunk, png, png_header, saved, tiff
 
@@ -106,7 +106,6 @@ def refusal(path: Path) -> UserError:
     assert time.perf_counter() - start < 2
     error = caught.value
     assert str(path) in error.problem
-    assert decode_problem(path) == error.problem
     assert len(error.problem) < len(str(path)) + 300
     assert "\n" not in error.problem
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
@@ -174,8 +173,6 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path, name: str, m
     error = refusal(path)
     assert error.reference == reference
     assert said in error.problem
-    with pytest.raises(UserError, match=reference):
-        photo_size(path)
 
 
 @pytest.mark.parametrize(
@@ -193,13 +190,11 @@ def test_a_name_that_can_be_no_file_is_refused(tmp_path: Path, name: str, refere
 
 def test_a_header_is_enough_to_refuse_a_photo_that_is_too_large(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(CONTENTS["PNG of 900 megapixels"][0])
-    with pytest.raises(UserError, match="30,000 × 30,000"):
-        photo_size(tmp_path / "bomb.png")
+    assert "30,000 × 30,000" in refusal(tmp_path / "bomb.png").problem
 
 
 def test_a_photo_of_144_megapixels_is_read_without_a_warning(tmp_path: Path) -> None:
     Image.new("1", (12_000, 12_000)).save(tmp_path / "large.png")
-    assert photo_size(tmp_path / "large.png") == (12_000, 12_000)
     with decode.opened(tmp_path / "large.png", "image") as file:
         file.load()
         file.crop((0, 0, 12_000, 11_000))  # Pillow looks at the size of crops as well
@@ -226,9 +221,7 @@ def test_whatever_happens_to_its_bytes_a_photo_is_read_or_refused(
         data[int(place * min(len(data), 200))] = value  # headers are what can lie
     path = tmp_path / "photo"
     path.write_bytes(bytes(data[: int(kept * len(data))]))
-    problem = decode_problem(path)
-    if problem is None:
-        photo = open_image(path)
-        assert (photo.mode, photo.height, photo.width) == ("RGB", *photo_size(path))
-    else:
-        assert str(path) in problem
+    try:
+        assert open_image(path).mode == "RGB"
+    except UserError as error:
+        assert str(path) in error.problem

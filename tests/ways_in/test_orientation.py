@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from puzzlecam_cli.data.photo_file import open_image, photo_size
+from puzzlecam_cli.data.photo_file import open_image
 from tests.pictures import jpeg_with, png, saved, tiff, tiff_block
 
 # what the camera's number asks for, as (the picture transposed first, then rows, then columns turned round)
@@ -74,7 +74,7 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path: Path, carrier: str, numb
     path.write_bytes(CARRIERS[carrier](number))
     expected = turned(LEVELS, number)
     shown = np.asarray(open_image(path)).astype(int)
-    assert shown.shape[:2] == photo_size(path) == expected.shape
+    assert shown.shape[:2] == expected.shape
     assert np.abs(shown - grey(expected)).max() <= (4 if "JPEG" in carrier else 0)
 
 
@@ -119,7 +119,6 @@ def test_a_broken_exif_block_breaks_no_photo(tmp_path: Path, name: str, carrier:
         path.write_bytes(saved(LEVELS, "WEBP", lossless=True, exif=block))
     shown = np.asarray(open_image(path)).astype(int)
     assert np.abs(shown - grey(turned(LEVELS, number))).max() <= (4 if carrier == "JPEG" else 0)
-    assert photo_size(path) == shown.shape[:2]
 
 
 NUMBERS = st.one_of(st.sampled_from([0, 1, 2, 6, 8, 255, 2**16, 2**31, 2**32 - 1]), st.integers(0, 2**32 - 1))
@@ -144,5 +143,4 @@ def test_no_block_of_any_bytes_breaks_a_photo(tmp_path: Path, block: bytes, segm
         png(LEVELS, before=[(b"eXIf", block)]) if segment is None else jpeg_with(LEVELS, segment[0], segment[1] + block)
     )
     shown = np.asarray(open_image(path)).astype(int)
-    assert photo_size(path) == shown.shape[:2]
     assert any(np.abs(shown - grey(turn)).max() <= 4 for turn in ALL_TURNS if turn.shape == shown.shape[:2])
