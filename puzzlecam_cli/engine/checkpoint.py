@@ -7,6 +7,7 @@ data needs no file: batches and views follow from seed and step (`TrainingBatche
 
 from __future__ import annotations
 
+import re
 import shutil
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +22,7 @@ from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.files import flush_to_disk, naming
 
 KEPT = 2
+STEP = re.compile(r"step-\d{9,}")
 
 
 class Checkpoints:
@@ -98,7 +100,8 @@ class Checkpoints:
         if self.accelerator.is_main_process:
             newer = candidates[candidates.index(found) + 1 :] if found else candidates
             whole = [path for path in candidates if path not in newer]
-            for path in (*newer, *whole[:-KEPT], *self.folder.glob(".step-*")):
+            unfinished = [path for path in self.folder.glob(".step-*") if STEP.fullmatch(path.name[1:])]
+            for path in (*newer, *whole[:-KEPT], *unfinished):
                 shutil.rmtree(path, ignore_errors=True)
             if (self.folder / "last.pt").exists():
                 notes.append("last.pt, a checkpoint of an earlier version, is not read")
@@ -144,7 +147,7 @@ class Checkpoints:
         return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
     def _all(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*"))
+        return sorted(path for path in self.folder.glob("step-*") if STEP.fullmatch(path.name))
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from puzzlecam_cli.engine.step import LossModule, add_gradients, averages
 from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
-from puzzlecam_cli.files import append_line, replacing
+from puzzlecam_cli.files import append_line, as_json, replacing
 from puzzlecam_cli.group.interrupt import stop_asked
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.fit import unfit
@@ -45,6 +45,7 @@ class Task:
     runtime: Runtime
     seed: int
     folder: Path
+    run: Path  # its folder, where trackers write
 
 
 def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
@@ -94,7 +95,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         processes,
     )
     loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
-    trackers = Trackers(task.runtime, task.folder.parent, task.stage, first_step, accelerator)
+    trackers = Trackers(task.runtime, task.run, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
     watch = FiniteWatch()
     parts = min(settings.accumulate, settings.batch // processes, len(task.views) // processes)
@@ -160,7 +161,7 @@ class MetricLog:
 
     def write(self, values: dict[str, float]) -> None:
         if self.active:
-            append_line(self.path, json.dumps(values))
+            append_line(self.path, as_json(values))
 
 
 def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
-from puzzlecam_cli.files import write_text
+from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.group.interrupt import gentle_stop
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.ablation import TABLE_1, Row, Summary, recipe_of, summarise
@@ -89,7 +88,7 @@ def run_ablation(
         if not member.is_shown:
             return None, folder
         summary = summarise(base.recipe, seeds, _scores(variants))
-        write_text(folder / "ablation.json", json.dumps(summary, indent=1) + "\n")
+        write_text(folder / "ablation.json", as_json(summary, indent=1) + "\n")
     return summary, folder
 
 
