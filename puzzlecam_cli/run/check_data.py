@@ -15,6 +15,10 @@ MANY = 0.3  # share of photos whose tags and mask contradict each other that sto
 
 def lists(checked: Checked) -> Iterator[UserError]:
     """Splits that cannot be listed, no tags at all, masks for a part only, scored photos that are not trained on."""
+    try:
+        checked.run.photos.check()
+    except UserError as error:
+        yield error
     photos = checked.photos
     yield from {error.problem: error for error in checked.refused.values()}.values()
     if "train" in photos and not any(photo.tags for photo in photos["train"]):

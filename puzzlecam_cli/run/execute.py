@@ -56,6 +56,8 @@ def execute(
             if is_main:
                 for path in (run.folder.recipe, run.folder.ledger):
                     remove_leftovers(path)
+                if not run.ledger.is_there:  # the mark of a run folder comes first
+                    run.ledger.write()
             for step in todo:
                 _make(run, stage.name, step, by_step[step.name], accelerator, emit)
             state = "done"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from unicodedata import category
 
@@ -156,10 +156,31 @@ def _move(path: Path, target: Path) -> None:
         raise UserError("disk", problem, hint="the new files wait there; the same command goes on") from None
 
 
-def is_json_of(path: Path, what: str, value: object) -> bool:
-    """Whether a small JSON file says a value under a key: whether we wrote it."""
+def check_folder_of_runs(folder: Path, runs: Iterable[Path], names: Sequence[str], what: str) -> None:
+    """Whether a folder of several runs can be used: no link is in it, and what sums them up is ours or not there.
+
+    Args:
+        folder: itself inside a run folder.
+        runs: the folders of the runs, at any depth below it.
+        names: of the files that are written, the first of them JSON that says `what` it is.
+
+    Raises:
+        UserError: something of somebody else is in the way.
+    """
+    files = [folder / name for name in names]
+    inside = {folder, *files} | {path for run in runs for path in (run, *run.parents) if folder in path.parents}
+    in_the_way = [path for path in sorted(inside) if path.is_symlink()]
+    if not _says(files[0], what):
+        in_the_way += [path for path in files if path.exists()]
+    if in_the_way:
+        raise UserError(
+            "folder-not-ours", f"{folder} holds what we did not write", shorten([str(p) for p in in_the_way]), HINT
+        )
+
+
+def _says(path: Path, what: str) -> bool:
     try:
-        content = json.loads(path.read_bytes()[: 1 << 20])
+        content = json.loads(path.read_bytes()) if path.is_file() and path.stat().st_size < 1 << 20 else None
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(content, dict) and content.get(what) == value
+    return isinstance(content, dict) and content.get("what") == what

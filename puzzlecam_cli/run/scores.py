@@ -6,9 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+from puzzlecam_cli.run.arrays import damaged_files
+
 Scores = dict[str, Any]
 
 
 def read_scores(path: Path) -> Scores:
-    scores: Scores = json.loads(path.read_text(encoding="utf-8"))
+    """What `eval` wrote.
+
+    Raises:
+        UserError: it is not there, or damaged.
+    """
+    with damaged_files(path, "eval"):
+        scores: Scores = json.loads(path.read_text(encoding="utf-8"))
+        if scores["schema"] != 1 or not all({"what", "split", "miou"} <= result.keys() for result in scores["results"]):
+            raise ValueError("it holds no scores")
     return scores
