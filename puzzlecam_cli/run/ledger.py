@@ -75,9 +75,10 @@ class Ledger:
         self.records: Records = {}
         self.coming: Records = {}
         self.recipe: str | None = None  # a digest of `recipe.yaml` as it was written; empty: by an older version
+        self.checked: str | None = None  # a digest of the data's files whose lists, tags and masks were in order
         self.is_there = path.exists() or path.is_symlink()
         if self.is_there:
-            self.records, self.coming, self.recipe = _read(path)
+            self.records, self.coming, self.recipe, self.checked = _read(path)
 
     def get(self, step: str) -> Record | None:
         return _of(self.records, step)
@@ -110,7 +111,7 @@ class Ledger:
     def as_json(self) -> dict[str, Any]:
         coming = {stage: _plain(steps) for stage, steps in self.coming.items() if steps}
         stages = {name: _stage_json(steps) for name, steps in self.records.items()}
-        content = {"schema": SCHEMA, "recipe": self.recipe, "stages": stages}
+        content = {"schema": SCHEMA, "recipe": self.recipe, "checked": self.checked, "stages": stages}
         return content | ({"coming": coming} if coming else {})
 
 
@@ -122,8 +123,8 @@ def _plain(steps: dict[str, Record]) -> dict[str, Any]:
     return {name: asdict(record) for name, record in steps.items()}
 
 
-def _read(path: Path) -> tuple[Records, Records, str | None]:
-    """The records, those coming, and the digest of the recipe.
+def _read(path: Path) -> tuple[Records, Records, str | None, str | None]:
+    """The records, those coming, and the digests of the recipe and of the data.
 
     Raises:
         UserError: the file is not a run's, or a newer program's.
@@ -138,7 +139,8 @@ def _read(path: Path) -> tuple[Records, Records, str | None]:
                 f"{path} was written by a newer version of puzzlecam",
                 hint="update puzzlecam, or name another folder with --run",
             )
-        if schema != SCHEMA or not isinstance(recipe := content.get("recipe", ""), str | None):
+        recipe, checked = content.get("recipe", ""), content.get("checked")
+        if schema != SCHEMA or not all(isinstance(digest, str | None) for digest in (recipe, checked)):
             raise ValueError("it is no ledger of a run")
         stages = {stage: entry["steps"] for stage, entry in content["stages"].items()}
         records, coming = (
@@ -149,7 +151,7 @@ def _read(path: Path) -> tuple[Records, Records, str | None]:
             }
             for found in (stages, content.get("coming", {}))
         )
-        return records, coming, recipe
+        return records, coming, recipe, checked
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(

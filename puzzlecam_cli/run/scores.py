@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.run.arrays import damaged_files
-
 Scores = dict[str, Any]
 
 
@@ -17,6 +15,8 @@ def read_scores(path: Path) -> Scores:
     Raises:
         UserError: it is not there, or damaged.
     """
+    from puzzlecam_cli.run.arrays import damaged_files  # NumPy is not for a plan
+
     with damaged_files(path, "eval"):
         scores: Scores = json.loads(path.read_text(encoding="utf-8"))
         if scores["schema"] != 1 or not all({"what", "split", "miou"} <= result.keys() for result in scores["results"]):
