@@ -15,7 +15,7 @@ from unicodedata import category
 
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.run.folder import REPLACED, UNFINISHED, RunFolder
-from puzzlecam_cli.run.made import claimed, count, delete_own, files_below, linked_folders, remove_empty
+from puzzlecam_cli.run.made import claimed, count, delete_own, files_below, linked_folders, present, remove_empty
 from puzzlecam_cli.run.pipeline import Step
 from puzzlecam_cli.run.run import Run
 
@@ -137,12 +137,19 @@ def replace(folder: RunFolder, step: Step) -> None:
             _move(folder.root / place, old / place)
             _move(new / place, folder.root / place)
     remove_empty(new)
+    _give_back(folder.root, old, step)  # first: the list that tells what is ours goes with what is ours
     delete_own(old, step)
-    for path in sorted(old.rglob("*")):  # what is left is somebody else's
-        target = folder.root / path.relative_to(old)
-        if (path.is_symlink() or not path.is_dir()) and not os.path.lexists(target):
-            _move(path, target)
     remove_empty(old)
+
+
+def _give_back(root: Path, old: Path, step: Step) -> None:
+    """Move what somebody else put into a step's places back there, where nothing is in its place."""
+    ours = {old / name for name in (*present(old, step), step.made)}
+    ours |= {path for pattern in step.traces for path in old.glob(pattern)}
+    for path in sorted(old.rglob("*")):
+        target = root / path.relative_to(old)
+        if path not in ours and (path.is_symlink() or not path.is_dir()) and not os.path.lexists(target):
+            _move(path, target)
 
 
 def _move(path: Path, target: Path) -> None:

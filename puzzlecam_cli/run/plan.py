@@ -223,7 +223,7 @@ def _check_there(run: Run, pipeline: tuple[Stage, ...], chosen: set[str], decisi
         if not step.takes_what_is_there or decisions[step.name].stage not in chosen:
             continue
         coming = any(decisions[need].action != "keep" and decisions[need].stage in chosen for need in step.needs)
-        if not coming and all(_found(run.folder, need) == NOT_THERE for need in step.needs):
+        if not coming and not any(name for need in step.needs for name in files_below(run.folder.root / need)):
             raise UserError(
                 "stage-missing",
                 f"there is nothing to score in {run.folder.root}",
