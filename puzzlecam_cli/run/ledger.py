@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ class Ledger:
         self.coming: Records = {}
         self.recipe: str | None = None  # a digest of `recipe.yaml` as it was written; empty: by an older version
         self.checked: str | None = None  # a digest of the data's files whose lists, tags and masks were in order
-        self.is_there = path.exists() or path.is_symlink()
+        self.is_there = os.path.lexists(path)
         if self.is_there:
             self.records, self.coming, self.recipe, self.checked = _read(path)
 

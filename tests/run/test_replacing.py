@@ -66,9 +66,9 @@ def a_run(root: Path) -> RunFolder:
 
 AFTER = {
     **{f"maps/{i}.npz": b"new" for i in "bcd"},
-    **{name: b"new" for name in ("net/model.bin", "net/log.jsonl", "net/steps/step-01/state.pt")},
-    **{name: b"mine" for name in ("maps/notes.txt", "maps/mine.npz", "maps/deep/mine.npz")},
-    **{name: b"mine" for name in ("net/steps/mine.pt", "net/notes.txt")},
+    **dict.fromkeys(("net/model.bin", "net/log.jsonl", "net/steps/step-01/state.pt"), b"new"),
+    **dict.fromkeys(("maps/notes.txt", "maps/mine.npz", "maps/deep/mine.npz"), b"mine"),
+    **dict.fromkeys(("net/steps/mine.pt", "net/notes.txt"), b"mine"),
     "made/maps.txt": b"maps/b.npz\nmaps/c.npz\nmaps/d.npz\n",
 }
 

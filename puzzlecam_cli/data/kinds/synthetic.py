@@ -81,7 +81,10 @@ class SyntheticPhotos(PhotoSet):
     @property
     def _is_prepared(self) -> bool:
         marker = self.pinned().root / MARKER
-        return marker.is_file() and not marker.is_symlink() and marker.read_bytes() == self._content.encode()
+        try:
+            return marker.is_file() and not marker.is_symlink() and marker.read_bytes() == self._content.encode()
+        except OSError:  # `check` says what
+            return False
 
     def check(self) -> None:
         """Whether the pictures can be written, or are there as the recipe wants them.
@@ -155,7 +158,7 @@ def _is_ours(marker: Path) -> bool:
         return True
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     known = {"version", "seed", *SyntheticData.model_fields} - {"kind", "root"}
     return isinstance(content, dict) and content.keys() == known
