@@ -7,6 +7,7 @@ finished artifact is made anew, the new one grows in `.unfinished`; when it is w
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,9 +40,10 @@ def check_folder(root: Path) -> None:
             raise UserError("run-folder", f"{above} {problem}", hint=HINT)
         if not os.access(above, os.W_OK | os.X_OK) or _is_of_the_system(above):
             raise UserError("run-folder", f"in {above} nothing can be written", hint=HINT)
-        os.lstat(root.absolute())
-    except FileNotFoundError:
-        return
+        longest = os.pathconf(above, "PC_NAME_MAX")
+        if any(len(os.fsencode(name)) > longest for name in root.parts):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        root.absolute().is_symlink()  # raises where the path as a whole is too long
     except OSError as error:  # a name that is too long, a loop of links, a closed folder
         raise UserError("run-folder", f"{root} cannot be a run folder: {error.strerror}", hint=HINT) from None
 
