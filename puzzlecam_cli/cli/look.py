@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from puzzlecam_cli.cli.options import RecipeArgument, RunOption, SetOption
+from puzzlecam_cli.errors import LINE, printable
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -22,7 +23,7 @@ def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None
         typer.echo(json.dumps([asdict(entry) for entry in found], indent=1))
         return
     for entry in found:
-        typer.echo(f"{entry.state:12} {entry.step:17} {entry.because}")
+        typer.echo(printable(f"{entry.state:12} {entry.step:17} {entry.because}", 2 * LINE))
 
 
 def backbones(as_json: JsonOption = False) -> None:
@@ -34,5 +35,5 @@ def backbones(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(found, indent=1))
         return
     for backbone in found:
-        typer.echo(f"{backbone['name']:20} {backbone['distribution']}")
+        typer.echo(printable(f"{backbone['name']:20} {backbone['distribution']}"))
     typer.echo("timm:<model>         any timm network that gives its features")
