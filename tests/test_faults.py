@@ -50,7 +50,7 @@ def leftovers(run: Path) -> list[Path]:
 
 def test_a_bad_recipe_is_refused_before_anything_is_written(puzzlecam: Run, tmp_path: Path) -> None:
     recipe = tmp_path / "bad.yaml"
-    recipe.write_text("extends: quickstart\ntrain_cls:\n  epoch: 3\n  crop: 50\n")
+    recipe.write_text("extends: quickstart\ntrain_cls:\n  epoch: 3\n  crop: 5\n")
     result = puzzlecam("run-all", recipe, "--run", tmp_path / "run")
     refused(result, "line 3", "did you mean `epochs`?", "line 4", "train_cls.crop", "2 problems")
     assert not (tmp_path / "run").exists()
@@ -81,7 +81,7 @@ def test_an_unreadable_jpeg_is_named(
     result = puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", *voc, "-s", f"runtime.workers={workers}")
     refused(result, "image-unreadable", image.name)
     assert leftovers(tmp_path / "run") == []
-    assert Ledger(tmp_path / "run" / "run.json").get("train-cls/model").state == "failed"  # type: ignore[union-attr]
+    assert Ledger(tmp_path / "run" / "run.json").records == {}
 
 
 def test_a_tag_that_is_no_class_is_named_with_its_file(
@@ -190,7 +190,7 @@ def test_an_unknown_stage_is_refused(puzzlecam: Run, tiny_recipe: Path) -> None:
 
 
 def test_a_loss_that_explodes_stops_the_training(puzzlecam: Run, tiny_recipe: Path, tmp_path: Path) -> None:
-    explode = ["-s", "train_cls.lr=1e30", "-s", "train_cls.epochs=3"]
+    explode = ["-s", "train_cls.lr=1e6", "-s", "train_cls.epochs=3"]
     refused(puzzlecam("run-all", tiny_recipe, "--run", tmp_path, *explode), "loss-not-finite", "clip_norm")
     assert not (tmp_path / "train-cls" / "model.safetensors").exists()
 

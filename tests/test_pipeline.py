@@ -204,7 +204,7 @@ def test_a_key_of_a_newer_program_at_its_default_leaves_a_run_as_it_is(
     folder.mkdir()
     for path in finished_run.iterdir():
         if path.name != "run.json":
-            (folder / path.name).symlink_to(path)
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
     ledger = json.loads((finished_run / "run.json").read_text())
     record = ledger["stages"]["train-cls"]["steps"]["train-cls/model"]
     assert record["inputs"].pop("train_cls.resize_side") == "longer"

@@ -52,6 +52,6 @@ def check(file: RecipeArgument, set_: SetOption = None) -> None:
 @recipes.command()
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
-    from puzzlecam_cli.recipe.schema import recipe_model
+    from puzzlecam_cli.recipe.model import recipe_model
 
     typer.echo(json.dumps(recipe_model(None).model_json_schema(), indent=1))

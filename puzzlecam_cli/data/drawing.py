@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from puzzlecam_cli.data.colours import VOC_PALETTE
+from puzzlecam_cli.files import replacing
 
 FloatArray = NDArray[np.floating[Any]]
 Pattern = Callable[[FloatArray, FloatArray], FloatArray]
@@ -113,9 +114,8 @@ def write_synthetic(
                 progress(index + 1 + split_number * train, train + val)
         write_lines(root / "ImageSets" / "Segmentation" / f"{split}.txt", names)
 
-    unfinished = root / "classes.txt.unfinished"
-    write_lines(unfinished, ["background", *CLASS_NAMES[:classes]])
-    unfinished.replace(root / "classes.txt")
+    with replacing(root / "classes.txt") as unfinished:
+        write_lines(unfinished, ["background", *CLASS_NAMES[:classes]])
 
 
 def remove_drawn(root: Path) -> None:

@@ -98,7 +98,7 @@ def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:
     from pydantic import ValidationError
 
     from puzzlecam_cli.recipe.explain import explain
-    from puzzlecam_cli.recipe.schema import model_of
+    from puzzlecam_cli.recipe.model import model_of
 
     path = find_recipe(name)
     document = lay_over(read_document(path), read_changes(changes))

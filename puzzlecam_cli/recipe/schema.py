@@ -6,16 +6,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from math import isqrt
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from puzzlecam_cli.method.constants import ALPHA, CONFIDENCE, LABEL_KERNELS, PREDICTION_KERNELS, RAMP
 from puzzlecam_cli.recipe.data import DataSettings
+from puzzlecam_cli.recipe.runtime import Runtime
 from puzzlecam_cli.recipe.section import Count, Fraction, Integer, Location, Positive, Real, Section, Seed, default
-from puzzlecam_cli.registry import DATA_KINDS, DATASETS, dataset, installed
 
 
 class Backbone(Section):
@@ -94,7 +93,7 @@ class Puzzle(Section):
     @classmethod
     def _a_square(cls, value: int) -> int:
         if not 4 <= value <= 1024 or isqrt(value) ** 2 != value:
-            raise ValueError("must be a square (4, 9, 16): tiles form an equal grid")
+            raise ValueError("must be a square from 4 to 1,024 (4, 9, 16): tiles form an equal grid")
         return value
 
     @property
@@ -120,7 +119,7 @@ class Views(Section):
     """Test-time views that are summed."""
 
     scales: tuple[Annotated[Real, Field(gt=0, le=8)], ...] = default(
-        (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1
+        (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1, max_length=32
     )
     flip: bool = default(True, "Add the mirrored view [paper].")
 
@@ -249,30 +248,8 @@ class Eval(Section):
         tuple(round(0.05 * k, 2) for k in range(1, 16)),
         "Background thresholds tried on maps [code].",
         min_length=1,
+        max_length=1000,
     )
-
-
-class Runtime(Section):
-    """How the work is done; none of it decides what is kept."""
-
-    mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks; no: fp32 [code].")
-    cpu: bool = default(False, "Leave GPUs alone [ours].")
-    workers: Integer | None = default(
-        None, "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].", ge=0
-    )
-    sync_batchnorm: bool = default(
-        False, "Batch normalisation of trainings looks at all processes' images, not at each one's [code]."
-    )
-    trackers: tuple[Literal["tensorboard", "wandb"], ...] = default(
-        (), "Where losses and maps are shown as well; each is an extra to install [ours]."
-    )
-    checkpoint_minutes: Real = default(
-        10.0, "Time between two checkpoints of a training, besides the one at each epoch's end [ours].", ge=0
-    )
-    photos_at_once: Count | None = default(
-        None, "Photos of equal size that a network predicts together; null: 8 on a GPU, 1 on a CPU [ours]."
-    )
-    log_seconds: Real = default(1.0, "Least time between two logged steps, or two reports of progress [ours].", ge=0)
 
 
 class Recipe(Section):
@@ -298,24 +275,3 @@ class Recipe(Section):
         if not isinstance(value, dict | Backbone):
             raise ValueError("must be a name, or a section with a name")
         return value
-
-
-@cache
-def recipe_model(kind: str | None) -> type[Recipe]:
-    """The recipe of a kind of data, whose settings are validated with it; for no known kind, of all that come with us.
-
-    Raises:
-        UserError: the kind's plugin fails to load.
-    """
-    whole: Any = SerializeAsAny
-    if kind in installed(DATASETS):
-        return create_model("Recipe", __base__=Recipe, data=(whole[dataset(kind).Settings], ...))
-    choices: Any = Union[tuple(dataset(name).Settings for name in DATA_KINDS)]  # noqa: UP007 - of a tuple
-    return create_model("Recipe", __base__=Recipe, data=(choices, Field(discriminator="kind")))
-
-
-def model_of(values: dict[str, Any]) -> type[Recipe]:
-    """The model that validates plain values."""
-    data = values.get("data")
-    kind = data.get("kind") if isinstance(data, dict) else None
-    return recipe_model(kind if isinstance(kind, str) else None)

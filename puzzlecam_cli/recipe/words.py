@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from puzzlecam_cli.recipe.document import Keys, reads_as, shown
-from puzzlecam_cli.recipe.schema import model_of
+from puzzlecam_cli.recipe.model import model_of
 
 SECTION = "must be a section of keys and values"
 MUST = {

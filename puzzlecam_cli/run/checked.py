@@ -33,12 +33,15 @@ class Checked:
     def splits(self) -> dict[str, str]:
         """The splits that are worked with, by the part they play.
 
-        All of the recipe's; where nothing is made but scores, those that are scored.
+        All of the recipe's; where nothing is made but scores, those of what is there to be scored.
         """
-        named = self.run.photos.splits
+        named, folder = self.run.photos.splits, self.run.folder
         parts = {"train": named.train, "val": named.val, "score": named.score}
-        only_scored = all(step.takes_what_is_there for step in self.steps)
-        return {part: split for part, split in parts.items() if split and not (only_scored and part == "train")}
+        if all(step.takes_what_is_there for step in self.steps):
+            maps = any(place.is_dir() for place in (folder.cams, folder.walked, folder.pseudo_labels))
+            predictions = named.val is not None and (folder.predictions / named.val).is_dir()
+            parts = {"score": named.score if maps else None, "val": named.val if predictions else None}
+        return {part: split for part, split in parts.items() if split}
 
     @cached_property
     def photos(self) -> dict[str, list[Photo]]:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.schema import model_of
+from puzzlecam_cli.recipe.model import model_of
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Inputs
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps

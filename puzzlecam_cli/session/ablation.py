@@ -16,6 +16,7 @@ from puzzlecam_cli.run.ablation import TABLE_1, Row, Summary, recipe_of, summari
 from puzzlecam_cli.run.execute import execute
 from puzzlecam_cli.run.ownership import check_ours
 from puzzlecam_cli.run.pipeline import all_steps
+from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.scores import read_scores
 from puzzlecam_cli.session.member import joined
@@ -77,10 +78,12 @@ def run_ablation(
 
     again = ["ablate", *(part for seed in seeds for part in ("--seeds", str(seed)))]
     with gentle_stop(), joined(base.recipe, root, num_processes) as member:
+        if member.is_shown:
+            check_masks(base)
+            preflight(base, all_steps(STAGES), tick=None)
         with open_views(member, root, plain) as emit:
             if member.is_shown:
                 check_before(base, all_steps(STAGES), num_processes, emit)
-                check_masks(base)
             if not member.spread(again, base.recipe, root, num_processes, emit):
                 carry_out(member.accelerator, emit)
         if not member.is_shown:

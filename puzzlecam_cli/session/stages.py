@@ -61,17 +61,18 @@ def run_stages(
     with gentle_stop(), joined(resolved, root, num_processes) as member:
         run_ = Run.at(resolved, root)
         decisions = decide(run_, chosen, force, member.accelerator)
-        is_due = any(decision.action != "keep" for decision in decisions)
+        steps = steps_to_do(chosen, decisions)
+        if steps and member.is_shown:
+            preflight(run_, steps, tick=None)  # what is known without decoding a photo, before anything is written
         with open_views(member, root, plain) as emit:
             if member.is_shown:
                 emit(RunStarted(Path(recipe).stem, str(root), tuple(stage.name for stage in chosen)))
-            if is_due and member.is_shown:
-                steps = steps_to_do(chosen, decisions)
+            if steps and member.is_shown:
                 if not force:
                     note_differences(run_, steps, emit)
                 check_before(run_, steps, num_processes, emit)
             command = command_of(chosen, force)
-            if not (is_due and member.spread(command, resolved, root, num_processes, emit)):
+            if not (steps and member.spread(command, resolved, root, num_processes, emit)):
                 execute(run_, chosen, decisions, member.accelerator, emit)
     return root
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from puzzlecam_cli.data.kinds.voc import VocPhotos
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import find_recipe, load_recipe, recipe_names, shipped_recipes
 
@@ -41,11 +42,12 @@ def test_every_shipped_recipe_is_valid(name):
     assert load_recipe(name).recipe == 1
 
 
-def test_maps_are_scored_on_the_training_list_unless_it_is_train_aug(tmp_path):
-    assert load_recipe(write(tmp_path, LEAST)).data.score_split == "train"
-    text = "recipe: 1\nbackbone: resnet18\ndata: {kind: voc, root: r, train: mine"
-    assert load_recipe(write(tmp_path, text + "}")).data.score_split == "mine"
-    assert load_recipe(write(tmp_path, text + ", score: other}")).data.score_split == "other"
+@pytest.mark.parametrize(
+    ("lists", "scored"), [("", "train"), (", train: mine", "mine"), (", train: mine, score: other", "other")]
+)
+def test_maps_are_scored_on_the_training_list_unless_it_is_train_aug(lists, scored, tmp_path):
+    settings = load_recipe(write(tmp_path, LEAST.replace("photos", f"photos{lists}"))).data
+    assert VocPhotos(settings, tmp_path, 0).splits.score == scored
 
 
 def test_an_unknown_key_is_refused_with_its_line_and_a_suggestion(tmp_path):

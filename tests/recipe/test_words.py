@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.document import Document, Place
 from puzzlecam_cli.recipe.explain import explain
+from puzzlecam_cli.recipe.model import model_of
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.recipe.words import MUST
 from tests.recipe.messages import JARGON, check_message
 
 LEAST: dict[str, Any] = {"recipe": 1, "backbone": {"name": "r"}, "data": {"kind": "voc", "root": "r"}}
 BASES = [LEAST, LEAST | {"data": {"kind": "synthetic"}}]
-ODD = ["", "x", "no", 0, -1, 10**26, 2.5, 1e30, float("nan"), float("inf"), True, None, {}, {"x": 1}, {1: 2}]
+ODD = ["", "x", "no", 0, -1, 10**26, 2.5, 1e30, float("nan"), float("inf"), True, None, {}, {"x": 1}]
 ODD += [[], ["x"], [None, {}], [1], [1, 2, 3], [10**9] * 40, [[1]], "1e400", "9" * 4200]
 
 
@@ -30,6 +31,10 @@ def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
                 yield from ((name, *below) for below in keys_of(part))
 
 
+def read(values: dict[str, Any]) -> Recipe:
+    return model_of(values).model_validate(values)
+
+
 def changed(base: dict[str, Any], keys: tuple[str, ...], value: object) -> dict[str, Any]:
     head, *rest = keys
     below = base.get(head)
@@ -37,7 +42,7 @@ def changed(base: dict[str, Any], keys: tuple[str, ...], value: object) -> dict[
     return base | {head: inner}
 
 
-ALL_KEYS = [*sorted(set(keys_of(Recipe))), ("zzz",), ("seg", "zzz")]
+ALL_KEYS = [*sorted({keys for base in BASES for keys in keys_of(model_of(base))}), ("zzz",), ("seg", "zzz")]
 
 
 @pytest.mark.parametrize("keys", ALL_KEYS, ids=".".join)
@@ -46,14 +51,14 @@ def test_every_problem_of_every_key_is_put_in_words(keys: tuple[str, ...]) -> No
         for value in ODD:
             values = changed(base, keys, value)
             try:
-                TypeAdapter(Recipe).validate_python(values)
+                read(values)
             except ValidationError as error:
                 unknown = {problem["type"] for problem in error.errors()} - MUST.keys() - {"extra_forbidden"}
                 assert not unknown
                 told = explain(error, Document(values, {keys: Place("here", "no")}), Path("mine.yaml"))
                 assert told.reference == "recipe-invalid"
                 check_message(str(told))
-                assert not [word for word in JARGON if word in str(told)]
+                assert not JARGON.search(str(told))
 
 
 def test_a_value_of_several_types_is_one_problem() -> None:
@@ -72,7 +77,7 @@ def test_numbers_have_bounds_in_every_section() -> None:
         for base in BASES:
             values = changed(base, keys, 10**25)
             with pytest.raises(ValidationError):
-                Recipe.model_validate(values)
+                read(values)
 
 
 def test_every_path_is_ones_own_home_and_none_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +86,7 @@ def test_every_path_is_ones_own_home_and_none_is_empty(monkeypatch: pytest.Monke
     for keys in ALL_KEYS:
         for base in BASES:
             try:
-                value: Any = Recipe.model_validate(changed(base, keys, "~/x"))
+                value: Any = read(changed(base, keys, "~/x"))
             except ValidationError:
                 continue
             for key in keys:
@@ -90,14 +95,14 @@ def test_every_path_is_ones_own_home_and_none_is_empty(monkeypatch: pytest.Monke
                 found += 1
                 assert value == Path("/home/me/x")
                 with pytest.raises(ValidationError, match="must not be empty"):
-                    Recipe.model_validate(changed(base, keys, ""))
+                    read(changed(base, keys, ""))
     assert found >= 4
 
 
 def test_an_error_names_at_most_a_screen_of_problems() -> None:
     values = LEAST | {f"key{number}": "\x1b" * 1000 for number in range(100)}
     with pytest.raises(ValidationError) as caught:
-        Recipe.model_validate(values)
+        read(values)
     error: UserError = explain(caught.value, Document(values), Path("mine.yaml"))
     check_message(str(error))
     assert "mine.yaml has 100 problems" in error.problem

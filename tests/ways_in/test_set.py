@@ -59,7 +59,10 @@ REFUSED = {
     "false as text": ("data.train=no", "must be text; YAML reads `no` as false: write 'no' in quotes"),
     "fp8": ("runtime.mixed_precision=fp8", "must be 'no', 'fp16' or 'bf16'"),
     "another kind of data": ("data.kind=vok", "did you mean 'voc'?"),
-    "a section that is wrong as a whole": ("train_cls.puzzle.tiles=9", "╰─> --set train_cls.puzzle.tiles=9  train_cls"),
+    "a section that is wrong as a whole": (
+        "affinity.labels.foreground=0",
+        "╰─> --set affinity.labels.foreground=0  affinity.labels\n",
+    ),
     "a section in one": ("seg={epochs: 0}", "╰─> --set seg={epochs: 0}  seg.epochs = 0"),
 }
 

@@ -23,8 +23,8 @@ class SyntheticData(DataSettings):
 
     kind: Literal["synthetic"]
     root: Location | None = default(None, "Where the pictures are written; null: `data` in the run folder [ours].")
-    pictures: Count = default(240, "Pictures to train on [ours].")
-    val_pictures: Count = default(60, "Pictures to predict and score [ours].")
+    pictures: Count = default(240, "Pictures to train on [ours].", le=100_000)
+    val_pictures: Count = default(60, "Pictures to predict and score [ours].", le=100_000)
     size: Integer = default(160, "Longer side in pixels, about [ours].", ge=48, le=4096)
     classes: Integer = default(6, "Object classes [ours].", ge=1, le=8)
 

@@ -1,0 +1,33 @@
+"""The `runtime` section of a recipe: how the work is done."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from puzzlecam_cli.recipe.section import Count, Integer, Real, Section, default
+
+
+class Runtime(Section):
+    """How the work is done; none of it decides what is kept."""
+
+    mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks; no: fp32 [code].")
+    cpu: bool = default(False, "Leave GPUs alone [ours].")
+    workers: Integer | None = default(
+        None,
+        "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].",
+        ge=0,
+        le=256,
+    )
+    sync_batchnorm: bool = default(
+        False, "Batch normalisation of trainings looks at all processes' images, not at each one's [code]."
+    )
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = default(
+        (), "Where losses and maps are shown as well; each is an extra to install [ours]."
+    )
+    checkpoint_minutes: Real = default(
+        10.0, "Time between two checkpoints of a training, besides the one at each epoch's end [ours].", ge=0
+    )
+    photos_at_once: Count | None = default(
+        None, "Photos of equal size that a network predicts together; null: 8 on a GPU, 1 on a CPU [ours]."
+    )
+    log_seconds: Real = default(1.0, "Least time between two logged steps, or two reports of progress [ours].", ge=0)
