@@ -45,4 +45,4 @@ def ablate(
     if summary is not None:
         write_ablation(summary, folder)
         show(ablation_view(summary), width=110)
-        typer.echo(f"Numbers, table and plot: {printable(str(folder), most=5000)}")
+        print(f"Numbers, table and plot: {printable(str(folder), most=5000)}")

@@ -20,10 +20,10 @@ def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None
 
     found = status_of(recipe, run, changes=set_ or ())
     if as_json:
-        typer.echo(json.dumps([asdict(entry) for entry in found], indent=1))
+        print(json.dumps([asdict(entry) for entry in found], indent=1))
         return
     for entry in found:
-        typer.echo(printable(f"{entry.state:12} {entry.step:17} {entry.because}", 2 * LINE))
+        print(printable(f"{entry.state:12} {entry.step:17} {entry.because}", 2 * LINE))
 
 
 def backbones(as_json: JsonOption = False) -> None:
@@ -32,8 +32,8 @@ def backbones(as_json: JsonOption = False) -> None:
 
     found = [{"name": name, "distribution": distribution_of(entry)} for name, entry in installed(BACKBONES).items()]
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        print(json.dumps(found, indent=1))
         return
     for backbone in found:
-        typer.echo(printable(f"{backbone['name']:20} {backbone['distribution']}"))
-    typer.echo("timm:<model>         any timm network that gives its features")
+        print(printable(f"{backbone['name']:20} {backbone['distribution']}"))
+    print("timm:<model>         any timm network that gives its features")
