@@ -30,6 +30,7 @@ def error_boundary() -> Iterator[None]:
             yield
             sys.stdout.flush()  # a full disk shows here at the latest
     except KeyboardInterrupt:
+        exec("")  # Python would end by SIGINT if it came in code made of strings, as in dataclasses; so it forgets that
         _fail(CONTINUES, INTERRUPTED)
     except BrokenPipeError:  # whoever reads our output has had enough
         raise typer.Exit from None

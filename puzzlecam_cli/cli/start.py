@@ -5,6 +5,10 @@ At the top only `os` is imported, which Python has loaded itself: a signal may c
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 INTERRUPTED = 130
 CONTINUES = "interrupted; the same command continues"
 WIDTHS = ("COLUMNS", "LINES", "TERMINAL_WIDTH")  # Rich and Typer lay out by them, whatever they say
@@ -22,10 +26,15 @@ def stop_at_once(*_: object) -> None:
 def prepare_start() -> None:
     """Let signals end the process, and forget sizes of a terminal that cannot be."""
     try:
+        import atexit
         import signal
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop_at_once)
+        def let(handler: "Any") -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, handler)
+
+        let(stop_at_once)
+        atexit.register(let, signal.SIG_IGN)  # the first to be registered is the last to run: all is done
     except KeyboardInterrupt:
         stop_at_once()
     for name in WIDTHS:

@@ -77,9 +77,9 @@ class _PatientFile(io.FileIO):
                 select.select([], [self], [])
             return written
         except OSError as error:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())  # also for what is still in the buffer
+            os.close(null)
             if self._all_count and error.errno not in GONE:
                 raise
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self.fileno())
-            os.close(null)
             return memoryview(data).nbytes

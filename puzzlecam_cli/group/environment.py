@@ -9,7 +9,7 @@ from puzzlecam_cli.errors import UserError
 
 HINT = "launchers (torchrun, `accelerate launch`) set it; by hand, unset it"
 GROUP = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
-NEEDED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # by several processes, to meet
+NEEDED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")  # for processes to find one another
 LARGEST = 1_000_000  # processes
 FLAGS = ("ACCELERATE_USE_CPU", "ACCELERATE_DEBUG_MODE", "ACCELERATE_CPU_AFFINITY", "FORK_LAUNCHED")
 ELSEWHERE = ("ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_FSDP", "ACCELERATE_USE_MEGATRON_LM")
@@ -38,12 +38,14 @@ def place() -> Place:
     if "WORLD_SIZE" not in found:
         raise _refusal(found[0], "is set, and WORLD_SIZE is not")
     size = _number("WORLD_SIZE", 1, LARGEST)
-    rank = _number("RANK", 0, size - 1, of="WORLD_SIZE")
-    here = _number("LOCAL_WORLD_SIZE", 1, size, of="WORLD_SIZE") or size
-    _number("LOCAL_RANK", 0, here - 1, of="LOCAL_WORLD_SIZE")
+    because = f", as WORLD_SIZE is {size}"
+    rank = _number("RANK", 0, size - 1, because)
+    here = _number("LOCAL_WORLD_SIZE", 1, size, because) or size
+    _number("LOCAL_RANK", 0, here - 1, f", as {here} processes are on this machine")
     _number("MASTER_PORT", 1, 65535)
-    if size > 1 and (missing := [name for name in NEEDED if not os.environ.get(name)]):
-        raise _refusal("WORLD_SIZE", f"is {size}, and {', '.join(missing)} not set")
+    missing = [name for name in NEEDED if not os.environ.get(name)]
+    if missing and (size > 1 or "LOCAL_RANK" in found):
+        raise _refusal("WORLD_SIZE", f"is {size}, and these are not set: {', '.join(missing)}")
     return Place(rank, size)
 
 
@@ -54,7 +56,7 @@ def threads() -> int | None:
     return int(first) if first else None
 
 
-def _number(name: str, low: int, high: int, of: str = "") -> int:
+def _number(name: str, low: int, high: int, because: str = "") -> int:
     """The value of a variable, 0 where it is not set."""
     text = os.environ.get(name)
     if text is None:
@@ -62,8 +64,8 @@ def _number(name: str, low: int, high: int, of: str = "") -> int:
     if not (text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 20):
         raise _refusal(name, f"is `{text}`, which is no whole number")
     if not low <= int(text) <= high:
-        limits = f"{low} to {high}" + (f", below or equal to {of}" if of else "")
-        raise _refusal(name, f"is {text}, and may be {limits}" if low < high else f"is {text}, and may only be {low}")
+        possible = f"{low} to {high} are possible" if low < high else f"only {low} is possible"
+        raise _refusal(name, f"is {text}; {possible}{because}")
     return int(text)
 
 
