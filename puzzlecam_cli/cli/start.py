@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 CONTINUES = "interrupted; the same command continues"
-WIDTHS = ("COLUMNS", "LINES", "TERMINAL_WIDTH")  # Rich and Typer lay out by them, whatever they say
+SIZES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")  # Rich and Typer lay out by them, whatever they say
 
 
 def stop_at_once(*_: object) -> None:
@@ -24,7 +24,7 @@ def stop_at_once(*_: object) -> None:
 
 
 def prepare_start() -> None:
-    """Let signals end the process, and forget sizes of a terminal that cannot be."""
+    """Let signals end the process from now on."""
     try:
         import atexit
         import signal
@@ -37,7 +37,12 @@ def prepare_start() -> None:
         atexit.register(let, signal.SIG_IGN)  # the first to be registered is the last to run: all is done
     except KeyboardInterrupt:
         stop_at_once()
-    for name in WIDTHS:
+    forget_sizes()
+
+
+def forget_sizes() -> None:
+    """Forget sizes of a terminal that cannot be."""
+    for name in SIZES:
         value = os.environ.get(name, "")
         if not (value.isascii() and value.isdigit() and len(value) < 4 and int(value) >= 10):
             os.environ.pop(name, None)
