@@ -81,7 +81,7 @@ def _message(error: Exception) -> tuple[str, int]:
     mendable = error if isinstance(error, UserError) else as_mendable(error)
     if mendable is not None:
         return str(mendable), 2
-    lines = "".join(traceback.format_exception(error)).splitlines()
+    lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
     ours = f"This is our fault, not yours. Please report the lines above: {ISSUES}"
     return "\n".join([*map(printable, lines), "", ours]), 1
 

@@ -129,7 +129,7 @@ class Screen:
 
     def _text(self, words: str, style: str = "", overflow: OverflowMethod | None = None) -> Text:
         """Words that may be from data: nothing in them is markup or does anything to the terminal."""
-        return Text(for_terminal(printable(words), self.encoding), style, overflow=overflow)
+        return Text(for_terminal(printable(words), self.encoding), style, overflow=overflow, no_wrap=bool(overflow))
 
     def _bar(self) -> RenderableType:
         assert self.running
