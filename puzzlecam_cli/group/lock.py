@@ -136,7 +136,8 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = "is a link, which is not followed" if path.is_symlink() else f"cannot be used: {error.strerror}"
+        is_link = os.path.islink(path)  # noqa: PTH114 - that of `Path` raises where a name is too long
+        reason = "is a link, which is not followed" if is_link else f"cannot be used: {error.strerror}"
         raise UserError("run-folder", f"{path} {reason}", hint="mend it, or name another folder with --run") from None
 
 
