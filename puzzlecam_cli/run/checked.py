@@ -24,6 +24,7 @@ class Checked:
     tick: Tick | None
     workers: int
     refused: dict[str, UserError] = field(default_factory=dict)  # splits that cannot be listed
+    found: dict[str, int] = field(default_factory=dict)  # numbers that one check finds and another needs
 
     def makes(self, *names: str) -> bool:
         """Whether one of these steps is to be made."""
