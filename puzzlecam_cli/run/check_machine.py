@@ -55,6 +55,24 @@ def backbone_is_there(checked: Checked) -> Iterator[UserError]:
         )
 
 
+def batch_for_processes(checked: Checked) -> Iterator[UserError]:
+    """Batches that cannot be shared by all processes, because some would get no photo."""
+    photos = len(checked.photos.get("train", ()))
+    batches = {
+        f"{key}.batch {batch}" + (f", of {photos} photos" if 0 < photos < batch else ""): min(batch, photos or batch)
+        for step, key in TRAININGS.items()
+        if checked.makes(step)
+        for batch in [getattr(checked.run.recipe, key).batch]
+    }
+    if too_small := [line for line, batch in batches.items() if batch < checked.processes]:
+        yield UserError(
+            "batch-too-small",
+            f"{checked.processes} processes need a batch of as many photos at least",
+            tuple(too_small),
+            f"--num-processes {min(batches.values())}, or raise the batch",
+        )
+
+
 def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
     """Batch normalisation of one image a process, whose pooled features have no variance."""
     recipe = checked.run.recipe
