@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -56,17 +61,54 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON text; numbers that are not finite, which JSON does not have, are null."""
+    try:
+        return json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(below) for below in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def append_line(path: Path, line: str) -> None:
     with naming(path), path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 
 
-def drop_torn_line(path: Path) -> None:
-    """Cut off the part of a line that `append_line` left on a full disk, or when it was killed."""
-    if path.exists() and (content := path.read_bytes()) and not content.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)
+def ready_to_append(path: Path, opening: str) -> None:
+    """Make a file fit for `append_line`: it ends with a whole line, and is no second name of another file.
 
+    The part of a line that `append_line` left on a full disk, or when it was killed, is cut off; other text stays.
+
+    Args:
+        opening: what every line of ours begins with.
+    """
+    if not path.exists():
+        return
+    if path.stat().st_nlink > 1:
+        with replacing(path) as temporary:
+            shutil.copyfile(path, temporary)
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - LONGEST_LINE))
+        tail = file.read()
+        _, end, torn = tail.rpartition(b"\n")
+        if not torn:
+            return
+        if (end or size == len(tail)) and opening.encode().startswith(torn[: len(opening)]):
+            file.truncate(size - len(torn))
+        else:
+            file.write(b"\n")
+
+
+LONGEST_LINE = 1 << 20  # bytes
 
 LAST_BYTES = {  # how many, and what they begin with in a whole file
     ".png": (12, b"\0\0\0\0IEND\xaeB`\x82"),
@@ -86,9 +128,12 @@ def is_whole(path: Path) -> bool:
         return False
 
 
+_TEMPORARY = re.compile(r"\..+\.(json|jsonl|md|npz|png|safetensors|txt|yaml)\.\d+")
+
+
 def remove_leftovers(path: Path) -> None:
     """Remove what `replacing` began for a file, or for all files of a folder, in processes that were killed."""
     begun = path.rglob(".*") if path.is_dir() else path.parent.glob(f".{path.name}.*")
     for temporary in begun:
-        if temporary.suffix[1:].isdigit():
+        if _TEMPORARY.fullmatch(temporary.name):
             temporary.unlink(missing_ok=True)

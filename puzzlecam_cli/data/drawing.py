@@ -105,7 +105,7 @@ def write_synthetic(
     (root / "classes.txt").unlink(missing_ok=True)  # not complete again before the end
 
     for split_number, (split, count) in enumerate((("train", train), ("val", val))):
-        names = [f"synthetic_{split}_{index:04d}" for index in range(1, count + 1)]
+        names = names_in(split, count)
         for index, name in enumerate(names):
             generator = np.random.default_rng([seed, split_number, index])
             write_picture(root, name, index % classes, size, classes, generator)
@@ -117,12 +117,9 @@ def write_synthetic(
         write_lines(unfinished, ["background", *CLASS_NAMES[:classes]])
 
 
-def remove_drawn(root: Path) -> None:
-    """Delete the pictures that `write_synthetic` wrote below `root`, their masks and tags; other files stay."""
-    for folder in FOLDERS[:3]:
-        for path in (root / folder).glob("synthetic_*_*.*"):
-            if path.stem.rpartition("_")[2].isdigit():
-                path.unlink()
+def names_in(split: str, count: int) -> list[str]:
+    """The names of the first pictures of a split."""
+    return [f"synthetic_{split}_{number:04d}" for number in range(1, count + 1)]
 
 
 def write_picture(root: Path, name: str, first: int, size: int, classes: int, generator: Generator) -> None:

@@ -98,6 +98,13 @@ class PhotoSet(ABC):
     def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
         """A hash of names, sizes and times of the split's files: it changes when the photos do."""
 
+    def check(self) -> None:  # noqa: B027
+        """Whether `prepare` can do its work; changes nothing.
+
+        Raises:
+            UserError: it cannot.
+        """
+
     def prepare(self, tick: Tick) -> None:  # noqa: B027 - most kinds have nothing to prepare
         """Make what has to be made once, in the main process."""
 

@@ -44,6 +44,7 @@ class Task:
     runtime: Runtime
     seed: int
     folder: Path
+    run: Path  # its folder, where trackers write
 
 
 def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
@@ -93,7 +94,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         processes,
     )
     loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
-    trackers = Trackers(task.runtime, task.folder.parent, task.stage, first_step, accelerator)
+    trackers = Trackers(task.runtime, task.run, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
     watch = FiniteWatch()
     parts = min(settings.accumulate, settings.batch // processes, len(task.views) // processes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from puzzlecam_cli.files import append_line, replacing
+from puzzlecam_cli.files import append_line, as_json, replacing
 
 
 class MetricLog:
@@ -22,7 +22,7 @@ class MetricLog:
 
     def write(self, values: dict[str, float]) -> None:
         if self.active:
-            append_line(self.path, json.dumps(values))
+            append_line(self.path, as_json(values))
 
 
 def _step(line: str) -> int | None:

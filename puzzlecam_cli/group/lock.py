@@ -34,8 +34,6 @@ from puzzlecam_cli.group.interrupt import stop_if_asked
 LOCK = "run.lock"
 BEAT = 10.0  # seconds between two signs of life
 BEGIN = b'{"pid": '  # of every note
-    getattr(errno, name) for name in ["EEXIST", "EISDIR", "ELOOP", "ENAMETOOLONG", "ENOENT", "ENOTDIR", "ENXIO"]
-}
 SILENCE = 90.0  # NFS may show a file's time up to 60 seconds late
 WRONG_KINDS = {
     *(errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO),

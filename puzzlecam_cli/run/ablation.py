@@ -12,6 +12,8 @@ from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.scores import Scores
 
 Summary = dict[str, Any]
+WHAT = "mIoU of the class activation maps"
+FILES = ("ablation.json", "ablation.md", "ablation.svg")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def summarise(recipe: Recipe, seeds: Sequence[int], scores: Mapping[tuple[str, i
         )
     return {
         "schema": 1,
-        "what": "mIoU of the class activation maps",
+        "what": WHAT,
         "split": first["split"],
         "images": first["images"],
         "threshold_from": first["threshold_from"],

@@ -13,6 +13,14 @@ from puzzlecam_cli.run.checked import Checked
 MANY = 0.3  # share of photos whose tags and mask contradict each other that stops a run
 
 
+def room_for_pictures(checked: Checked) -> Iterator[UserError]:
+    """Files of somebody else where pictures are to be written."""
+    try:
+        checked.run.photos.check()
+    except UserError as error:
+        yield error
+
+
 def lists(checked: Checked) -> Iterator[UserError]:
     """Splits that cannot be listed, no tags at all, masks for a part only, scored photos that are not trained on."""
     photos = checked.photos

@@ -78,7 +78,10 @@ def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
     recipe = checked.run.recipe
     if not checked.makes("seg/model") or recipe.seg.norm != "batch":
         return
-    photos = len(checked.photos.get("train", ())) or recipe.seg.batch
+    try:
+        photos, _ = checked.run.photos.count(checked.run.photos.splits.train)
+    except UserError:  # told by another check
+        return
     part = min(recipe.seg.batch, photos) // checked.processes // recipe.seg.accumulate
     if part < 2:
         yield UserError(

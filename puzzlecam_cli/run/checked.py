@@ -23,12 +23,13 @@ class Checked:
     processes: int
     tick: Tick | None
     workers: int
+    everything: bool = False  # as if all steps were to be made
     refused: dict[str, UserError] = field(default_factory=dict)  # splits that cannot be listed
     found: dict[str, int] = field(default_factory=dict)  # numbers that one check finds and another needs
 
     def makes(self, *names: str) -> bool:
         """Whether one of these steps is to be made."""
-        return any(step.name in names for step in self.steps)
+        return self.everything or any(step.name in names for step in self.steps)
 
     @property
     def splits(self) -> dict[str, str]:
@@ -38,7 +39,7 @@ class Checked:
         """
         named, folder = self.run.photos.splits, self.run.folder
         parts = {"train": named.train, "val": named.val, "score": named.score}
-        if all(step.takes_what_is_there for step in self.steps):
+        if not self.everything and all(step.takes_what_is_there for step in self.steps):
             maps = any(place.is_dir() for place in (folder.cams, folder.walked, folder.pseudo_labels))
             predictions = named.val is not None and (folder.predictions / named.val).is_dir()
             parts = {"score": named.score if maps else None, "val": named.val if predictions else None}

@@ -108,6 +108,7 @@ class Context:
             runtime=self.recipe.runtime,
             seed=self.recipe.seed,
             folder=self.folder.training(self.stage),
+            run=self.folder.root,
         )
         train(task, self.accelerator, self.emit)
         if self.accelerator.is_main_process:

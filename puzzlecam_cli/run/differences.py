@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.recipe.document import shown
 from puzzlecam_cli.recipe.load import read_document
 from puzzlecam_cli.run.plan import flatten
 from puzzlecam_cli.run.run import Run
 
-NOT_RESULTS = ("runtime.workers", "runtime.log_seconds", "runtime.checkpoint_minutes", "runtime.trackers")
+NOT_RESULTS = ("recipe", "runtime.workers", "runtime.log_seconds", "runtime.checkpoint_minutes", "runtime.trackers")
+UNSET = object()
 
 
 def differences(run: Run) -> tuple[str, ...]:
@@ -22,17 +26,39 @@ def differences(run: Run) -> tuple[str, ...]:
         return ()
     after = dict(_flat(run.recipe.model_dump(mode="json")))
     changed = [
-        f"{key}: {before[key]} in the run, {value} now"
-        for key, value in after.items()
-        if key in before and before[key] != value and not key.startswith(NOT_RESULTS)
+        f"{key}: {_in_words(before[key])} in the run, {_in_words(after.get(key, UNSET))} now"
+        for key in before
+        if before[key] != after.get(key, UNSET) and key not in NOT_RESULTS
     ]
     if not changed:
         return ()
-    return (
-        "the recipe differs from the one this run was made with:",
-        *shorten(changed, 6),
-        f"`puzzlecam run-all {run.folder.root}` goes on with the run's own",
-    )
+    return "the recipe differs from the one this run was made with:", *shorten(changed, 6), goes_on(run.folder.root)
+
+
+def goes_on(root: Path) -> str:
+    """How to continue a run with its own recipe."""
+    return f"`puzzlecam run-all {shlex.quote(str(root))}` goes on with the run's own recipe"
+
+
+def looked_for_here(run: Run) -> tuple[str, ...]:
+    """Paths of the data that begin in the current folder and are not there: the run was started elsewhere, perhaps."""
+    missing = [
+        f"data.{key}: `{value}` is looked for in the current folder, {_here()}"
+        for key, value in run.recipe.data
+        if isinstance(value, Path) and not value.is_absolute() and not value.exists()
+    ]
+    return tuple(missing)
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return "which is deleted"
+
+
+def _in_words(value: Any) -> str:
+    return "not set" if value is UNSET else shown(value)
 
 
 def _flat(values: dict[str, Any]) -> list[tuple[str, Any]]:

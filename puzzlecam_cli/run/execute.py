@@ -6,14 +6,18 @@ import time
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import replace as with_changes
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from puzzlecam_cli.events import Emit, StageEnded, StageKept, StageStarted
+from puzzlecam_cli.events import Emit, Note, StageEnded, StageKept, StageStarted
 from puzzlecam_cli.files import remove_leftovers, write_text
 from puzzlecam_cli.group.interrupt import stop_asked, stop_if_asked
 from puzzlecam_cli.recipe.resolved import as_yaml
-from puzzlecam_cli.run.ledger import Record, State, now, versions
-from puzzlecam_cli.run.ownership import delete_own, replace
+from puzzlecam_cli.run import made
+from puzzlecam_cli.run.folder import UNFINISHED, RunFolder
+from puzzlecam_cli.run.ledger import LARGEST, Record, State, digest, now, versions
+from puzzlecam_cli.run.ownership import make_whole, replace
 from puzzlecam_cli.run.pipeline import Stage, Step
 from puzzlecam_cli.run.plan import Decision, fingerprint, inputs_of
 from puzzlecam_cli.run.run import Run
@@ -52,7 +56,8 @@ def execute(
             if is_main:
                 for path in (run.folder.recipe, run.folder.ledger):
                     remove_leftovers(path)
-                write_recipe(run)
+                if not run.ledger.is_there:  # the mark of a run folder comes first
+                    run.ledger.write()
             for step in todo:
                 _make(run, stage.name, step, by_step[step.name], accelerator, emit)
             state = "done"
@@ -64,11 +69,18 @@ def execute(
                 emit(StageEnded(stage.name, state, time.monotonic() - began))
 
 
-def write_recipe(run: Run) -> None:
-    """`recipe.yaml`: the resolved recipe, every default written out; one that says the same stays as it is."""
-    text = as_yaml(run.recipe)
-    if not run.folder.recipe.is_file() or run.folder.recipe.read_text(encoding="utf-8", errors="replace") != text:
-        write_text(run.folder.recipe, text)
+def write_recipe(run: Run, emit: Emit) -> None:
+    """`recipe.yaml`: the resolved recipe, every default written out; one that somebody else changed is kept as well."""
+    path, text = run.folder.recipe, as_yaml(run.recipe)
+    if path.is_file() and path.stat().st_size <= LARGEST and path.read_bytes() == text.encode():
+        run.ledger.recipe = digest(path)
+        return
+    if path.is_file() and not run.ledger.wrote(path):
+        kept = next(other for number in count(1) if not (other := path.with_name(f"recipe.own-{number}.yaml")).exists())
+        path.rename(kept)
+        emit(Note("run", f"{path} was changed since the run wrote it: that is kept as {kept.name}"))
+    write_text(path, text)
+    run.ledger.recipe = digest(path)
 
 
 def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Accelerator, emit: Emit) -> None:
@@ -85,7 +97,7 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
         if accelerator.is_main_process:
             record.state, record.seconds = state, round(time.monotonic() - began, 3)
             record.ended = before.ended if repaired and before else now()
-            record.files = step.found(folder.base(step.name))
+            record.files = made.count(folder.base(step.name), step)
             remember()
 
     def remember() -> None:
@@ -95,14 +107,14 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
             ledger.put(stage, step.name, record)
 
     context = Context(stage, run, folder, accelerator, emit)
+    if accelerator.is_main_process:
+        run.photos.prepare(context.progress("writing pictures"))  # before other processes look for them
+        _begin(run, folder, step, decision)
     try:
         if accelerator.is_main_process:
-            if decision.action == "run":
-                delete_own(folder.base(step.name), step)
-            for name in step.own:
-                remove_leftovers(folder.base(step.name) / name)
+            if not staged:  # else it tells of what is finished until that is replaced
+                write_recipe(run, emit)
             remember()
-            run.photos.prepare(context.progress("writing pictures"))  # before other processes look for them
         accelerator.wait_for_everyone()
         stop_if_asked()
         step.make(context)
@@ -116,13 +128,37 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
             raise KeyboardInterrupt from None
         raise
     if staged:
-        note("whole")
         if accelerator.is_main_process:
+            make_whole(folder, step)
+            note("whole")
             replace(run.folder, step)
+            write_recipe(run, emit)
         accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         folder = run.folder
         note("done")
+
+
+def _begin(run: Run, folder: RunFolder, step: Step, decision: Decision) -> None:
+    """Clear the place where a step's files will grow, and list them.
+
+    Raises:
+        UserError: files of somebody else are in the way.
+    """
+    base = folder.base(step.name)
+    if step.name not in folder.staged:
+        made.delete_own(run.folder.root / UNFINISHED, step)  # of a try that is given up
+    if decision.action == "run":
+        made.delete_own(base, step)
+    for place in step.places:
+        remove_leftovers(base / place)
+    if step.each and (decision.action == "run" or (decision.action == "resume" and _lacks_list(base, step))):
+        made.claim(run.folder.root, base, step, made.names_of(run, step))
+
+
+def _lacks_list(base: Path, step: Step) -> bool:
+    """Whether a step was begun without listing its files, and has made none."""
+    return made.claimed(base, step) is None and made.count(base, step) == 0
 
 
 def finish_replacing(run: Run, steps: Iterable[tuple[str, Step]]) -> None:

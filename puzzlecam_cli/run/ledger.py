@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.files import write_text
+from puzzlecam_cli.files import as_json, write_text
 
 State = Literal["running", "whole", "done", "failed", "interrupted"]
 Inputs = dict[str, Any]
 PACKAGES = ("puzzlecam-cli", "torch", "timm", "accelerate", "numpy", "pillow")
 LARGEST = 64 * 2**20  # bytes
+DEEPEST = 20  # lists in lists of a recipe's values
 
 
 @dataclass
@@ -38,15 +42,27 @@ class Record:
 
     def __post_init__(self) -> None:
         """Refuse what a damaged file may hold: other code relies on these."""
-        texts = (self.state, self.fingerprint, self.started, self.ended or "")
-        numbers = (self.seconds, self.files)
-        if not (all(isinstance(text, str) for text in texts) and all(type(n) in (int, float) for n in numbers)):
-            raise TypeError("a record holds values of other kinds")
-        if not isinstance(self.inputs, dict):
-            raise TypeError("inputs are no section")
+        if self.state not in get_args(State):
+            raise ValueError(f"there is no state {str(self.state)[:40]!r}")
+        texts = (self.fingerprint, self.started, self.ended or "")
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a record's times and fingerprint are no text")
+        if type(self.files) is not int or type(self.seconds) not in (int, float) or self.files < 0:
+            raise TypeError("a record's numbers are none")
+        if not (isinstance(self.inputs, dict) and isinstance(self.versions, dict)):
+            raise TypeError("a record's inputs or versions are no section")
+        if not all(map(_is_plain, self.inputs.values())):
+            raise TypeError("a record's inputs are no values of a recipe")
+
+
+def _is_plain(value: Any, deep: int = 0) -> bool:
+    if isinstance(value, list):
+        return deep < DEEPEST and all(_is_plain(item, deep + 1) for item in value)
+    return value is None or type(value) in (bool, int, float, str)
 
 
 Records = dict[str, dict[str, Record]]
+SCHEMA = 1
 
 
 class Ledger:
@@ -59,10 +75,11 @@ class Ledger:
         self.path = path
         self.records: Records = {}
         self.coming: Records = {}
-        self.is_there = path.exists() or path.is_symlink()
+        self.recipe: str | None = None  # a digest of `recipe.yaml` as it was written; empty: by an older version
+        self.checked: str | None = None  # a digest of the data's files whose lists, tags and masks were in order
+        self.is_there = os.path.lexists(path)
         if self.is_there:
-            content = _read(path)
-            self.records, self.coming = content["stages"], content["coming"]
+            self.records, self.coming, self.recipe, self.checked = _read(path)
 
     def get(self, step: str) -> Record | None:
         return _of(self.records, step)
@@ -84,14 +101,19 @@ class Ledger:
             self.coming.setdefault(stage, {})[step] = record
         self.write()
 
+    def wrote(self, recipe: Path) -> bool:
+        """Whether `recipe.yaml` is as the run wrote it, as far as is known."""
+        return self.recipe == "" or self.recipe == digest(recipe)
+
     def write(self) -> None:
-        write_text(self.path, json.dumps(self.as_json(), indent=1) + "\n")
+        write_text(self.path, as_json(self.as_json(), indent=1) + "\n")
         self.is_there = True
 
     def as_json(self) -> dict[str, Any]:
         coming = {stage: _plain(steps) for stage, steps in self.coming.items() if steps}
         stages = {name: _stage_json(steps) for name, steps in self.records.items()}
-        return {"schema": 1, "stages": stages} | ({"coming": coming} if coming else {})
+        content = {"schema": SCHEMA, "recipe": self.recipe, "checked": self.checked, "stages": stages}
+        return content | ({"coming": coming} if coming else {})
 
 
 def _of(records: Records, step: str) -> Record | None:
@@ -102,28 +124,57 @@ def _plain(steps: dict[str, Record]) -> dict[str, Any]:
     return {name: asdict(record) for name, record in steps.items()}
 
 
-def _read(path: Path) -> dict[str, Records]:
-    """The records and those coming.
+def _read(path: Path) -> tuple[Records, Records, str | None, str | None]:
+    """The records, those coming, and the digests of the recipe and of the data.
 
     Raises:
-        UserError: the file is not a run's.
+        UserError: the file is not a run's, or a newer program's.
     """
     try:
         if not path.is_file() or path.stat().st_size > LARGEST:
             raise ValueError("it is no file of ours")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number, parse_float=_number)
+        if type(schema := content["schema"]) is int and schema > SCHEMA:
+            raise UserError(
+                "run-newer",
+                f"{path} was written by a newer version of puzzlecam",
+                hint="update puzzlecam, or name another folder with --run",
+            )
+        recipe, checked = content.get("recipe", ""), content.get("checked")
+        if schema != SCHEMA or not all(isinstance(digest, str | None) for digest in (recipe, checked)):
+            raise ValueError("it is no ledger of a run")
         stages = {stage: entry["steps"] for stage, entry in content["stages"].items()}
-        return {
-            key: {stage: {name: Record(**record) for name, record in steps.items()} for stage, steps in found.items()}
-            for key, found in (("stages", stages), ("coming", content.get("coming", {})))
-        }
+        records, coming = (
+            {
+                stage: {name: Record(**record) for name, record in steps.items()}
+                for stage, steps in found.items()
+                if steps
+            }
+            for found in (stages, content.get("coming", {}))
+        )
+        return records, coming, recipe, checked
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
             "run-unreadable",
-            f"{path} is damaged, or was not written by puzzlecam: {error}",
+            f"{path} is damaged, or was not written by puzzlecam: {reason or type(error).__name__}",
             hint="name another folder with --run; if this is a run whose file was damaged, move the file away, and "
             "the stages are made anew in a new folder",
         ) from None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else _no_number(text)
+
+
+def digest(path: Path) -> str:
+    """Of a file's content, as the ledger keeps it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _stage_json(steps: dict[str, Record]) -> dict[str, Any]:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from puzzlecam_cli.data.look import Seen, look_at, state_of
 from puzzlecam_cli.data.photos import Photo, Tick
-from puzzlecam_cli.files import append_line
+from puzzlecam_cli.files import append_line, as_json, ready_to_append
 
+LARGEST = 1 << 28  # bytes of what is remembered
 Job = tuple[Photo, bool]  # a photo, or its mask
 
 
@@ -26,14 +28,14 @@ class Remembered:
     def read(cls, path: Path, meaning: str) -> Remembered:
         """From `photos.jsonl`; lines that are torn or of another meaning count as not there."""
         seen: dict[str, tuple[str, Seen]] = {}
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-        for line in lines:
+        is_read = path.is_file() and path.stat().st_size <= LARGEST
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if is_read else []:
             try:
                 file, state, size, problem, classes, meant = json.loads(line)
-                found = Seen(tuple(size) if size else None, problem, tuple(classes))
-            except (ValueError, TypeError):
+                found = _seen(size, problem, classes)
+            except (ValueError, TypeError, RecursionError):
                 continue
-            if meant == meaning and isinstance(file, str):
+            if meant == meaning and isinstance(file, str) and isinstance(state, str):
                 seen[file] = state, found
         return cls(path, meaning, seen)
 
@@ -45,7 +47,24 @@ class Remembered:
     def put(self, path: Path, seen: Seen) -> None:
         state = state_of(path)
         self.seen[str(path)] = state, seen
-        append_line(self.path, json.dumps([str(path), state, seen.size, seen.problem, seen.classes, self.meaning]))
+        append_line(self.path, as_json([str(path), state, seen.size, seen.problem, seen.classes, self.meaning]))
+
+
+def _seen(size: Any, problem: Any, classes: Any) -> Seen:
+    """What a line tells.
+
+    Raises:
+        ValueError: it tells nothing that was seen.
+        TypeError: likewise.
+    """
+    sides, values = None if size is None else tuple(size), tuple(classes)
+    numbers = (*(sides or ()), *values)
+    if not all(type(number) is int and number >= 0 for number in numbers) or not isinstance(problem, str | None):
+        raise ValueError("no numbers")
+    if sides is None:
+        return Seen(None, problem, values)
+    height, width = sides
+    return Seen((height, width), problem, values)
 
 
 def jobs_of(photos: Iterable[Photo], masks: Iterable[Photo]) -> list[tuple[Path, Job]]:
@@ -62,6 +81,7 @@ def look(jobs: Sequence[tuple[Path, Job]], known: Remembered, workers: int, tick
     if rest:
         from puzzlecam_cli.engine.pool import map_unordered
 
+        ready_to_append(known.path, '["')
         for done, (path, seen) in enumerate(map_unordered(_look, rest, workers if len(rest) > 64 else 0), start=1):
             known.put(path, seen)
             found[path] = seen

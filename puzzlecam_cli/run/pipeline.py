@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from puzzlecam_cli.errors import UserError
 
@@ -25,7 +24,9 @@ class Step:
         without: keys below those that it does not read.
         data: splits it reads, each with `tags` or `masks` if it reads these.
         needs: steps whose artifacts it reads.
-        files: patterns in the run folder that its finished files match.
+        files: its finished files, where it makes the same whatever the photos are.
+        each: of a step that works photo by photo, the file of a photo's `{id}`, of a `{split}` if that is in the name.
+        of: whose photos these are: `train` or `val`.
         own: the files and folders that are its.
         traces: patterns of what else it leaves in them.
         takes_what_is_there: it can work with a part of what it needs.
@@ -35,8 +36,10 @@ class Step:
     name: str
     function: str
     keys: tuple[str, ...]
-    files: tuple[str, ...]
     own: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    each: str = ""
+    of: Literal["train", "val"] = "train"
     traces: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
@@ -44,9 +47,15 @@ class Step:
     takes_what_is_there: bool = False
     version: int = 1
 
-    def found(self, root: Path) -> int:
-        """How many of its finished files are below a folder."""
-        return sum(path.name[0] != "." for pattern in self.files for path in root.glob(pattern))
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All that it writes: what it owns and, where it works photo by photo, the list of its files."""
+        return (*self.own, self.made) if self.each else self.own
+
+    @property
+    def made(self) -> str:
+        """The list of the files that it makes, written before them: it tells them from what others put beside them."""
+        return f"made/{self.name.replace('/', '-')}.txt"
 
     def make(self, context: Context) -> None:
         """Do its work; PyTorch is loaded only now."""

@@ -13,6 +13,7 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.model import model_of
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Inputs
+from puzzlecam_cli.run.made import count, files_below
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
 from puzzlecam_cli.run.run import Run
 
@@ -60,6 +61,7 @@ def plan(
             forced = force and stage.name in chosen_names
             decisions[step.name] = _decide(run, stage.name, step, coming, forced)
     _check_earlier(pipeline, chosen_names, decisions)
+    _check_there(run, pipeline, chosen_names, decisions)
     return [decision for decision in decisions.values() if decision.stage in chosen_names]
 
 
@@ -127,7 +129,7 @@ def _found(folder: RunFolder, need: str) -> str:
     """A hash of files that no step is known to have made, for steps that take what is there."""
     stats = [
         f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"
-        for path in sorted((folder.root / need).rglob("*"))
+        for path in sorted(folder.root / need / name for name in files_below(folder.root / need))
         if path.is_file()
     ]
     return f"found {hashlib.sha256(' '.join(stats).encode()).hexdigest()[:16]}" if stats else NOT_THERE
@@ -158,7 +160,7 @@ def _decide(
         return decision("run", in_words(changes))
     if record.state != "done":
         return decision("resume", UNFINISHED_STATES[record.state])
-    missing = record.files - step.found(run.folder.root)
+    missing = record.files - count(run.folder.root, step)
     if missing > 0:
         lost = f"{missing} of {record.files} files are not there any more"
         return decision("repair" if missing < record.files else "run", lost)
@@ -213,3 +215,17 @@ def _check_earlier(pipeline: tuple[Stage, ...], chosen: set[str], decisions: dic
         tuple(f"{decision.step}: {decision.because}" for decision in late),
         f"run `puzzlecam {late[0].stage}` with the same recipe, --run and --set, or `puzzlecam run-all`",
     )
+
+
+def _check_there(run: Run, pipeline: tuple[Stage, ...], chosen: set[str], decisions: dict[str, Decision]) -> None:
+    """Whether a step that takes what is there finds anything."""
+    for step in all_steps(pipeline):
+        if not step.takes_what_is_there or decisions[step.name].stage not in chosen:
+            continue
+        coming = any(decisions[need].action != "keep" and decisions[need].stage in chosen for need in step.needs)
+        if not coming and not any(name for need in step.needs for name in files_below(run.folder.root / need)):
+            raise UserError(
+                "stage-missing",
+                f"there is nothing to score in {run.folder.root}",
+                hint="run `puzzlecam run-all` or the stages before `eval` first",
+            )

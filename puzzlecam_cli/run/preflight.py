@@ -5,12 +5,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from puzzlecam_cli.data.photos import Tick
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.run.check_data import about_tags, lists, masks_mean_something, pixels, tags_fit_masks
+from puzzlecam_cli.run.check_data import (
+    about_tags,
+    lists,
+    masks_mean_something,
+    pixels,
+    room_for_pictures,
+    tags_fit_masks,
+)
 from puzzlecam_cli.run.check_machine import (
     backbone_fits,
     backbone_is_there,
@@ -30,15 +38,23 @@ LINES = 30  # of a report
 
 @dataclass(frozen=True)
 class Row:
-    """A check; `heavy` ones decode photos or build networks; `last` ones rely on all before them."""
+    """A check.
+
+    Args:
+        heavy: it decodes photos or builds networks.
+        last: it relies on all before it.
+        of_files: it says the same as long as the data's files stay as they are.
+    """
 
     check: Check
     heavy: bool = False
     last: bool = False
+    of_files: bool = False
 
 
 CHECKS = (
-    Row(lists),
+    Row(room_for_pictures),
+    Row(lists, of_files=True),
     Row(crf_engine),
     Row(backbone_is_there),
     Row(batch_for_processes),
@@ -70,14 +86,37 @@ def preflight(
         UserError: all problems in one.
     """
     checked = Checked(run, tuple(steps), processes, tick, workers)
+    files = of_files(run) if tick is not None or run.ledger.checked else None
+    is_known = tick is None and files is not None and files == run.ledger.checked
     problems: list[UserError] = []
     for row in CHECKS:
-        if (row.heavy and tick is None) or (row.last and problems):
+        if (row.heavy and tick is None) or (row.last and problems) or (row.of_files and is_known):
             continue
         problems += row.check(checked)
     if problems:
         raise in_one(problems)
+    if is_known:
+        return ()
+    if tick is not None and files != run.ledger.checked:
+        all_of_it = replace(checked, everything=True)
+        if not any(problem for row in CHECKS if row.of_files for problem in row.check(all_of_it)):
+            run.ledger.checked = files  # so that the next plan need not look again
+            run.ledger.write()
     return tuple(about_tags(checked))
+
+
+def of_files(run: Run) -> str | None:
+    """A digest of the data's settings and of size and time of all files; None where they cannot be listed."""
+    photos = run.photos
+    wanted = {"train": (True, False), "val": (False, True), "score": (False, True)}
+    found = [run.recipe.data.model_dump_json()]
+    try:
+        for part, (tags, masks) in wanted.items():
+            if (split := photos.splits.named(part)) is not None:
+                found.append(photos.fingerprint(split, tags=tags, masks=masks))
+    except UserError:
+        return None
+    return hashlib.sha256(" ".join(found).encode()).hexdigest()[:16]
 
 
 def in_one(problems: Sequence[UserError]) -> UserError:

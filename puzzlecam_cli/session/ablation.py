@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
-from puzzlecam_cli.files import write_text
+from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.group.interrupt import gentle_stop
-from puzzlecam_cli.recipe.load import load_recipe
-from puzzlecam_cli.run.ablation import TABLE_1, Row, Summary, recipe_of, summarise
+from puzzlecam_cli.run.ablation import FILES, TABLE_1, WHAT, Row, Summary, recipe_of, summarise
 from puzzlecam_cli.run.execute import execute
-from puzzlecam_cli.run.ownership import check_ours
+from puzzlecam_cli.run.ownership import check_folder_of_runs, check_ours
 from puzzlecam_cli.run.pipeline import all_steps
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.scores import read_scores
 from puzzlecam_cli.session.member import joined
-from puzzlecam_cli.session.stages import check_before, decide, run_folder
+from puzzlecam_cli.session.stages import check_before, decide, load_for, mark, run_folder
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.stages import PIPELINE
 
@@ -50,7 +48,7 @@ def run_ablation(
     if any(seed < 0 for seed in seeds):
         raise UserError("usage", f"a seed is negative: {min(seeds)}", hint="seeds start at 0")
     root = run_folder(recipe, run)
-    base = Run.at(load_recipe(str(recipe), changes), root)
+    base = Run.at(load_for(root, recipe, changes), root)
     folder = root / "ablation"
     check_ours(base, ())
     pinned = base.recipe.model_copy(update={"data": base.photos.pinned()})
@@ -59,6 +57,7 @@ def run_ablation(
         for seed in seeds
         for row in TABLE_1
     ]
+    check_folder_of_runs(folder, [variant.folder.root for _, _, variant in variants], FILES, WHAT)
     for _, _, variant in variants:
         check_ours(variant, all_steps(STAGES))
 
@@ -81,6 +80,7 @@ def run_ablation(
         if member.is_shown:
             check_masks(base)
             preflight(base, all_steps(STAGES), tick=None)
+            mark(base)
         with open_views(member, root, plain) as emit:
             if member.is_shown:
                 check_before(base, all_steps(STAGES), num_processes, emit)
@@ -89,7 +89,7 @@ def run_ablation(
         if not member.is_shown:
             return None, folder
         summary = summarise(base.recipe, seeds, _scores(variants))
-        write_text(folder / "ablation.json", json.dumps(summary, indent=1) + "\n")
+        write_text(folder / FILES[0], as_json(summary, indent=1) + "\n")
     return summary, folder
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.group.lock import holder_of
-from puzzlecam_cli.recipe.load import load_recipe
-from puzzlecam_cli.run.ownership import check_ours
+from puzzlecam_cli.run.folder import UNFINISHED
+from puzzlecam_cli.run.ownership import check_ours, of_the_wrong_kind
 from puzzlecam_cli.run.pipeline import all_steps, named
 from puzzlecam_cli.run.plan import Decision
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.run.run import Run
-from puzzlecam_cli.session.stages import planned, run_folder, steps_to_do
+from puzzlecam_cli.session.stages import load_for, planned, run_folder, steps_to_do
 from puzzlecam_cli.stages import PIPELINE
 
 
@@ -31,7 +32,7 @@ def plan_stages(
         UserError: what would stop the run and is known without decoding photos or building networks.
     """
     root = run_folder(recipe, run)
-    found = Run.at(load_recipe(str(recipe), changes), root)
+    found = Run.at(load_for(root, recipe, changes), root)
     chosen = named(PIPELINE, stages)
     check_ours(found, all_steps(chosen))
     decisions = planned(found, chosen, force)
@@ -54,18 +55,27 @@ def status_of(recipe: str | Path, run: str | Path | None = None, *, changes: Seq
         UserError: the recipe, the data or the ledger cannot be read.
     """
     root = run_folder(recipe, run)
-    found = Run.at(load_recipe(str(recipe), changes), root)
+    if wrong := list(of_the_wrong_kind(root)):
+        raise UserError("folder-not-ours", f"{root} is no run's folder", shorten([str(path) for path in wrong]))
+    found = Run.at(load_for(root, recipe, changes), root)
     is_held = holder_of(root) is not None
-    entries = []
+    entries: list[StepStatus] = []
     for decision in planned(found, PIPELINE, False):
-        record = found.ledger.get_coming(decision.step) or found.ledger.get(decision.step)
+        coming = found.ledger.get_coming(decision.step)
+        record = coming or found.ledger.get(decision.step)
+        begun = record is not None and record.state != "done"
         if decision.action == "keep":
             state = "done"
-        elif record is None:
-            state = "missing"
-        elif record.state == "done":
-            state = "stale"
+            if coming is not None:
+                tried = f"a try with another recipe, or forced, is left in {root / UNFINISHED}"
+                decision = replace(decision, because=f"{decision.because}; {tried}")
+        elif record is not None and record.state == "failed":
+            state = "failed"
+        elif is_held and all(entry.state == "done" for entry in entries):
+            state = "running"  # or just before it: photos are looked at, or pictures written
+        elif begun:
+            state = "interrupted"
         else:
-            state = record.state if record.state == "failed" else "running" if is_held else "interrupted"
+            state = "stale" if record is not None else "missing"
         entries.append(StepStatus(**asdict(decision), state=state))
     return entries

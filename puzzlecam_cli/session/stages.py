@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
 from puzzlecam_cli.group.interrupt import gentle_stop, stop_if_asked
-from puzzlecam_cli.recipe.load import load_recipe
-from puzzlecam_cli.run.differences import differences
+from puzzlecam_cli.recipe.load import find_recipe, load_recipe
+from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.run.differences import differences, goes_on, looked_for_here
 from puzzlecam_cli.run.execute import execute, finish_replacing
+from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ownership import check_ours
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps, named
 from puzzlecam_cli.run.plan import Decision, plan
@@ -55,7 +57,7 @@ def run_stages(
         RankFailed: one of several processes failed.
     """
     root = run_folder(recipe, run)
-    resolved = load_recipe(str(recipe), changes)
+    resolved = load_for(root, recipe, changes)
     chosen = named(PIPELINE, stages)
     check_ours(Run.at(resolved, root), all_steps(chosen))  # before anything is written, the lock included
     with gentle_stop(), joined(resolved, root, num_processes) as member:
@@ -64,6 +66,7 @@ def run_stages(
         steps = steps_to_do(chosen, decisions)
         if steps and member.is_shown:
             preflight(run_, steps, tick=None)  # what is known without decoding a photo, before anything is written
+            mark(run_)
         with open_views(member, root, plain) as emit:
             if member.is_shown:
                 emit(RunStarted(Path(recipe).stem, str(root), tuple(stage.name for stage in chosen)))
@@ -81,17 +84,45 @@ def run_folder(recipe: str | Path, run: str | Path | None) -> Path:
     """The run folder of a recipe: as named, else the folder given as recipe, else `runs/<recipe name>`.
 
     Raises:
-        UserError: it has no name.
+        UserError: it has no name, or there is no such recipe.
     """
     if run is not None and not str(run).strip():
         raise UserError("usage", "--run names no folder", hint="leave it out for `runs/<recipe name>`")
     if run is not None:
         return Path(run)
-    return Path(recipe) if Path(recipe).is_dir() else Path("runs") / Path(recipe).name.removesuffix(".yaml")
+    given, found = Path(recipe), find_recipe(str(recipe))
+    if found.parent == given:
+        return given
+    name = given.name.removesuffix(".yaml")
+    if not name.strip("."):
+        raise UserError("usage", f"no run folder can be called after {given}", hint="--run FOLDER names one")
+    return Path("runs") / name
+
+
+def load_for(root: Path, recipe: str | Path, changes: Sequence[str]) -> Recipe:
+    """The recipe of a run; an error names the run's own recipe, if there is one.
+
+    Raises:
+        UserError: all problems of the recipe at once.
+    """
+    try:
+        return load_recipe(str(recipe), changes)
+    except UserError as error:
+        own = RunFolder(root)
+        if error.reference != "recipe-invalid" or not own.ledger.is_file() or find_recipe(str(recipe)) == own.recipe:
+            raise
+        hint = f"{error.hint}; " if error.hint else ""
+        raise UserError(error.reference, error.problem, error.where, f"{hint}{goes_on(root)}") from None
+
+
+def mark(run: Run) -> None:
+    """Mark the folder as the run's, before anything else is written in it."""
+    if not run.ledger.is_there:
+        run.ledger.write()
 
 
 def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emit: Emit) -> None:
-    """Mark the folder as the run's, and check all that steps will rely on; what is worth knowing is noted.
+    """Check all that steps will rely on; what is worth knowing is noted.
 
     Raises:
         UserError: all problems in one.
@@ -99,8 +130,7 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
     from puzzlecam_cli.engine.accelerator import pool_workers
     from puzzlecam_cli.group.launch import group_size
 
-    if not run.ledger.is_there:
-        run.ledger.write()
+    mark(run)
 
     def tick(done: int, total: int) -> None:
         stop_if_asked()
@@ -137,9 +167,10 @@ def planned(run: Run, stages: tuple[Stage, ...], force: bool) -> list[Decision]:
     try:
         return plan(run, PIPELINE, stages, force)
     except UserError as error:
-        if not (changed := differences(run)):
+        added = (*looked_for_here(run), *differences(run))
+        if not added:
             raise
-        raise UserError(error.reference, error.problem, (*error.where, *changed), error.hint) from None
+        raise UserError(error.reference, error.problem, (*error.where, *added), error.hint) from None
 
 
 def steps_to_do(stages: Iterable[Stage], decisions: Sequence[Decision]) -> list[Step]:

@@ -10,7 +10,8 @@ from puzzlecam_cli.run.pipeline import Stage, Step
 
 def _training(stage: str) -> tuple[str, ...]:
     """What a training leaves besides its model."""
-    return (f"{stage}/metrics.jsonl", f"{stage}/checkpoint/*step-*/*.pt")
+    steps = (f"{stage}/checkpoint/{hidden}step-[0-9]*" for hidden in ("", "."))
+    return (f"{stage}/metrics.jsonl", *(f"{step}/{name}.pt" for step in steps for name in ("state", "rank-[0-9]*")))
 
 
 PIPELINE = (
@@ -35,7 +36,7 @@ PIPELINE = (
             "puzzlecam_cli.stages.cams:make_cams",
             keys=("cams", "runtime.mixed_precision"),
             needs=("train-cls/model",),
-            files=("cams/**/*.npz",),
+            each="cams/{id}.npz",
             own=("cams",),
         ),
     ),
@@ -47,7 +48,7 @@ PIPELINE = (
             "puzzlecam_cli.stages.affinity:make_labels",
             keys=("affinity.labels",),
             needs=("cams",),
-            files=("affinity/labels/**/*.png",),
+            each="affinity/labels/{id}.png",
             own=("affinity/labels",),
         ),
         Step(
@@ -70,7 +71,7 @@ PIPELINE = (
             keys=("rw", "affinity.kind", "affinity.canvas", "runtime.mixed_precision"),
             without=("rw.background", "rw.crf"),
             needs=("cams", "affinity/model"),
-            files=("rw/scores/**/*.npz",),
+            each="rw/scores/{id}.npz",
             own=("rw/scores",),
             version=3,
         ),
@@ -79,7 +80,7 @@ PIPELINE = (
             "puzzlecam_cli.stages.rw:make_pseudo_labels",
             keys=("rw.background", "rw.crf"),
             needs=("rw/scores",),
-            files=("rw/pseudo_labels/**/*.png",),
+            each="rw/pseudo_labels/{id}.png",
             own=("rw/pseudo_labels",),
         ),
     ),
@@ -102,7 +103,8 @@ PIPELINE = (
             keys=("seg.predict", "runtime.mixed_precision"),
             data=("val",),
             needs=("seg/model",),
-            files=("seg/predictions/*/**/*.png",),
+            each="seg/predictions/{split}/{id}.png",
+            of="val",
             own=("seg/predictions",),
         ),
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from puzzlecam_cli.engine.accelerator import pool_workers, share
 from puzzlecam_cli.engine.pool import map_unordered
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Note
-from puzzlecam_cli.files import write_text
+from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
@@ -99,7 +98,7 @@ def score(context: Context) -> None:
     }
     for row in rows:
         warn_of_collapse(context, row, totals[row.what])
-    write_text(context.folder.scores, json.dumps(scores, indent=1) + "\n")
+    write_text(context.folder.scores, as_json(scores, indent=1) + "\n")
     write_text(context.folder.scores_table, scores_table(scores))
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from puzzlecam_cli.events import Event, as_record
-from puzzlecam_cli.files import append_line, drop_torn_line
+from puzzlecam_cli.files import append_line, as_json, ready_to_append
 from puzzlecam_cli.run.ledger import now
 
 
 class EventFile:
     def __init__(self, path: Path):
         self.path = path
-        drop_torn_line(path)
+        ready_to_append(path, '{"time": ')
 
     def __call__(self, event: Event) -> None:
-        append_line(self.path, json.dumps({"time": now()} | as_record(event)))
+        append_line(self.path, as_json({"time": now()} | as_record(event)))

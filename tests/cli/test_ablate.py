@@ -120,7 +120,7 @@ def test_all_rows_and_seeds_look_at_the_same_photos(ablated: tuple[Path, Result]
 def test_later_stages_are_not_run(ablated: tuple[Path, Result]) -> None:
     folder, _ = ablated
     for run in (folder / "ablation").glob("*/seed-*"):
-        assert {path.name for path in run.iterdir() if path.is_dir()} == {"train-cls", "cams", "eval"}
+        assert {path.name for path in run.iterdir() if path.is_dir()} == {"train-cls", "cams", "eval", "made"}
 
 
 def test_text_markdown_and_plot_show_every_row(ablated: tuple[Path, Result]) -> None:

@@ -208,6 +208,8 @@ def test_whatever_happens_to_its_bytes_a_mask_holds_classes_or_is_refused(
     path.write_bytes(bytes(data[: int(kept * len(data))]))
     mask = MaskFile(path, 16)
     try:
-        assert set(np.unique(mask.read()).tolist()) <= {*range(17), 255}
+        found = set(np.unique(mask.read()).tolist())
     except UserError as error:
-        assert str(path) in error.problem
+        found, problem = set(), error.problem
+        assert str(path) in problem
+    assert found <= {*range(17), 255}

@@ -78,19 +78,60 @@ class SyntheticPhotos(PhotoSet):
         described = self.settings.model_dump(exclude={"kind", "root"})
         return json.dumps({"version": 1, "seed": self.seed} | described)
 
+    @property
+    def _is_prepared(self) -> bool:
+        marker = self.pinned().root / MARKER
+        try:
+            return marker.is_file() and not marker.is_symlink() and marker.read_bytes() == self._content.encode()
+        except OSError:  # `check` says what
+            return False
+
+    def check(self) -> None:
+        """Whether the pictures can be written, or are there as the recipe wants them.
+
+        Raises:
+            UserError: another's files lie where they should go.
+        """
+        if self._is_prepared:
+            return
+        root = self.pinned().root
+        try:
+            problem = self._why_not(root)
+        except OSError as error:  # a name that is too long, a loop of links
+            problem = f"{root} cannot be used: {error.strerror}"
+        if problem:
+            raise UserError("folder-not-ours", problem, hint="--set data.root= a new or empty folder")
+
+    def _why_not(self, root: Path) -> str | None:
+        """What keeps us from writing pictures into a folder, in words."""
+        if root.is_symlink() or (root.exists() and not root.is_dir()):
+            return f"{root} is no folder of its own"
+        above = next(path for path in (root, *root.absolute().parents) if path.is_symlink() or path.exists())
+        if not above.is_dir():
+            return f"{above} is no folder"
+        if root.exists() and any(root.iterdir()):
+            if not _is_ours(root / MARKER):
+                return f"{root} holds files that are not ours"
+            from puzzlecam_cli.data.drawn import changed_by_others
+
+            if changed := changed_by_others(root):
+                return f"{changed} is not as we wrote it"
+        return None
+
     def prepare(self, tick: Tick) -> None:
         """Write the pictures, if they are not there as the recipe wants them.
 
         Raises:
             UserError: another's files lie where they should go.
         """
+        if self._is_prepared:
+            return
+        self.check()
+        from puzzlecam_cli.data.drawing import write_synthetic
+        from puzzlecam_cli.data.drawn import remove_drawn
+
         root = self.pinned().root
         marker = root / MARKER
-        if marker.is_file() and not marker.is_symlink() and marker.read_bytes() == self._content.encode():
-            return
-        self._check_room(root, marker)
-        from puzzlecam_cli.data.drawing import remove_drawn, write_synthetic
-
         # The marker goes in first, unfinished, so that an interrupted writing is known as ours and begun again.
         write_text(marker, UNFINISHED)
         remove_drawn(root)
@@ -107,18 +148,6 @@ class SyntheticPhotos(PhotoSet):
         write_text(marker, self._content)
         self.__dict__.pop("_drawn", None)  # what it knows of the folder is old
 
-    def _check_room(self, root: Path, marker: Path) -> None:
-        """Whether the folder is new, empty, or holds pictures that we wrote.
-
-        Raises:
-            UserError: it does not.
-        """
-        hint = "--set data.root= a new or empty folder"
-        if root.is_symlink() or (root.exists() and not root.is_dir()):
-            raise UserError("folder-not-ours", f"{root} is no folder of its own", hint=hint)
-        if root.exists() and any(root.iterdir()) and not _is_ours(marker):
-            raise UserError("folder-not-ours", f"{root} holds files that are not ours", hint=hint)
-
 
 def _is_ours(marker: Path) -> bool:
     """Whether we wrote a marker: nothing of another's `synthetic.json` is like ours."""
@@ -129,7 +158,7 @@ def _is_ours(marker: Path) -> bool:
         return True
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     known = {"version", "seed", *SyntheticData.model_fields} - {"kind", "root"}
     return isinstance(content, dict) and content.keys() == known

@@ -115,6 +115,19 @@ class VocPhotos(PhotoSet):
 
     def ids(self, split: str) -> list[str]:
         """The image ids of a list, in its order."""
+        if split not in self._ids:
+            self._ids[split] = self._read_ids(split)
+        return self._ids[split]
+
+    @cached_property
+    def _ids(self) -> dict[str, list[str]]:
+        return {}
+
+    def count(self, split: str) -> tuple[int, int]:
+        ids = self.ids(split)
+        return len(ids), sum(image_id in self._masks for image_id in ids)
+
+    def _read_ids(self, split: str) -> list[str]:
         from puzzlecam_cli.data.lists import read_ids
 
         if not self.root.is_dir():
@@ -187,9 +200,16 @@ class VocPhotos(PhotoSet):
             for key in ("white", "colours"):
                 if (value := getattr(self.settings, key)) != VocData.model_fields[key].default:
                     digest.update(f"{key} {value}".encode())
-        for _, index in sorted(sources.items()):
-            digest.update("\n".join(index.stats(ids)).encode())
+        for name, index in sorted(sources.items()):
+            if (name, split) not in self._stats:
+                self._stats[name, split] = "\n".join(index.stats(ids)).encode()
+            digest.update(self._stats[name, split])
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def _stats(self) -> dict[tuple[str, str], bytes]:
+        """Sizes and times of the files of a folder and split, looked up once: folders on a network take their time."""
+        return {}
 
     def _add_tag_sources(self, split: str, sources: dict[str, FileIndex], digest: hashlib._Hash) -> None:
         if self.settings.boxes == "clipped":
