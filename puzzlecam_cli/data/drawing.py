@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +129,17 @@ def write_picture(root: Path, name: str, first: int, size: int, classes: int, ge
     labels = np.array([0, *(index + 1 for index in object_classes)], np.uint8)[instances]
     mask = Image.fromarray(with_void_border(labels))
     mask.putpalette(VOC_PALETTE)
-    mask.save(root / "SegmentationClass" / f"{name}.png")
-    Image.fromarray(image).save(root / "JPEGImages" / f"{name}.jpg", quality=92)
+    save(mask, root / "SegmentationClass" / f"{name}.png")
+    save(Image.fromarray(image), root / "JPEGImages" / f"{name}.jpg", quality=92)
     annotation = annotation_xml(name, instances, [CLASS_NAMES[index] for index in object_classes])
     write_lines(root / "Annotations" / f"{name}.xml", annotation)
+
+
+def save(picture: Image.Image, path: Path, **options: int) -> None:
+    """By way of memory: Pillow does not notice that a file was cut short by a limit of the system."""
+    buffer = BytesIO()
+    picture.save(buffer, {".png": "PNG", ".jpg": "JPEG"}[path.suffix], **options)
+    path.write_bytes(buffer.getbuffer())
 
 
 def draw_picture(
