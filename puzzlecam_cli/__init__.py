@@ -5,10 +5,10 @@ From Python, `run_stages` does what the commands do; importing this package load
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # to import `typing` takes milliseconds, in which Ctrl-C would end in a traceback
 if TYPE_CHECKING:
+    from typing import Any
+
     from puzzlecam_cli.session.stages import run_stages as run_stages
 
 __version__ = "0.1.0"
@@ -17,6 +17,8 @@ _PUBLIC = {"run_stages": "puzzlecam_cli.session.stages"}
 
 def __getattr__(name: str) -> Any:
     """The public functions, loaded when they are first asked for."""
+    from importlib import import_module
+
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)

@@ -63,7 +63,9 @@ def tiff_block(entries: Iterable[tuple[int, int, int, int]], order: str = "<", t
     data = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(given))
     for tag, kind, count, value in given:
         short = kind == 3 and count == 1
-        data += struct.pack(order + ("HHIHxx" if short else "HHII"), tag, kind, count, value)
+        data += struct.pack(
+            order + ("HHIHxx" if short else "HHII"), tag, kind, count, value % 2**16 if short else value
+        )
     return data + struct.pack(order + "I", 0) + tail
 
 

@@ -11,9 +11,11 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from puzzlecam_cli.run import check_machine
 from puzzlecam_cli.run.ledger import Ledger
 from tests.forked import acting_at, assert_same, end_of, kill, start
 
@@ -98,6 +100,20 @@ def fill(disk: Path, left: int) -> Path:
     return filler
 
 
+def free_later() -> None:
+    """The disk had room when the run began."""
+    check_machine.shutil.disk_usage = lambda path: SimpleNamespace(free=10**12)  # type: ignore[assignment]
+
+
+def test_a_disk_without_room_is_told_before_anything_is_made(
+    small_disk: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    fill(small_disk, 5_000_000)
+    assert_refused(end_of(start(log, tiny_recipe, small_disk / "run")), log, "needs at least", "are free on its disk")
+    assert artifacts(small_disk / "run") == {}
+
+
 @pytest.mark.parametrize(
     ("until", "left"), [("train-cls", 80_000), ("cams", 16_000), ("affinity", 20_000), ("rw", 1_000_000)]
 )
@@ -108,7 +124,7 @@ def test_a_small_disk_that_fills_up_is_named_and_the_run_continues_on_a_larger_o
     assert end_of(start(log, tiny_recipe, run, "--until", until)) == 0, log.read_text()
     log.unlink()
     filler, before = fill(small_disk, left), artifacts(run)
-    assert_refused(end_of(start(log, tiny_recipe, run)), log, "× the disk is full", f"╰─> {run}")
+    assert_refused(end_of(start(log, tiny_recipe, run, before=free_later)), log, "× the disk is full", f"╰─> {run}")
     after = artifacts(run)
     assert all(after[path] == content for path, content in before.items())
     filler.unlink()

@@ -13,7 +13,7 @@ from torch import Tensor
 from puzzlecam_cli.data.drawing import soft_noise
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.cam import sum_scales
-from puzzlecam_cli.run.artifacts import read_cams, write_cams
+from puzzlecam_cli.run.artifacts import read_cams, write_cams, write_walked
 
 SIZE, SCALES = (375, 500), (0.5, 1.0, 1.5, 2.0)
 
@@ -60,3 +60,36 @@ def test_a_file_with_wrong_bytes_is_named(tmp_path: Path, place: float) -> None:
     path.write_bytes(data)
     with pytest.raises(UserError, match="artifact-unreadable"):
         read_cams(path)
+
+
+SMALL = (37, 50)
+
+
+@pytest.mark.parametrize("peak", [1.0, 3e4, 65_504.0, 66_000.0, 1e6, 1e9])
+def test_high_maps_come_back_as_they_were(peak: float, tmp_path: Path) -> None:
+    """float16 ends at 65,504. One class is high, the other is not."""
+    maps = [torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(n)) for n in range(2)]
+    high = [m * torch.tensor([peak, 1.0])[:, None, None] for m in maps]
+    for name, written_maps in (("low", maps), ("high", high)):
+        write_cams(tmp_path / f"{name}.npz", (3, 8), SMALL, (1.0, 1.0), written_maps)
+    low, found = read_cams(tmp_path / "low.npz")[1], read_cams(tmp_path / "high.npz")[1]
+    assert torch.equal(found[1], low[1])
+    torch.testing.assert_close(found[0], low[0], rtol=2e-3, atol=2e-3)
+    assert found.isfinite().all()
+
+
+def test_maps_below_the_limit_are_stored_as_they_are(tmp_path: Path) -> None:
+    maps = torch.tensor([[[0.0, 0.25, 1000.0, 32_000.0]]]).expand(1, 3, 4)
+    write_cams(tmp_path / "photo.npz", (3,), SMALL, (1.0,), [maps])
+    with np.load(tmp_path / "photo.npz") as file:
+        assert np.array_equal(file["map_0"], maps.half().numpy())
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_maps_that_are_not_finite_are_not_written(value: float, tmp_path: Path) -> None:
+    maps = torch.full((2, 3, 4), value)
+    with pytest.raises(UserError, match="not finite for `photo_7`"):
+        write_cams(tmp_path / "photo_7.npz", (3, 8), SMALL, (1.0,), [maps])
+    with pytest.raises(UserError, match="not finite for `photo_7`"):
+        write_walked(tmp_path / "photo_7.npz", np.array([3, 8], np.int16), SMALL, maps)
+    assert list(tmp_path.iterdir()) == []

@@ -216,7 +216,7 @@ def test_a_file_that_only_one_process_reads_ends_both(
 
 
 def test_two_processes_name_the_same_step_whose_loss_is_not_finite(tiny_recipe: Path, tmp_path: Path) -> None:
-    errors = failed_group("train-cls", tiny_recipe, "--run", tmp_path, "-s", "train_cls.lr=1e30")
+    errors = failed_group("train-cls", tiny_recipe, "--run", tmp_path, "-s", "train_cls.lr=1e6")
     assert "no longer finite at step" in errors
     named = errors.partition("images of this step: ")[2].splitlines()[0].split()
     assert len(named) == 3

@@ -16,6 +16,7 @@ from puzzlecam_cli.cli.options import (
     SetOption,
     runtime_changes,
 )
+from puzzlecam_cli.errors import printable
 
 
 def ablate(
@@ -44,4 +45,4 @@ def ablate(
     if summary is not None:
         write_ablation(summary, folder)
         show(ablation_view(summary), width=110)
-        typer.echo(f"Numbers, table and plot: {folder}")
+        print(f"Numbers, table and plot: {printable(str(folder), most=5000)}")

@@ -13,6 +13,7 @@ from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
+from puzzlecam_cli.cli.streams import prepare_streams
 from puzzlecam_cli.stages import PIPELINE
 
 STAGES = "Stages, in order"
@@ -31,7 +32,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(__version__)
+        print(__version__)
         raise typer.Exit
 
 
@@ -55,4 +56,6 @@ app.command("backbones", rich_help_panel=LOOK)(backbones)
 
 
 def main() -> None:
+    """The command of `sys.argv`, to the end of the process; `puzzlecam_cli.__main__` comes before it."""
+    prepare_streams()
     app()

@@ -43,8 +43,8 @@ def bench(
     if as_json:
         entries = [cost.as_json() for cost in costs]
         found = {"schema": 1, "recipe": recipe, "photos": photos, "machine": asdict(machine)}
-        typer.echo(json.dumps(found | {"steps": entries, "total": total(costs)}, indent=1))
+        print(json.dumps(found | {"steps": entries, "total": total(costs)}, indent=1))
         return
-    typer.echo(str(machine))
+    print(str(machine))
     show(cost_view(costs), width=220)
-    typer.echo(ABOUT.format(count=photos))
+    print(ABOUT.format(count=photos))

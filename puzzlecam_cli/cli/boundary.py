@@ -2,77 +2,91 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.cli.start import CONTINUES, INTERRUPTED
+from puzzlecam_cli.errors import UserError, printable
 
 ISSUES = "https://github.com/puzzlecam/puzzlecam-cli/issues"
-DISK_ERRORS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the folder is read-only",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
-    errno.EFBIG: "the file is larger than this system allows",
-    errno.EIO: "the disk reports an error",
-    errno.ESTALE: "the folder's server has lost it",
-    errno.ENOTCONN: "the folder's server is gone",
-}
 
 
 @contextmanager
 def error_boundary() -> Iterator[None]:
     """Turn exceptions into messages on stderr and exit codes."""
     try:
-        yield
+        with _signals_raise():
+            _check_working_folder()
+            yield
+            sys.stdout.flush()  # a full disk shows here at the latest
     except KeyboardInterrupt:
-        _fail("interrupted; the same command continues", 130)
-    except BrokenPipeError:  # whoever reads our output, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        exec("")  # Python would end by SIGINT if it came in code made of strings, as in dataclasses; so it forgets that
+        _fail(CONTINUES, INTERRUPTED)
+    except BrokenPipeError:  # whoever reads our output has had enough
         raise typer.Exit from None
     except Exception as error:
-        if type(error).__module__.split(".")[0] in (
-            "typer",
-            "click",
-        ):  # exits, and usage errors: they say it all
+        if type(error).__module__.split(".")[0] in ("typer", "click"):  # exits and usage errors: they say it all
             raise
-        mendable = error if isinstance(error, UserError) else _from_machine(error)
-        if mendable is None:
-            traceback.print_exc()
-            _fail(f"\nThis is our fault, not yours. Please report the lines above: {ISSUES}", 1)
-        _fail(str(mendable), 2)
+        _fail(*_message(error))
 
 
-def _from_machine(error: Exception) -> UserError | None:
-    """Full disks, closed folders, lack of memory and a missing CRF engine, as the user's to mend."""
-    from concurrent.futures.process import BrokenProcessPool
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """In the block SIGINT and SIGTERM raise KeyboardInterrupt, so that what was begun is tidied up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("pydensecrf"):
-        hint = "python -m pip install pydensecrf2 (Python 3.11 or 3.12), or set the crf.iterations of the recipe to 0"
-        return UserError("crf-missing", "pydensecrf is not installed", hint=hint)
-    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-        where = (str(error.filename),) if error.filename else ()
-        hint = "what was finished is kept: mend it, and the same command continues"
-        return UserError("disk", DISK_ERRORS[error.errno], where, hint)
-    if isinstance(error, BrokenProcessPool) or str(error).startswith("DataLoader worker"):
-        hint = "the system does that when memory runs out: lower runtime.workers; the same command continues"
-        return UserError("worker-killed", "a worker process was killed", hint=hint)
-    if isinstance(error, RuntimeError) and "out of memory" in str(error):
-        hint = "lower the stage's batch or crop, or set runtime.mixed_precision: bf16"
-        return UserError("out-of-memory", str(error).splitlines()[0], hint=hint)
-    return None
+    def interrupt(*_: int | FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _fail(message: str, code: int) -> None:
+def _check_working_folder() -> None:
+    """Whether relative paths mean anything.
+
+    Raises:
+        UserError: somebody deleted the folder this process was started in.
+    """
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError as error:
+        problem = f"the working folder cannot be used: {error.strerror}"
+        raise UserError("working-folder", problem, hint="cd into a folder that is there") from None
+
+
+def _message(error: Exception) -> tuple[str, int]:
+    """What to say about an error, and the exit code."""
+    from puzzlecam_cli.cli.mendable import as_mendable
+    from puzzlecam_cli.group.watch import RankFailed
+
+    if isinstance(error, RankFailed):
+        return str(error), error.exit_code
+    mendable = error if isinstance(error, UserError) else as_mendable(error)
+    if mendable is not None:
+        return str(mendable), 2
+    lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
+    ours = f"This is our fault, not yours. Please report the lines above: {ISSUES}"
+    return "\n".join([*map(printable, lines), "", ours]), 1
+
+
+def _fail(message: str, code: int) -> NoReturn:
     print(message, file=sys.stderr, flush=True)
     raise typer.Exit(code) from None
 

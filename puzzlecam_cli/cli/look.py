@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from puzzlecam_cli.cli.options import RecipeArgument, RunOption, SetOption
+from puzzlecam_cli.errors import LINE, printable
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -19,10 +20,10 @@ def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None
 
     found = status_of(recipe, run, changes=set_ or ())
     if as_json:
-        typer.echo(json.dumps([asdict(entry) for entry in found], indent=1))
+        print(json.dumps([asdict(entry) for entry in found], indent=1))
         return
     for entry in found:
-        typer.echo(f"{entry.state:12} {entry.step:17} {entry.because}")
+        print(printable(f"{entry.state:12} {entry.step:17} {entry.because}", 2 * LINE))
 
 
 def backbones(as_json: JsonOption = False) -> None:
@@ -31,8 +32,8 @@ def backbones(as_json: JsonOption = False) -> None:
 
     found = [{"name": name, "distribution": distribution_of(entry)} for name, entry in installed(BACKBONES).items()]
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        print(json.dumps(found, indent=1))
         return
     for backbone in found:
-        typer.echo(f"{backbone['name']:20} {backbone['distribution']}")
-    typer.echo("timm:<model>         any timm network that gives its features")
+        print(printable(f"{backbone['name']:20} {backbone['distribution']}"))
+    print("timm:<model>         any timm network that gives its features")

@@ -20,7 +20,7 @@ def list_() -> None:
 
     for name in recipe_names():
         first = find_recipe(name).read_text(encoding="utf-8").partition("\n")[0]
-        typer.echo(f"{name:20} {first.lstrip('# ')}")
+        print(f"{name:20} {first.lstrip('# ')}")
 
 
 @recipes.command()
@@ -29,7 +29,7 @@ def show(name: RecipeArgument, set_: SetOption = None) -> None:
     from puzzlecam_cli.recipe.annotate import annotated
     from puzzlecam_cli.recipe.load import load_recipe
 
-    typer.echo(annotated(load_recipe(name, set_ or ())), nl=False)
+    print(annotated(load_recipe(name, set_ or ())), end="")
 
 
 @recipes.command()
@@ -37,7 +37,7 @@ def copy(name: RecipeArgument, dest: Annotated[str, typer.Argument(help="The fil
     """Copy a recipe, to be changed; nothing is overwritten."""
     from puzzlecam_cli.recipe.copy import copy_recipe
 
-    typer.echo(printable(str(copy_recipe(name, dest)), most=5000))
+    print(printable(str(copy_recipe(name, dest)), most=5000))
 
 
 @recipes.command()
@@ -46,7 +46,7 @@ def check(file: RecipeArgument, set_: SetOption = None) -> None:
     from puzzlecam_cli.recipe.load import load_recipe
 
     load_recipe(file, set_ or ())
-    typer.echo(f"{printable(file)} is valid")
+    print(f"{printable(file)} is valid")
 
 
 @recipes.command()
@@ -54,4 +54,4 @@ def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
     from puzzlecam_cli.recipe.model import recipe_model
 
-    typer.echo(json.dumps(recipe_model(None).model_json_schema(), indent=1))
+    print(json.dumps(recipe_model(None).model_json_schema(), indent=1))

@@ -18,6 +18,7 @@ from puzzlecam_cli.cli.options import (
     SetOption,
     runtime_changes,
 )
+from puzzlecam_cli.errors import LINE, printable
 from puzzlecam_cli.run.pipeline import Stage, choose, named
 from puzzlecam_cli.stages import PIPELINE
 
@@ -79,7 +80,7 @@ def show_plan(recipe: str, run: str | None, changes: Sequence[str], stages: tupl
     from puzzlecam_cli.session.plan import plan_stages
 
     for decision in plan_stages(recipe, run, changes=changes, stages=[stage.name for stage in stages], force=force):
-        typer.echo(f"{decision.action:7} {decision.step:17} {decision.because}")
+        print(printable(f"{decision.action:7} {decision.step:17} {decision.because}", 2 * LINE))
 
 
 def work(
@@ -104,4 +105,4 @@ def work(
     scores = RunFolder(root).scores
     if is_shown and names[-1] == "eval" and scores.exists():
         show(score_table(read_scores(scores)), width=120)
-        typer.echo(f"Scores in full: {scores.parent}")
+        print(f"Scores in full: {printable(str(scores.parent), most=5000)}")

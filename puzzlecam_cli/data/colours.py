@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from puzzlecam_cli.data.decode import regular_file
+from puzzlecam_cli.data.text import lines, quoted
 from puzzlecam_cli.errors import UserError, shorten
 
 RGB = tuple[int, int, int]
@@ -24,28 +24,21 @@ def read_colours(path: Path) -> tuple[tuple[str, RGB], ...]:
     """The names and colours of CVAT's `labelmap.txt`: a line `name:red,green,blue::` a label, `#` begins a comment.
 
     Raises:
-        UserError: `colours-missing`, `colours-unreadable`; `colours-invalid` names every line that is wrong or repeats.
+        UserError: as `lines` does; `colours-invalid` names every line that is wrong or repeats.
     """
-    with regular_file(path, "colours") as stream:
-        data = stream.read(1 << 20)
-    try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        place = f"line {data[: error.start].count(10) + 1}"
-        raise UserError("colours-invalid", f"{path} is not UTF-8", (place,), "save it as UTF-8") from None
     found: dict[str, RGB] = {}
     problems = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in lines(path):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = LINE.fullmatch(line)
         red, green, blue = (int(match[channel]) for channel in (2, 3, 4)) if match else (256, 256, 256)
         if match is None or max(red, green, blue) > 255:
-            problems.append(f"line {number}: `{line.strip()[:60]}` is not `name:red,green,blue::`")
+            problems.append(f"line {number}: {quoted(line.strip(), 60)} is not `name:red,green,blue::`")
         elif match[1] in found:
-            problems.append(f"line {number}: `{match[1]}` is named twice")
+            problems.append(f"line {number}: {quoted(match[1])} is named twice")
         elif (red, green, blue) in found.values():
-            problems.append(f"line {number}: `{match[1]}` has the colour of another label")
+            problems.append(f"line {number}: {quoted(match[1])} has the colour of another label")
         else:
             found[match[1]] = (red, green, blue)
     if problems or not found:

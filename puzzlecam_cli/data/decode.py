@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +14,10 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from puzzlecam_cli.data.plain_file import why_no_file
 from puzzlecam_cli.errors import UserError
 
-Kind = Literal["image", "mask", "artifact", "colours"]
+Kind = Literal["image", "mask", "artifact"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a phone's MPO opens as a JPEG
 MOST_PIXELS = 500_000_000
@@ -28,7 +28,6 @@ HINTS = {
     "image": "replace the file, or remove the image from its list",
     "mask": "replace the file: masks are PNGs of class numbers, or of their colours",
     "artifact": "the stage that wrote it makes it anew with --force",
-    "colours": "give a text file of lines `name:red,green,blue::`",
 }
 
 # A format that is imported is known to Pillow, which would load all of its plugins to look for one that is not.
@@ -47,25 +46,21 @@ def refused(kind: Kind, path: Path, problem: str, hint: str | None = None) -> Us
 
 
 @contextmanager
-def regular_file(path: Path, kind: Kind) -> Iterator[BinaryIO]:
-    """A file open for reading. Pipes, sockets and devices are never opened: one could wait for ever.
-
-    Raises:
-        UserError: `KIND-missing`, or `KIND-unreadable` for whatever is no file with bytes in it.
-    """
+def _file(path: Path, kind: Kind) -> Iterator[BinaryIO]:
+    """A file open for reading. Pipes, sockets and devices are never opened: one could wait for ever."""
+    problem = why_no_file(path)
+    if problem in ("is not there", "is a link to nothing"):
+        raise UserError(f"{kind}-missing", f"{path} {problem}", (), HINTS[kind])
+    if problem:
+        raise refused(kind, path, problem)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise refused(kind, path, f"is {_what_it_is(status.st_mode)}, not a file")
-        if status.st_size == 0:
+        size = path.stat().st_size
+        if size == 0:
             raise refused(kind, path, "is empty: it has 0 bytes")
-        if status.st_size > MOST_BYTES:
-            raise refused(kind, path, f"has {status.st_size:,} bytes; at most {MOST_BYTES:,} are read")
+        if size > MOST_BYTES:
+            raise refused(kind, path, f"has {size:,} bytes; at most {MOST_BYTES:,} are read")
         stream = path.open("rb")
-    except (FileNotFoundError, NotADirectoryError):
-        link = f" is a link to {path.readlink()}, which" if path.is_symlink() else ""
-        raise UserError(f"{kind}-missing", f"{path}{link} is not there", (), HINTS[kind]) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise refused(kind, path, f"cannot be read: {in_words(error)}") from None
     with stream:
         yield stream
@@ -80,7 +75,7 @@ def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
     Raises:
         UserError: `KIND-missing`, or `KIND-unreadable`: no picture of a known format, too large, cut, broken.
     """
-    with regular_file(path, kind) as stream, warnings.catch_warnings():
+    with _file(path, kind) as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with Image.open(stream, formats=FORMATS) as file:
@@ -160,9 +155,3 @@ def _forget_metadata(file: TiffImageFile) -> None:
     exif = file.getexif()
     for tag in set(exif) - {ORIENTATION}:
         del exif[tag]
-
-
-def _what_it_is(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    return "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"

@@ -1,7 +1,7 @@
 """A small made-up data set in the PASCAL VOC layout, for runs without a download.
 
-Every object is a large plain body with a small patterned part.  The part tells the class, the body
-barely does: the case in which a class activation map covers too little and Puzzle-CAM has work to do.
+Every object is a large plain body with a small patterned part. The part tells the class, the body barely does: the case
+in which a class activation map covers too little and Puzzle-CAM has work to do.
 """
 
 from __future__ import annotations
@@ -88,9 +88,8 @@ def write_synthetic(
 ) -> None:
     """Write `train` + `val` pictures with masks, tags and lists below `root`, in the PASCAL VOC layout.
 
-    `size` is the typical longer side in pixels (0.8 to 1.2 times it occurs); the first `classes` names of
-    `CLASS_NAMES` are used.  `progress(done, total)` is called after each picture.  `classes.txt` is
-    written last: where it exists, the data set is complete.
+    `size` is the typical longer side in pixels (0.8 to 1.2 times it occurs); the first `classes` names of `CLASS_NAMES`
+    are used. `progress(done, total)` is called after each picture. `classes.txt` is written last, when all is there.
 
     Raises ValueError for counts, a size or a number of classes that cannot be drawn.
     """
@@ -294,5 +293,5 @@ def annotation_xml(name: str, instances: NDArray[np.uint8], tags: list[str]) -> 
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
-    """Write `lines` as UTF-8 with Unix line ends everywhere: the files' bytes are promised."""
+    """Lines as UTF-8 with Unix line ends everywhere: the files' bytes are promised."""
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

@@ -71,6 +71,11 @@ class MaskFile:
                 labels = self._of_numbers(self._grey(file))
         return self._checked(labels)
 
+    def is_grey(self) -> bool:
+        """Whether numbers stand for classes without colours that could tell what they are."""
+        with opened(self.path, "mask") as file:
+            return file.mode not in ("P", "RGB", "RGBA")
+
     def _refuse_format(self, file: ImageFile) -> None:
         compression = file.info.get("compression")
         if file.format not in LOSSLESS or (file.format == "TIFF" and compression in LOSSY_TIFF):
@@ -161,21 +166,6 @@ class MaskFile:
                 hint="is the list of classes another's, or does the mask count its classes from another number?",
             )
         return labels.astype(np.uint8)
-
-
-def mask_problem(mask: MaskFile, size: tuple[int, int]) -> str | None:
-    """Decode a mask: what is wrong with it for a photo of size (H, W), in words that name it, or None.
-
-    Runs in a process pool.
-    """
-    try:
-        height, width = mask.read().shape
-    except UserError as error:
-        return error.problem
-    if (height, width) == size:
-        return None
-    turned = ": is it of the photo before EXIF turned it?" if (width, height) == size else ""
-    return f"{mask.path} has {width} × {height} pixels, its photo {size[1]} × {size[0]}{turned}"
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from puzzlecam_cli.data.decode import HINTS, ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
-from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.data.decode import ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
 
 BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
 TURNS = {
@@ -46,49 +44,6 @@ def open_image(path: Path) -> Image.Image:
         turn = _turn(file)
         picture = _in_rgb(file, path)
         return picture if turn is None else picture.transpose(turn)
-
-
-def photo_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a photo as `open_image` turns it, from its header alone.
-
-    Raises:
-        UserError: `image-missing`, `image-unreadable`.
-    """
-    with opened(path, "image") as file:
-        sideways = _turn(file) in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)
-        return file.size if sideways else (file.height, file.width)
-
-
-def decode_problem(path: Path) -> str | None:
-    """Decode a photo to its last pixel: what is wrong, in words that name the file, or None. Runs in a process pool."""
-    try:
-        open_image(path)
-    except UserError as error:
-        return error.problem
-    return None
-
-
-def check_readable(paths: Sequence[Path], progress: Callable[[int, int], None]) -> None:
-    """Read the header of each photo, so that a broken file is found now and not hours later.
-
-    Raises:
-        UserError: all photos that cannot be opened.
-    """
-    broken = []
-    for number, path in enumerate(paths, start=1):
-        try:
-            photo_size(path)
-        except UserError as error:
-            broken.append(error.problem)
-        if number % 500 == 0:
-            progress(number, len(paths))
-    if broken:
-        raise UserError(
-            "image-unreadable",
-            f"{len(broken)} of {len(paths)} photos cannot be decoded",
-            shorten(broken),
-            HINTS["image"],
-        )
 
 
 def _turn(file: ImageFile) -> Transpose | None:

@@ -32,6 +32,9 @@ class Mask(Protocol):
             UserError: the file is missing, unreadable, or means something else.
         """
 
+    def is_grey(self) -> bool:
+        """Whether nothing but its numbers tells what it means: 255 may be void, or white."""
+
 
 @dataclass(frozen=True)
 class Photo:

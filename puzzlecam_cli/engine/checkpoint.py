@@ -19,10 +19,11 @@ from accelerate import Accelerator
 from torch import nn
 
 from puzzlecam_cli.engine.agreement import Agreement
+from puzzlecam_cli.engine.state import differences
 from puzzlecam_cli.files import flush_to_disk, naming
 
 KEPT = 2
-STEP = re.compile(r"step-\d{9,}")
+NAME = r"step-[0-9]{9}"
 
 
 class Checkpoints:
@@ -100,7 +101,7 @@ class Checkpoints:
         if self.accelerator.is_main_process:
             newer = candidates[candidates.index(found) + 1 :] if found else candidates
             whole = [path for path in candidates if path not in newer]
-            unfinished = [path for path in self.folder.glob(".step-*") if STEP.fullmatch(path.name[1:])]
+            unfinished = [path for path in self.folder.glob(".step-*") if re.fullmatch(NAME, path.name[1:])]
             for path in (*newer, *whole[:-KEPT], *unfinished):
                 shutil.rmtree(path, ignore_errors=True)
             if (self.folder / "last.pt").exists():
@@ -119,13 +120,43 @@ class Checkpoints:
     def _load(self, path: Path) -> tuple[dict[str, Any], dict[str, Any] | None, str]:
         """What is learned, this process's random numbers (None: it began on another number of processes), a problem."""
         try:
-            state = _read(path / "state.pt")
-            own = _read(path / self._own_name) if state["processes"] == self.accelerator.num_processes else None
+            state = _read(path / "state.pt", self._most_bytes())
+            self._check(state, int(path.name.removeprefix("step-")))
+            own = None
+            if state["processes"] == self.accelerator.num_processes:
+                own = _read(path / self._own_name, 1 << 20)
+                _check_random(own)
         except PermissionError:
             raise
         except Exception as error:  # broken files make PyTorch raise almost anything
-            return {}, None, type(error).__name__
+            return {}, None, " ".join(str(error).split())[:200] or type(error).__name__
         return state, own, ""
+
+    def _check(self, state: dict[str, Any], step: int) -> None:
+        """All that `restore` will load fits; what does not fit would be loaded in part.
+
+        Raises:
+            ValueError, KeyError, TypeError: it does not.
+        """
+        if state["step"] != step or not isinstance(state["processes"], int):
+            raise ValueError("it is of another step")
+        if differing := differences(state["module"], self.module.state_dict()):
+            raise ValueError(f"it is of another network: {differing[0]}")
+        found, wanted = state["optimiser"], self.optimiser.state_dict()
+        for one, other in zip(found["param_groups"], wanted["param_groups"], strict=True):
+            if one["params"] != other["params"] or one.keys() != other.keys():
+                raise ValueError("its optimiser is another")
+        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        for number, kept in found["state"].items():
+            velocity = kept["momentum_buffer"]
+            if velocity is not None and velocity.shape != parameters[number].shape:
+                raise ValueError("its optimiser is another")
+
+    def _most_bytes(self) -> int:
+        """A whole checkpoint is shorter: weights, a velocity for each, and what PyTorch writes around them."""
+        tensors = [*self.module.state_dict().values(), *self.module.parameters()]
+        most: int = sum(tensor.numel() * tensor.element_size() + 4096 for tensor in tensors) + (1 << 20)
+        return most
 
     _random: dict[str, Any] | None = None
 
@@ -147,7 +178,7 @@ class Checkpoints:
         return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
     def _all(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("step-*") if STEP.fullmatch(path.name))
+        return sorted(path for path in self.folder.glob("step-*") if re.fullmatch(NAME, path.name) and path.is_dir())
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:
@@ -159,10 +190,21 @@ def _write(path: Path, state: dict[str, Any]) -> None:
         flush_to_disk(path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, most_bytes: int) -> dict[str, Any]:
     """Compare the checksums as well, which PyTorch writes and does not look at."""
+    if not path.is_file():  # a pipe would be waited for
+        raise FileNotFoundError(f"{path.name} is not there")
     with ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > most_bytes:
+            raise BadZipFile(f"{path.name} is too large")
         if damaged := archive.testzip():
-            raise BadZipFile(damaged)
+            raise BadZipFile(f"{damaged} has another checksum")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+def _check_random(own: dict[str, Any]) -> None:
+    """Raises ValueError, KeyError, TypeError: these are no states of random numbers."""
+    torch.Generator().set_state(own["cpu"])
+    if own["cuda"] is not None and own["cuda"].dtype != torch.uint8:
+        raise ValueError("its random numbers are none")

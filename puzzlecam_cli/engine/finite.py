@@ -9,7 +9,7 @@ from torch import Tensor
 
 from puzzlecam_cli.data.loaders import TrainingBatches, TrainingViews
 from puzzlecam_cli.engine.step import Terms
-from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.errors import UserError, shorten
 
 NONE = 2**62  # comes after every step
 
@@ -49,7 +49,7 @@ def not_finite(
 ) -> UserError:
     """What is told of the first step whose loss is not finite: its images, its losses, and what may help."""
     section = stage.replace("-", "_")
-    ids = [views.photos[index].id for _, index in batches.of_step(step)]
+    ids = shorten([views.photos[index].id[:80] for _, index in batches.of_step(step)])
     return UserError(
         "loss-not-finite",
         f"the loss of {stage} is no longer finite at step {step}",

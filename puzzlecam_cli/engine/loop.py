@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
 from puzzlecam_cli.engine.memory import out_of_memory
+from puzzlecam_cli.engine.metric_log import MetricLog
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
 from puzzlecam_cli.engine.step import LossModule, add_gradients, averages
 from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
-from puzzlecam_cli.files import append_line, as_json, replacing
 from puzzlecam_cli.group.interrupt import stop_asked
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.fit import unfit
@@ -145,23 +144,6 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             raise KeyboardInterrupt
     trackers.close()
     accelerator.free_memory()
-
-
-class MetricLog:
-    """`metrics.jsonl`: one object a logged step. Steps at or after `first_step` are of an interrupted try and go."""
-
-    def __init__(self, path: Path, first_step: int, active: bool):
-        self.path, self.active = path, active
-        if active:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lines = path.read_text().splitlines() if path.exists() and first_step else []
-            kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] < first_step]
-            with replacing(path) as temporary:
-                temporary.write_text("".join(line + "\n" for line in kept))
-
-    def write(self, values: dict[str, float]) -> None:
-        if self.active:
-            append_line(self.path, as_json(values))
 
 
 def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:

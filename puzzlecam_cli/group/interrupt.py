@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM ask the work to stop where nothing is lost.
 
-The work looks for the wish between two steps or photos. If it does not get there in `PATIENCE` seconds, it is stopped
-where it is: files appear whole or not at all, so that costs no more than what came after the last checkpoint.
+The work looks between two steps or photos whether it was asked. If that takes longer than `PATIENCE`, it is stopped
+where it is: files appear whole or not at all, so no more is lost than what came after the last checkpoint.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _asked = False
 
 @contextmanager
 def gentle_stop() -> Iterator[None]:
-    """Note the first SIGINT or SIGTERM while the block runs; a second SIGINT raises KeyboardInterrupt at once.
+    """Note the first SIGINT or SIGTERM while the block runs; a SIGINT after it raises KeyboardInterrupt at once.
 
-    Only a second SIGINT does: schedulers send SIGTERM to every process, and launchers pass it on once more.
+    A second SIGTERM does not: schedulers send it to every process, and launchers pass it on once more.
     """
     global _asked
     _asked = False
@@ -42,9 +42,11 @@ def gentle_stop() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        alarm = before.pop(signal.SIGALRM)
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0)  # after those that set it
+        signal.signal(signal.SIGALRM, alarm)
         _asked = False
 
 
@@ -60,9 +62,9 @@ def stop_if_asked() -> None:
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Processes started in the block see no SIGINT and no SIGTERM before they call `follow_parent`.
+    """Hold SIGINT and SIGTERM back from processes started in the block, until they call `follow_parent`.
 
-    Ctrl-C goes to all processes of a terminal, and schedulers send SIGTERM to all of a job.
+    Ctrl-C reaches all processes of a terminal, and schedulers send SIGTERM to all processes of a job.
     """
     numbers = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
@@ -73,9 +75,9 @@ def signals_held_back() -> Iterator[None]:
 
 
 def follow_parent(parent: int) -> None:
-    """For worker processes: leave signals to the parent, and end with it, however it ends.
+    """For worker processes: leave signals to the parent, and end when it does, however it ends.
 
-    SIGTERM is also how Python's pools end their workers when one of them was killed, so it works in the end.
+    SIGTERM ends a worker some time later all the same: Python's pools send it when another of their workers was killed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit
+from puzzlecam_cli.group.environment import place, threads
 from puzzlecam_cli.group.rank import LIFELINE, REPORTS
 from puzzlecam_cli.group.watch import Rank, stop_signals, watch
 from puzzlecam_cli.recipe.resolved import as_yaml
@@ -25,6 +26,8 @@ from puzzlecam_cli.recipe.schema import Recipe, Runtime
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+CROWD = 4  # processes a core, at most: more only wait for one another
 
 Value = TypeVar("Value")
 
@@ -35,18 +38,25 @@ def launched() -> bool:
 
 
 def in_group() -> bool:
-    """Whether this process is one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
-def check_launch(wanted: int | None) -> None:
-    """Whether `--num-processes` agrees with the launcher.
+    """Whether this process is one of several.
 
     Raises:
-        UserError: it does not.
+        UserError: the environment says what cannot be.
     """
-    started = int(os.environ.get("WORLD_SIZE", "1"))
-    if launched() and wanted not in (None, started):
+    return place().size > 1
+
+
+def check_launch(wanted: int | None, runtime: Runtime) -> None:
+    """Whether as many processes as `--num-processes` says are possible here, and agree with the launcher.
+
+    Raises:
+        UserError: they are not or do not, or the environment says what cannot be.
+    """
+    started = place().size
+    if wanted is None:
+        return
+    group_size(wanted, runtime)
+    if launched() and wanted != started:
         raise UserError(
             "usage",
             f"--num-processes is {wanted}, but the launcher started {started}",
@@ -58,18 +68,29 @@ def group_size(wanted: int | None, runtime: Runtime) -> int:
     """How many processes do the work: as wanted, else one a visible GPU, one without GPUs.
 
     Raises:
-        UserError: more than one process would share a GPU.
+        UserError: there would be none, or more than GPUs, or far more than cores.
     """
+    if wanted is not None and wanted < 1:
+        raise UserError("usage", f"--num-processes is {wanted}", hint="1 or more; leave it out for one a visible GPU")
     if launched() or wanted == 1:
         return 1
     gpus = visible_gpus(runtime)
-    if wanted is not None and 0 < gpus < wanted:
+    if wanted is None:
+        return max(gpus, 1)
+    if 0 < gpus < wanted:
         raise UserError(
             "too-many-processes",
             f"{wanted} processes need as many GPUs, and {gpus} can be seen",
             hint=f"--num-processes {gpus}, or --cpu",
         )
-    return wanted or max(gpus, 1)
+    cores = os.cpu_count() or 1
+    if not gpus and wanted > CROWD * cores:
+        raise UserError(
+            "too-many-processes",
+            f"{wanted} processes are too many for {cores} cores; {CROWD * cores} are possible",
+            hint="one process uses all cores already: leave --num-processes out on a CPU",
+        )
+    return wanted
 
 
 def visible_gpus(runtime: Runtime) -> int:
@@ -115,7 +136,7 @@ def run_group(command: Sequence[str], recipe: Recipe, root: Path, processes: int
 
 @contextmanager
 def _lifeline() -> Iterator[int]:
-    """The end of a pipe that every rank holds; it runs dry when this process is gone, however it went."""
+    """The end of a pipe that every rank reads: nothing ever comes, and it closes when this process is gone."""
     inner, outer = os.pipe()
     try:
         yield inner
@@ -129,11 +150,12 @@ def _environment(processes: int, on_cpu: bool) -> dict[str, str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    threads = max(1, (os.cpu_count() or 1) // processes)
+    share = max(1, (os.cpu_count() or 1) // processes)
     return (
-        {"OMP_NUM_THREADS": str(threads)}
-        | os.environ
+        dict(os.environ)
         | {
+            "OMP_NUM_THREADS": str(threads() or share),
+            "PYTHONIOENCODING": "utf-8",  # of the log that the parent reads
             "WORLD_SIZE": str(processes),
             "LOCAL_WORLD_SIZE": str(processes),
             "MASTER_ADDR": "127.0.0.1",

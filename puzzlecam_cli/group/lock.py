@@ -1,22 +1,24 @@
 """One run at a time in a folder.
 
-The lock is the operating system's: a record lock (`fcntl.lockf`) on `run.lock`. The kernel takes it back when its
-process ends, however it ends, so on one machine a lock is never stale. Record locks are also what network folders
-(NFS, Lustre, GPFS) pass between machines, and unlike those of `flock` they are not inherited by forked workers. They
-belong to the process: closing any handle of the file gives the lock up, so nothing else here may open it.
+The lock is the operating system's: a record lock (`fcntl.lockf`) on `run.lock`. The kernel releases it when its
+process ends, however it ends, so on one machine a lock is never stale. Network folders (NFS, Lustre, GPFS) share record
+locks between machines, and unlike those of `flock` they are not inherited by forked workers. They belong to the
+process: closing any handle of the file releases the lock, so the process that holds it must not open it again.
 
 A note in the file says who holds it. Some network folders have no locks, or only between processes of one machine.
-So the holder also gives a sign of life, the file's time, every `BEAT` seconds, and a note that another machine left
-counts as stale after `SILENCE` seconds without one. They are counted while watching: clocks need not agree.
+So the holder also gives signs of life: it sets the file's time every `BEAT` seconds. A note from another machine is
+stale after `SILENCE` seconds without one, which are counted while watching: clocks need not agree.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shlex
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,9 +29,11 @@ from pathlib import Path
 from threading import Event, Thread
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.group.interrupt import stop_if_asked
 
 LOCK = "run.lock"
 BEAT = 10.0  # seconds between two signs of life
+BEGIN = b'{"pid": '  # of every note
 SILENCE = 90.0  # NFS may show a file's time up to 60 seconds late
 
 
@@ -46,18 +50,20 @@ class Holder:
 
 @contextmanager
 def run_lock(root: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the run folder while the block runs; it is made if need be, and goes again if it stayed empty.
+    """Hold the run folder while the block runs. It is made if it is not there, and removed if it stayed empty.
 
     Args:
         say: is told why this takes time, if it does.
 
     Raises:
-        UserError: another process holds it.
+        UserError: another process holds it, or the folder or the lock's file is not what it should be.
     """
-    made = [path for path in (root, *root.parents) if not path.exists()]
-    root.mkdir(parents=True, exist_ok=True)
+    path = root / LOCK
+    made: list[Path] = []
     try:
-        path = root / LOCK
+        with _naming(root):
+            made += [path for path in (root, *root.parents) if not path.exists()]
+            root.mkdir(parents=True, exist_ok=True)
         file = _acquire(path, say)
         over = Event()
         Thread(target=_beat, args=(path, over), name="heartbeat", daemon=True).start()
@@ -75,22 +81,28 @@ def run_lock(root: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def holder_of(root: Path) -> Holder | None:
-    """Who seems to work in a run folder now, without taking its lock; of another machine, by its signs of life."""
+    """Who seems to work in a run folder now, without taking its lock; on another machine, by its signs of life."""
     path = root / LOCK
     try:
-        holder = Holder(**json.loads(path.read_bytes()[: 1 << 16]))
-        age = time.time() - path.stat().st_mtime
-    except (OSError, ValueError, TypeError):
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
         return None
-    is_here = holder.host == socket.gethostname()
-    return holder if (_born(holder.pid) == holder.born if is_here else age < SILENCE) else None
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode) or (holder := _read(file)) is None:
+            return None
+        age = time.time() - os.fstat(file).st_mtime
+    finally:
+        os.close(file)
+    return holder if (_lives(holder) if holder.host == socket.gethostname() else age < SILENCE) else None
 
 
 def _acquire(path: Path, say: Callable[[str], None]) -> int:
     """The open lock file with our note in it."""
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+        with _naming(path):
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         try:
+            _check_ours(file, path)
             is_kernels = _lock(file)
             holder = _read(file)
             if is_kernels is False or (holder and _is_alive(holder, path, has_lock=is_kernels is True, say=say)):
@@ -118,20 +130,49 @@ def _lock(file: int) -> bool | None:
     return True
 
 
-def _read(file: int) -> Holder | None:
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say of an error which file or folder is not what it should be, and why."""
     try:
-        return Holder(**json.loads(os.pread(file, 1 << 16, 0)))
-    except (ValueError, TypeError):  # empty, or its writer was killed in the middle
+        yield
+    except OSError as error:
+        is_link = os.path.islink(path)  # noqa: PTH114 - that of `Path` raises where a name is too long
+        reason = "is a link, which is not followed" if is_link else f"cannot be used: {error.strerror}"
+        raise UserError("run-folder", f"{path} {reason}", hint="mend it, or name another folder with --run") from None
+
+
+def _check_ours(file: int, path: Path) -> None:
+    """Whether a file may be overwritten: it is empty or a note of ours, be it one cut short.
+
+    Raises:
+        UserError: somebody else wrote it, or it is no file.
+    """
+    is_file = stat.S_ISREG(os.fstat(file).st_mode)
+    begin = os.pread(file, len(BEGIN), 0) if is_file else b""
+    if not is_file or not BEGIN.startswith(begin):
+        problem = "is no lock of a run" if is_file else "is no file"
+        raise UserError("run-folder", f"{path} {problem}", hint="move it away, or name another folder with --run")
+
+
+def _read(file: int) -> Holder | None:
+    """The note in a lock; None if it is empty or makes no sense, for example because its writer was killed."""
+    try:
+        note = json.loads(os.pread(file, 1 << 16, 0))
+        texts = [note[name] for name in ("host", "started", "command")]
+        is_note = isinstance(note["pid"], int) and 0 < note["pid"] < 1 << 31 and isinstance(note["born"], str | None)
+        return Holder(**note) if is_note and all(isinstance(text, str) for text in texts) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
 def _is_alive(holder: Holder, path: Path, has_lock: bool, say: Callable[[str], None]) -> bool:
-    """Whether the process of a note still works; on another machine that shows in time."""
+    """Whether the process of a note still works; of one on another machine, time must show it."""
     if holder.host == socket.gethostname():
-        return not has_lock and _born(holder.pid) == holder.born
+        return not has_lock and _lives(holder)
     say(f"{path} was left by process {holder.pid} on {holder.host}: watching for {SILENCE:.0f} s whether it lives")
     before, end = _time_of(path), time.monotonic() + SILENCE
     while time.monotonic() < end:
+        stop_if_asked()
         time.sleep(min(1.0, SILENCE / 10))
         if _time_of(path) not in (before, None):
             return True
@@ -156,6 +197,17 @@ def _is_same_file(file: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
         return False
+
+
+def _lives(holder: Holder) -> bool:
+    """Whether the process of a note of this machine is there; without /proc, whether any has its number."""
+    if holder.born is not None:
+        return _born(holder.pid) == holder.born
+    try:
+        os.kill(holder.pid, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
 
 
 def _born(pid: int) -> str | None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Event, as_record
+from puzzlecam_cli.group.environment import place
 
 REPORTS = "PUZZLECAM_REPORTS"
 LIFELINE = "PUZZLECAM_LIFELINE"
@@ -46,15 +49,42 @@ class Parent:
 
 
 def is_rank() -> bool:
-    """Whether this process is one of several, and not the one that shows the results."""
-    return REPORTS in os.environ or os.environ.get("RANK", "0") != "0"
+    """Whether this process is one of several, and not the one that shows the results.
+
+    Raises:
+        UserError: the environment says what cannot be.
+    """
+    return REPORTS in os.environ or place().rank > 0
 
 
 def find_parent() -> Parent | None:
-    """The parent that started this process as one of a group; None if a shell or another launcher did."""
-    if REPORTS not in os.environ:
+    """The parent that started this process as one of a group; None if a shell or another launcher did.
+
+    Raises:
+        UserError: the variables with its pipes were set by somebody else.
+    """
+    if REPORTS not in os.environ and LIFELINE not in os.environ:
         return None
-    return Parent(int(os.environ.pop(REPORTS)), int(os.environ.pop(LIFELINE)))
+    reports, lifeline = (_pipe(name) for name in (REPORTS, LIFELINE))
+    del os.environ[REPORTS], os.environ[LIFELINE]
+    return Parent(reports, lifeline)
+
+
+def _pipe(name: str) -> int:
+    """The pipe a variable names. It has to be one, and we the head of a process group: that is killed at its end."""
+    text = os.environ.get(name, "")
+    try:
+        number = int(text)
+        is_ours = number > 2 and stat.S_ISFIFO(os.fstat(number).st_mode) and os.getpgrp() == os.getpid()
+    except (ValueError, OverflowError, OSError):
+        is_ours = False
+    if not is_ours:
+        raise UserError(
+            "environment",
+            f"the environment variable {name} is `{text}`, which is no pipe of a parent's",
+            hint=f"puzzlecam sets {REPORTS} and {LIFELINE} for processes that it starts: unset both",
+        )
+    return number
 
 
 def _end_with(lifeline: int) -> None:

@@ -1,4 +1,4 @@
-"""The parent's watch over a group: events and failures come in, the wish to stop goes out."""
+"""The parent's watch over its group: it takes in events and failures, and passes signals on."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.errors import UserError, printable
 from puzzlecam_cli.events import Emit, from_record
 from puzzlecam_cli.group.rank import FAILED
 
 TICK = 0.1  # seconds between two looks at the processes
-PATIENCE = 10.0  # seconds for the last to end after the first has
-SHOWN = 60  # lines of a failed process's output
+PATIENCE = 10.0  # seconds that the others are given to end when one has
+SHOWN = 60  # of the last lines that a failed process printed
+READ = 1 << 18  # bytes at the end of what it printed
 INTERRUPTED = 130
 
 
 class RankFailed(Exception):  # noqa: N818
-    """A process of a group failed. As text: what the user should read; `exit_code`: 2 if the user can mend it."""
+    """A process of a group failed. Its text is for the user to read; `exit_code` is 2 if the user can mend it."""
 
     def __init__(self, text: str, exit_code: int):
         super().__init__(text, exit_code)
@@ -71,7 +72,7 @@ class Rank:
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """The SIGINT and SIGTERM that come while the block runs, in order, instead of their usual effect."""
+    """The SIGINTs and SIGTERMs that come while the block runs, in order; they are only noted."""
     caught: list[int] = []
     before = {
         number: signal.signal(number, lambda n, _: caught.append(n)) for number in (signal.SIGINT, signal.SIGTERM)
@@ -84,7 +85,7 @@ def stop_signals() -> Iterator[list[int]]:
 
 
 def watch(ranks: Sequence[Rank], signals: Sequence[int], emit: Emit) -> None:
-    """Wait until all processes have ended; pass events on, and the first of the signals.
+    """Wait until all processes have ended; pass their events to `emit`, and the first signal to them.
 
     Raises:
         RankFailed: a process failed; all were ended as soon as it had said why.
@@ -123,28 +124,28 @@ def watch(ranks: Sequence[Rank], signals: Sequence[int], emit: Emit) -> None:
 
 
 def _first_failed(ranks: Sequence[Rank], codes: Sequence[int | None], reported: Rank | None) -> Rank | None:
-    """Where the trouble seems to have begun."""
+    """The rank where the failure seems to have begun: one that was killed, else the first to report, else any."""
     failed = [rank for rank, code in zip(ranks, codes, strict=True) if code]
     return next(iter([*_killed(ranks), *([reported] if reported else []), *failed]), None)
 
 
 def _killed(ranks: Sequence[Rank]) -> list[Rank]:
-    """Ranks that a signal ended. NCCL aborts the processes that lost one, so that signal says nothing."""
+    """Ranks that a signal ended. NCCL aborts those that have lost another one: that they aborted says nothing."""
     codes = [(rank, rank.process.poll()) for rank in ranks]
     return [rank for rank, code in codes if code and code < 0 and code != -signal.SIGABRT]
 
 
 def _failure(first: Rank, ranks: Sequence[Rank]) -> RankFailed:
-    """What the first process that failed has to say, after the end of all."""
+    """What the first process that failed has to say; all are ended."""
     with suppress(subprocess.TimeoutExpired):
         first.process.wait(PATIENCE)
     code = first.process.poll()
     if code != 2 and (killed := _killed(ranks)):
-        # one that is killed closes its connections, and the others report that, before it counts as ended
+        # the others lose their connection to one that is killed, and report that before it counts as ended
         first, code = killed[0], killed[0].process.poll()
     for rank in ranks:
         rank.kill()
-    lines = first.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = _lines(first.log)
     message = max((number for number, line in enumerate(lines) if line.startswith("error: ")), default=None)
     if message is not None and code in (None, 2):
         return RankFailed("\n".join(lines[message:]), 2)
@@ -153,3 +154,11 @@ def _failure(first: Rank, ranks: Sequence[Rank]) -> RankFailed:
         hint = "the system sends SIGKILL when memory runs out; the same command continues"
         return RankFailed(str(UserError("rank-killed", f"{first.title} was ended by {name}", hint=hint)), 1)
     return RankFailed("\n".join([f"{first.title} failed:", *lines[-SHOWN:]]), 2 if code == 2 else 1)
+
+
+def _lines(log: Path) -> list[str]:
+    """The end of what a process printed. It may quote data, and be long."""
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - READ))
+        return [printable(line) for line in file.read().decode("utf-8", errors="replace").split("\n")[:-1]]

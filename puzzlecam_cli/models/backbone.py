@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.models.weights import load_weights as load_weights  # for plugins: all they need in one place
 from puzzlecam_cli.registry import backbone_factory
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

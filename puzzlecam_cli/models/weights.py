@@ -17,6 +17,7 @@ from puzzlecam_cli.errors import UserError, shorten
 
 # where trainings keep a network among other things; averaged weights first, as timm does
 NESTS = ("state_dict_ema", "model_ema", "state_dict", "model")
+COUNTER = "num_batches_tracked"
 WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")  # what DataParallel and torch.compile put before each name
 
 
@@ -54,7 +55,8 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], file: str | Path, besi
     left_out = sorted(name for name in state if name not in wanted and beside(name))
     given = {name: tensor for name, tensor in state.items() if name not in left_out}
     # files from before PyTorch 0.4.1 do not count batches
-    uncounted = {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked") and k not in given}
+    is_counted = any(name.endswith(COUNTER) for name in given)
+    uncounted = {k: v for k, v in wanted.items() if k.endswith(COUNTER) and not is_counted}
     count = len(wanted) - len(uncounted)
     if problems := mismatches(wanted, given | uncounted):
         missing = wanted.keys() - given.keys() - uncounted.keys()
@@ -79,7 +81,7 @@ def mismatches(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> lis
         here, there = wanted[name], given[name]
         if here.shape != there.shape:
             problems.append(f"shape: {name} is {_cut(tuple(there.shape))}, must be {tuple(here.shape)}")
-        elif here.is_floating_point() != there.is_floating_point():
+        elif here.is_floating_point() and not there.is_floating_point():
             problems.append(f"numbers: {name} holds {there.dtype}, must be {here.dtype}".replace("torch.", ""))
         elif there.is_floating_point() and not here.is_meta and not there.isfinite().all():
             problems.append(f"numbers: {name} holds values that are not finite")

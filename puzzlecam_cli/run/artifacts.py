@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.colours import VOC_PALETTE
+from puzzlecam_cli.engine.state import differences
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.files import replacing
 from puzzlecam_cli.method.cam import sum_scales
@@ -48,7 +49,7 @@ def write_cams(
     Raises:
         UserError: a map holds a value that is not finite.
     """
-    _check_finite(path, maps)
+    check_finite(path, maps)
     arrays: dict[str, NDArray[Any]] = {
         "classes": np.array(classes, np.int16),
         "size": np.array(size, np.int32),
@@ -131,7 +132,7 @@ def write_walked(path: Path, classes: NDArray[np.int16], size: tuple[int, int], 
     Raises:
         UserError: a score is not finite.
     """
-    _check_finite(path, [scores])
+    check_finite(path, [scores])
     arrays: dict[str, NDArray[Any]] = {
         "classes": classes,
         "size": np.array(size, np.int32),
@@ -188,7 +189,12 @@ def _scores(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Tensor:
     return scores
 
 
-def _check_finite(path: Path, maps: Sequence[Tensor]) -> None:
+def check_finite(path: Path, maps: Sequence[Tensor]) -> None:
+    """Nothing is written that an overflow in the network made.
+
+    Raises:
+        UserError: a map of those meant for a file is not finite.
+    """
     if not all(bool(m.isfinite().all()) for m in maps):
         raise UserError(
             "map-not-finite",
@@ -216,25 +222,11 @@ def load_model(path: Path, network: nn.Module) -> None:
     stage = path.parent.name
     with damaged_files(path, stage):
         state = load_file(path)
-    if differences := _differences(state, network.state_dict()):
+    if differing := differences(state, network.state_dict()):
         raise UserError(
             "artifact-unreadable",
-            f"{path} is the model of another network: {len(differences)} tensors differ",
-            shorten(differences),
+            f"{path} is the model of another network: {len(differing)} tensors differ",
+            shorten(differing),
             f"delete it; `puzzlecam {stage}` makes it again",
         )
     network.load_state_dict(state)
-
-
-def _differences(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
-    lines = [f"{name[:80]} is missing" for name in wanted if name not in found]
-    lines += [f"{name[:80]} is of no layer" for name in found if name not in wanted]
-    for name in found.keys() & wanted.keys():
-        one, other = found[name], wanted[name]
-        if one.shape != other.shape or one.dtype != other.dtype:
-            lines.append(f"{name[:80]} is {_kind(one)}, not {_kind(other)}")
-    return sorted(lines)
-
-
-def _kind(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {'×'.join(map(str, tensor.shape))}".rstrip()

@@ -70,7 +70,8 @@ def pixels(checked: Checked) -> Iterator[UserError]:
         if seen.problem:
             wrong.append(f"{mask}: {seen.problem}")
         elif size and seen.size != size:
-            wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}")
+            turned = ", as before EXIF turned it" if seen.size == size[::-1] else ""
+            wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}{turned}")
     if wrong:
         yield UserError(
             "mask-unreadable",
@@ -81,20 +82,30 @@ def pixels(checked: Checked) -> Iterator[UserError]:
 
 
 def masks_mean_something(checked: Checked) -> Iterator[UserError]:
-    """Splits whose masks are void everywhere, or hold no class."""
+    """Splits whose masks are void everywhere, or hold no class though white may be one."""
     for part, photos in checked.scored.items():
-        masks = [photo.mask.path for photo in photos if photo.mask is not None]
-        values = {value for mask in masks for value in checked.seen[mask].classes}
-        if any(checked.seen[mask].problem for mask in masks) or values - {0, 255}:
+        masks = [photo.mask for photo in photos if photo.mask is not None]
+        values = _values(checked, part)
+        if any(checked.seen[mask.path].problem for mask in masks) or not values <= {0, 255}:
             continue
-        held = "nothing but void (255)" if values == {255} else f"only {' and '.join(map(str, sorted(values)))}"
-        yield UserError(
-            "masks-empty",
-            f"the masks of `{checked.splits[part]}` hold no class: {held}",
-            (f"for example {masks[0]}",),
-            "masks hold class indices: 0 background, 1 the first class, 255 void; where 255 is the one class, say "
-            "--set data.white=class",
-        )
+        if values == {255} or (255 in values and masks[0].is_grey()):
+            yield UserError(
+                "masks-empty",
+                f"the masks of `{checked.splits[part]}` hold no class: {_held(values)}",
+                (f"for example {masks[0].path}",),
+                "masks hold class indices: 0 background, 1 the first class, 255 void; where 255 is the one class, say "
+                "--set data.white=class",
+            )
+
+
+def _values(checked: Checked, part: str) -> set[int]:
+    """All that the masks of a part hold."""
+    masks = [photo.mask.path for photo in checked.scored[part] if photo.mask is not None]
+    return {value for mask in masks for value in checked.seen[mask].classes}
+
+
+def _held(values: set[int]) -> str:
+    return "nothing but void (255)" if values == {255} else f"only {' and '.join(map(str, sorted(values)))}"
 
 
 def tags_fit_masks(checked: Checked) -> Iterator[UserError]:
@@ -135,6 +146,9 @@ def about_tags(checked: Checked) -> Iterator[str]:
                 "their scores say little"
             )
     if checked.tick is not None:
+        for part in checked.scored:
+            if (values := _values(checked, part)) <= {0, 255}:
+                yield f"the masks of `{checked.splits[part]}` hold no class: {_held(values)}"
         compared, wrong = _contradictions(checked)
         if wrong:
             yield f"tags and masks contradict each other in {len(wrong)} of {compared} photos: {wrong[0]}"

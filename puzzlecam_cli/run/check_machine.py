@@ -55,6 +55,24 @@ def backbone_is_there(checked: Checked) -> Iterator[UserError]:
         )
 
 
+def batch_for_processes(checked: Checked) -> Iterator[UserError]:
+    """Batches that cannot be shared by all processes, because some would get no photo."""
+    photos = len(checked.photos.get("train", ()))
+    batches = {
+        f"{key}.batch {batch}" + (f", of {photos} photos" if 0 < photos < batch else ""): min(batch, photos or batch)
+        for step, key in TRAININGS.items()
+        if checked.makes(step)
+        for batch in [getattr(checked.run.recipe, key).batch]
+    }
+    if too_small := [line for line, batch in batches.items() if batch < checked.processes]:
+        yield UserError(
+            "batch-too-small",
+            f"{checked.processes} processes need a batch of as many photos at least",
+            tuple(too_small),
+            f"--num-processes {min(batches.values())}, or raise the batch",
+        )
+
+
 def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
     """Batch normalisation of one image a process, whose pooled features have no variance."""
     recipe = checked.run.recipe
@@ -76,20 +94,21 @@ def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
 
 def backbone_fits(checked: Checked) -> Iterator[UserError]:
     """A backbone that cannot be built, does not fit its weight file, or cannot take the recipe's crops."""
-    if not checked.makes(*TRAININGS):
+    recipe = checked.run.recipe
+    chosen = recipe.backbone
+    is_there = ":" in chosen.name or chosen.name in installed(BACKBONES)
+    if not checked.makes(*TRAININGS) or not is_there:  # a missing one was told above
         return
     from puzzlecam_cli.models.backbone import load_backbone
     from puzzlecam_cli.models.fit import check_fit
 
-    recipe = checked.run.recipe
-    chosen = recipe.backbone
     weights = chosen.weights if chosen.weights is not None and chosen.weights.is_file() else None
     try:
         backbone = load_backbone(chosen.name, weights=weights, **chosen.options)
     except UserError as error:
-        if ":" in chosen.name or chosen.name in installed(BACKBONES):  # else it was told above
-            yield error
+        yield error
         return
+    checked.found["parameters"] = sum(parameter.numel() for parameter in backbone.parameters())
     problems = check_fit(backbone, recipe)
     if problems:
         yield UserError(
@@ -169,11 +188,12 @@ def room_on_disk(checked: Checked) -> Iterator[UserError]:
         for photo in checked.photos.get(part, ())
         for h, w in [checked.seen[photo.image].size or (0, 0)]
     )
-    needed = int(0.1 * pixels) + 20 * 2**20 * sum(checked.makes(step) for step in TRAININGS)
+    trainings = sum(checked.makes(step) for step in TRAININGS)
+    needed = int(0.05 * pixels) + 2 * 4 * checked.found.get("parameters", 0) * trainings  # a model and a checkpoint
     free = shutil.disk_usage(above).free
     if free < needed:
         yield UserError(
             "disk",
-            f"{root} needs about {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free on its disk",
+            f"{root} needs at least {needed / 1e9:.3f} GB, and {free / 1e9:.3f} GB are free on its disk",
             hint="free some, or name a folder on another disk with --run",
         )

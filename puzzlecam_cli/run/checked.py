@@ -25,6 +25,7 @@ class Checked:
     workers: int
     everything: bool = False  # as if all steps were to be made
     refused: dict[str, UserError] = field(default_factory=dict)  # splits that cannot be listed
+    found: dict[str, int] = field(default_factory=dict)  # numbers that one check finds and another needs
 
     def makes(self, *names: str) -> bool:
         """Whether one of these steps is to be made."""

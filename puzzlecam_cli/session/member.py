@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from puzzlecam_cli.errors import printable
 from puzzlecam_cli.events import Emit, Event
 from puzzlecam_cli.recipe.schema import Recipe
 
@@ -57,13 +58,14 @@ def joined(recipe: Recipe, root: Path, num_processes: int | None) -> Iterator[Me
     """Join the group this process was started for, if any; whoever has the terminal holds the run folder's lock.
 
     Raises:
-        UserError: another process works in the folder, or `--num-processes` contradicts the launcher.
+        UserError: another process works in the folder, `--num-processes` is not possible here or contradicts the
+            launcher, or the environment says what cannot be.
     """
     from puzzlecam_cli.group.launch import check_launch, in_group
     from puzzlecam_cli.group.lock import run_lock
     from puzzlecam_cli.group.rank import find_parent
 
-    check_launch(num_processes)
+    check_launch(num_processes, recipe.runtime)
     parent = find_parent()
     if parent is not None:
         with parent.reporting_failure():
@@ -73,7 +75,7 @@ def joined(recipe: Recipe, root: Path, num_processes: int | None) -> Iterator[Me
     if accelerator is not None and not accelerator.is_main_process:
         yield Member(accelerator, None, is_shown=False)
         return
-    with run_lock(root, lambda text: print(text, file=sys.stderr, flush=True)):
+    with run_lock(root, lambda text: print(printable(text), file=sys.stderr, flush=True)):
         yield Member(accelerator, None, is_shown=True)
 
 

@@ -28,14 +28,12 @@ def open_views(member: Member, root: Path, plain: bool) -> Iterator[Emit]:
 
     views: list[Callable[[Event], None]] = [EventFile(RunFolder(root).events)]
     with ExitStack() as stack:
-        if plain or not has_terminal() or os.environ.get("TERM") == "dumb":
+        if plain or not has_terminal() or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
             views.append(stack.enter_context(PlainView()))
         else:
-            from rich.console import Console
-
             from puzzlecam_cli.view.dashboard import Dashboard
 
-            views.append(stack.enter_context(Dashboard(Console(stderr=True))))
+            views.append(stack.enter_context(Dashboard()))
 
         def emit(event: Event) -> None:
             for view in views:
@@ -45,4 +43,4 @@ def open_views(member: Member, root: Path, plain: bool) -> Iterator[Emit]:
 
 
 def has_terminal() -> bool:
-    return sys.stdout.isatty() and sys.stderr.isatty()
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))

@@ -16,7 +16,7 @@ from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, pre
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
-from puzzlecam_cli.run.artifacts import load_model
+from puzzlecam_cli.run.artifacts import check_finite, load_model
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction
 
@@ -80,6 +80,7 @@ def predict_split(context: Context) -> None:
             probabilities = _probabilities(context, network, [scaled for _, _, scaled in group], group[0][1].shape[:2])
             for (index, image, _), of_photo in zip(group, probabilities, strict=True):
                 out = folder.prediction(split, photos[index].id)
+                check_finite(out, [of_photo])
                 yield PredictionJob(image.numpy(), of_photo.numpy(), out, settings.crf)
 
     report = context.progress(f"predictions of {split}")

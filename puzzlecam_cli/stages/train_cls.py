@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch
-from puzzlecam_cli.data.photo_file import check_readable
 from puzzlecam_cli.engine.accelerator import seed_everything
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.events import Note
@@ -85,9 +84,6 @@ class PuzzleLosses(LossModule):
 def train_classifier(context: Context) -> None:
     """Train, then write `train-cls/model.safetensors`."""
     settings = context.recipe.train_cls
-    photos = context.train_photos
-    if context.accelerator.is_main_process:
-        check_readable([photo.image for photo in photos], context.progress("looking at the photos"))
     seed_everything(context.recipe.seed, "train-cls")
     backbone = context.backbone(pretrained=True)
     backbone.eval().freeze(settings.frozen_levels)

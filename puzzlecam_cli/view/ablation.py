@@ -8,6 +8,7 @@ from typing import Any
 
 from puzzlecam_cli.files import write_text
 from puzzlecam_cli.run.ablation import Summary
+from puzzlecam_cli.view.markdown import markdown_table
 from puzzlecam_cli.view.plot import ablation_plot
 
 
@@ -43,8 +44,7 @@ def write_ablation(summary: Summary, folder: Path) -> None:
 
 def ablation_markdown(summary: Summary) -> str:
     heading, *rows = ablation_table(summary)
-    lines = [heading, ("---",) * len(heading), *rows]
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", *ablation_notes(summary)]) + "\n"
+    return "\n".join([*markdown_table(heading, rows), "", *ablation_notes(summary)]) + "\n"
 
 
 def _plus_minus(found: Mapping[str, Any], signed: bool = False) -> str:

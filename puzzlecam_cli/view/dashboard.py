@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from math import isfinite
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, OverflowMethod, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from puzzlecam_cli.errors import for_terminal, printable
 from puzzlecam_cli.events import (
     Event,
     Metric,
@@ -26,6 +28,8 @@ from puzzlecam_cli.view.words import duration, metric_words
 MARKS = {"waits": "·", "runs": "▸", "kept": "✓", "done": "✓", "failed": "×", "interrupted": "‖"}
 STYLES = {"waits": "dim", "runs": "bold", "failed": "red", "interrupted": "yellow"}
 BARS = "▁▂▃▄▅▆▇█"
+PLAIN_MARKS = {"waits": ".", "runs": ">", "kept": "=", "done": "+", "failed": "x", "interrupted": "|"}
+PLAIN_BARS = "_.-:=+*#"
 
 
 @dataclass
@@ -52,8 +56,13 @@ class Running:
 
 @dataclass
 class Screen:
-    """What the display knows; drawing it needs nothing else."""
+    """What the display knows; drawing it needs nothing else.
 
+    Args:
+        encoding: of the terminal. One without Unicode is shown marks and bars of ASCII.
+    """
+
+    encoding: str = "utf-8"
     title: str = ""
     stages: dict[str, StageLine] = field(default_factory=dict)
     running: Running | None = None
@@ -91,26 +100,36 @@ class Screen:
                 self.running = None
 
     def draw(self, at: float) -> RenderableType:
+        marks = MARKS if self._has_unicode else PLAIN_MARKS
+        overflow: OverflowMethod = "ellipsis" if self._has_unicode else "crop"
         table = Table.grid(padding=(0, 1))
         for name, line in self.stages.items():
             live = line.state == "runs"
             seconds = at - self.began if live else line.seconds
             table.add_row(
-                Text(MARKS[line.state], STYLES.get(line.state, "green")),
-                Text(name, STYLES.get(line.state, "")),
+                Text(marks[line.state], STYLES.get(line.state, "green")),
+                self._text(name, STYLES.get(line.state, "")),
                 self._bar() if live and self.running else Text(""),
-                Text(
+                self._text(
                     self._task() if live and self.running else line.text,
                     "" if live else "dim",
-                    overflow="ellipsis",
+                    overflow,
                 ),
                 Text("" if seconds is None else duration(seconds), justify="right"),
             )
-        rows: list[RenderableType] = [Text(self.title, "bold"), table]
+        rows: list[RenderableType] = [self._text(self.title, "bold"), table]
         if self.running:
-            rows.append(Text(self._detail(at), "dim"))
-        rows += [Text(note, "yellow") for note in self.notes[-4:]]
+            rows.append(self._text(self._detail(at), "dim"))
+        rows += [self._text(note, "yellow") for note in self.notes[-4:]]
         return Group(*rows)
+
+    @property
+    def _has_unicode(self) -> bool:
+        return self.encoding.lower().startswith("utf")
+
+    def _text(self, words: str, style: str = "", overflow: OverflowMethod | None = None) -> Text:
+        """Words that may be from data: nothing in them is markup or does anything to the terminal."""
+        return Text(for_terminal(printable(words), self.encoding), style, overflow=overflow, no_wrap=bool(overflow))
 
     def _bar(self) -> RenderableType:
         assert self.running
@@ -127,17 +146,19 @@ class Screen:
         return f"{run.done}/{run.total} {run.unit}  {rate:.1f} {run.unit}/s{left}  {self.metric}  {self._curve()}"
 
     def _curve(self) -> str:
-        recent = self.losses[-200:]
+        recent = [loss for loss in self.losses[-200:] if isfinite(loss)]
+        bars = BARS if self._has_unicode else PLAIN_BARS
         picked = recent[:: max(1, len(recent) // 24)]
         low, high = min(picked, default=0.0), max(picked, default=0.0)
-        return "".join(BARS[round((value - low) / (high - low + 1e-12) * 7)] for value in picked)
+        return "".join(bars[round((value - low) / (high - low + 1e-12) * 7)] for value in picked)
 
 
 class Dashboard:
-    """The screen, live on a terminal."""
+    """The screen, live on the terminal that stderr is."""
 
-    def __init__(self, console: Console):
-        self.screen = Screen()
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self.screen = Screen(console.encoding)
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
 
     def __enter__(self) -> Dashboard:

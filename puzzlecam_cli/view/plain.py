@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import datetime
 
+from puzzlecam_cli.errors import LINE, printable
 from puzzlecam_cli.events import (
     Event,
     Metric,
@@ -32,7 +33,8 @@ class PlainView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -57,4 +59,6 @@ class PlainView:
                 self._say(f"{stage}: {state} after {duration(seconds)}")
 
     def _say(self, text: str) -> None:
-        print(f"{datetime.now():%H:%M:%S}  {text}", file=sys.stderr, flush=True)
+        """Without stderr, as under some services, there is nobody to tell."""
+        if sys.stderr is not None:
+            print(f"{datetime.now():%H:%M:%S}  {printable(text, 2 * LINE)}", file=sys.stderr, flush=True)

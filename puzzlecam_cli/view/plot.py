@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
+from puzzlecam_cli.errors import printable
 from puzzlecam_cli.run.ablation import Summary
 
 WIDTH, LEFT, RIGHT, TOP, LINE = 720, 200, 24, 40, 44
@@ -47,4 +48,4 @@ def ablation_plot(summary: Summary) -> str:
 
 
 def _text(x: float, y: float, text: str, more: str = "") -> str:
-    return f'<text x="{x}" y="{y}" {more}>{escape(text)}</text>'
+    return f'<text x="{x}" y="{y}" {more}>{escape(printable(text))}</text>'

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from puzzlecam_cli.run.scores import Scores
+from puzzlecam_cli.view.markdown import markdown_table
 
 # Table 2 of the paper: mIoU on VOC 2012 train of CAM, + RW, + RW + CRF; by backbone and whether the puzzle was used.
 TABLE_2 = {
@@ -37,18 +36,18 @@ def score_rows(scores: Scores) -> list[tuple[str, ...]]:
 
 def scores_table(scores: Scores) -> str:
     """The scores in Markdown: all results, then the IoU of each class."""
-    lines = [_line(HEADER), _line(["---"] * len(HEADER)), *map(_line, score_rows(scores))]
+    lines = markdown_table(HEADER, score_rows(scores))
     if scores["tags_from"] == "masks":
         lines += ["", "The tags were read off pixel masks."]
     if not scores["results"]:
         return "No masks: nothing was scored.\n"
     if comparison := table_2(scores):
         heading, *rows = comparison
-        lines += ["", _line(heading), _line(["---"] * len(heading)), *map(_line, rows)]
+        lines += ["", *markdown_table(heading, rows)]
     names = list(scores["results"][0]["iou"])
-    lines += ["", _line(["IoU", *(TITLES[result["what"]] for result in scores["results"])])]
-    lines += [_line(["---"] * (len(scores["results"]) + 1))]
-    lines += [_line([name, *(_number(result["iou"][name]) for result in scores["results"])]) for name in names]
+    heading = ("IoU", *(TITLES[result["what"]] for result in scores["results"]))
+    rows = [(name, *(_number(result["iou"][name]) for result in scores["results"])) for name in names]
+    lines += ["", *markdown_table(heading, rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -72,10 +71,6 @@ def table_2(scores: Scores) -> list[tuple[str, ...]]:
     paper = TABLE_2.get((scores["backbone"], scores["puzzle"]))
     title, values = paper or TABLE_2["resnet50", True]
     return [*rows, (f"paper: {title}, VOC 2012 train", *map(_number, values))]
-
-
-def _line(cells: Any) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _number(value: float | None) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Collection, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from puzzlecam_cli.bench.costs import Cost
+from puzzlecam_cli.errors import LINE, for_terminal, printable
 from puzzlecam_cli.run.ablation import Summary
 from puzzlecam_cli.run.scores import Scores
 from puzzlecam_cli.view.ablation import ablation_notes, ablation_table
@@ -29,7 +31,7 @@ def score_table(scores: Scores) -> RenderableType:
 def ablation_view(summary: Summary) -> RenderableType:
     """The rows of the paper's Table 1 with what to know about them."""
     rows = ablation_table(summary)
-    return Group("", table(rows, rows[0][1:]), "", *ablation_notes(summary))
+    return Group("", table(rows, rows[0][1:]), "", *(words(note, most=2000) for note in ablation_notes(summary)))
 
 
 def cost_view(costs: Sequence[Cost]) -> RenderableType:
@@ -39,15 +41,21 @@ def cost_view(costs: Sequence[Cost]) -> RenderableType:
 
 def show(what: RenderableType, width: int) -> None:
     """Print on stdout: as wide as the terminal, or `width` where there is none."""
-    Console(width=None if sys.stdout.isatty() else width).print(what)
+    if sys.stdout is not None:
+        Console(width=None if sys.stdout.isatty() else width).print(what)
 
 
 def table(rows: Sequence[Sequence[str]], numbers: Collection[str]) -> Table:
-    """A heading and rows; the columns named in `numbers` stand to the right."""
+    """A heading and rows; the columns named in `numbers` are aligned to the right."""
     heading, *lines = rows
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in heading:
-        table.add_column(name, justify="right" if name in numbers else "left")
+        table.add_column(words(name), justify="right" if name in numbers else "left")
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*map(words, line))
     return table
+
+
+def words(text: str, most: int = LINE) -> Text:
+    """Words that may be from data: nothing in them is markup or does anything to the terminal."""
+    return Text(for_terminal(printable(text, most), getattr(sys.stdout, "encoding", None)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from puzzlecam_cli.engine.finite import FiniteWatch
 from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages
 from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss, edges_to_affinity
 from puzzlecam_cli.method.puzzle import alpha_at, merge, puzzle_loss, tile
@@ -168,3 +170,17 @@ def test_processes_divide_by_what_all_of_them_count(processes: int) -> None:
     for number, expected in enumerate(whole_gradients):
         mean = torch.stack([own[number] for own in gradients]).mean(dim=0)  # type: ignore[misc]
         torch.testing.assert_close(mean, expected, rtol=1e-4, atol=1e-7)
+
+
+@each_module
+def test_no_step_waits_for_its_device(make: Callable[[], LossModule], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors without values stand for a GPU's: whoever asks for a value fails."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which they do not have
+    module = make().to("meta")
+    on_device = {key: value.to("meta") for key, value in batch().items()}
+    watch = FiniteWatch()
+    losses = add_gradients(module, module, on_device, STEP, STEPS, 2, Accelerator(cpu=True))
+    watch.note(STEP, losses)
+    assert all(value.device.type == "meta" for value in losses.values())
+    with pytest.raises(RuntimeError, match="meta"):
+        watch.first()

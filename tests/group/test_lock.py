@@ -85,7 +85,7 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path, holder: subprocess.Popen[
     assert taken(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"pid": 3}', "[]"])
+@pytest.mark.parametrize("content", ["", "{", '{"pid": 3}', '{"pid": 3, "ho'])
 def test_a_note_cut_short_by_a_kill_holds_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.lock").write_text(content)
     assert taken(tmp_path)

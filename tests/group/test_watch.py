@@ -216,6 +216,6 @@ def test_another_launcher_decides_how_many_there_are(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setenv(sign, "1")
     assert launch.group_size(None, Runtime()) == 1
-    launch.check_launch(None)
+    launch.check_launch(None, Runtime())
     with pytest.raises(UserError, match="--num-processes is 2, but the launcher started 1"):
-        launch.check_launch(2)
+        launch.check_launch(2, Runtime())

@@ -66,14 +66,17 @@ def test_mirrored_maps_are_turned_back_and_added_after_cutting_negative_parts():
 
 @pytest.mark.parametrize("size", [(64, 48), (37, 61), (16, 5), (1, 1), (375, 500)])
 @pytest.mark.parametrize("stride", [4, 1])
-def test_scales_are_interpolated_summed_and_normalised(size, stride):
+@pytest.mark.parametrize("cell", [16, 8, 14, 32])
+def test_scales_are_interpolated_summed_and_normalised(size, stride, cell):
     shapes = [(3, 4), (5, 7), (6, 9)]
     maps = [random(2, *shape, seed=seed).relu() for seed, shape in enumerate(shapes)]
     height, width = -(-size[0] // stride), -(-size[1] // stride)
-    cells = (height, width) if stride == 4 else tuple(16 * -(-side // 16) for side in size)
+    cells = (height, width) if stride == 4 else tuple(cell * -(-side // cell) for side in size)
     total = sum(resize(m, cells) for m in maps)[:, :height, :width]
     expected = total / (total.max(axis=(1, 2), keepdims=True) + 1e-5)
-    result = sum_scales(maps, size, stride)
+    result = sum_scales(maps, size, stride, cell)
+    if cell == 16:
+        assert torch.equal(result, sum_scales(maps, size, stride)), "the authors' cells are the default"
     assert result.shape == (2, height, width)
     assert result.dtype == torch.float32
     np.testing.assert_allclose(result.numpy(), expected, atol=2e-6)

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from puzzlecam_cli.method.constants import LABEL_KERNELS, PREDICTION_KERNELS
 from puzzlecam_cli.method.crf import DenseCrf, dense_crf, label_probabilities
+from puzzlecam_cli.recipe.schema import LabelCrf, PredictionCrf
 
 densecrf = pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 has no build for Python 3.13")
 crf_utils = pytest.importorskip("pydensecrf.utils", reason="pydensecrf2 has no build for Python 3.13")
@@ -190,3 +192,20 @@ def test_the_label_crf_equals_pydensecrf_on_labels():
     expected = directly(photo(), unary.reshape(3, HEIGHT, WIDTH), 10, **kernels)
     refined = dense_crf(photo(), label_probabilities(labels, 3), iterations=10, **kernels)
     np.testing.assert_allclose(refined.numpy(), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("iterations", [0, 2])
+def test_probabilities_that_are_not_finite_are_refused(value: float, iterations: int) -> None:
+    given = torch.full((2, HEIGHT, WIDTH), 0.5)
+    given[1, 3, 4] = value
+    with pytest.raises(ValueError, match="finite"):
+        dense_crf(photo(), given, iterations=iterations)
+
+
+def test_the_authors_kernels_are_the_recipes() -> None:
+    """Hard labels get the narrower kernels, probabilities pydensecrf's."""
+    for section, kernels in ((LabelCrf(), LABEL_KERNELS), (PredictionCrf(), PREDICTION_KERNELS)):
+        assert section.model_dump(include=set(kernels._fields)) == kernels._asdict()
+    assert LABEL_KERNELS == (3, 3, 50, 5, 10)
+    assert PREDICTION_KERNELS == (3, 3, 80, 13, 10)

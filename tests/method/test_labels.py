@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from puzzlecam_cli.method.labels import confident_labels
+from puzzlecam_cli.method.labels import best, confident_labels, pseudo_labels, winners
 
 densecrf = pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 has no build for Python 3.13")
 
@@ -95,3 +95,19 @@ def test_a_photo_without_tags_is_background(powers, iterations):
     made = confident_labels(photo(), torch.zeros(0, HEIGHT, WIDTH), torch.zeros(0, dtype=torch.int16), **options)
     assert made.shape == (HEIGHT, WIDTH)
     assert not made.any()
+
+
+NAN = torch.nan
+
+
+@pytest.mark.parametrize("value", [torch.float32, torch.float16])
+def test_a_score_that_is_not_a_number_never_wins(value: torch.dtype) -> None:
+    scores = torch.tensor([[[NAN, NAN, 0.6, 0.2]], [[NAN, 0.4, NAN, 0.9]]], dtype=value)
+    assert winners(scores, 0.3).tolist() == [[0, 2, 1, 2]]
+    assert best(scores).tolist() == [[0, 1, 0, 1]]
+    assert scores[0, 0, 0].isnan(), "the scores are left as they are"
+
+
+def test_pseudo_labels_of_scores_that_are_no_numbers_are_background() -> None:
+    options = {"background": 0.3, "iterations": 2, "confidence": 0.7} | KERNELS
+    assert not pseudo_labels(photo(), torch.full((2, HEIGHT, WIDTH), NAN), CLASSES, **options).any()

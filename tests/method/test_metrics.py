@@ -214,3 +214,20 @@ def test_shapes_that_differ_are_refused():
         confusion_matrix(torch.zeros(3, 4).long(), torch.zeros(4, 3).long(), CLASSES)
     with pytest.raises(ValueError, match=r"\(3, 4\), the mask \(4, 3\)"):
         threshold_sweep(torch.zeros(1, 3, 4), torch.tensor([1]), torch.zeros(4, 3).long(), [0.1], CLASSES)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64], ids=str)
+def test_a_score_that_is_not_a_number_is_no_object_at_any_threshold(kind: torch.dtype) -> None:
+    nan = torch.nan
+    scores = torch.tensor([[[nan, nan, 0.6, nan]], [[nan, 0.4, nan, 0.1]]], dtype=kind)
+    mask = torch.tensor([[0, 2, 1, 0]])
+    found = threshold_sweep(scores, torch.tensor([1, 2]), mask, [0.0, 0.2, 0.5], 2)
+    # predicted, pixel by pixel: 0 2 1 2, then 0 2 1 0, then 0 0 1 0
+    expected = [confusion_matrix(torch.tensor([row]), mask, 2) for row in ([0, 2, 1, 2], [0, 2, 1, 0], [0, 0, 1, 0])]
+    assert torch.equal(found, torch.stack(expected))
+
+
+def test_infinite_scores_are_the_highest_and_the_lowest() -> None:
+    scores = torch.tensor([[[torch.inf, -torch.inf]]])
+    found = threshold_sweep(scores, torch.tensor([1]), torch.tensor([[1, 0]]), [-5.0, 5.0], 1)
+    assert torch.equal(found, torch.eye(2, dtype=torch.int64).expand(2, 2, 2))

@@ -27,7 +27,7 @@ READ = {
     "leading zeros": ("a:000,010,255::\n", (("a", (0, 10, 255)),)),
 }
 REFUSED = {
-    "nothing": (b"", "colours-unreadable", "0 bytes"),
+    "nothing": (b"", "colours-invalid", "names no colour"),
     "only comments": (COLUMNS.encode(), "colours-invalid", "names no colour"),
     "two channels": (b"a:1,2::\n", "colours-invalid", "line 1"),
     "four channels": (b"a:1,2,3,4::\n", "colours-invalid", "line 1"),
@@ -41,8 +41,8 @@ REFUSED = {
     "only a name": (b"\na\n", "colours-invalid", "line 2"),
     "a name twice": (b"a:1,2,3::\nb:2,2,2::\na:4,5,6::\n", "colours-invalid", "line 3: `a` is named twice"),
     "a colour twice": (b"a:1,2,3::\nb:1,2,3::\n", "colours-invalid", "line 2: `b`"),
-    "Latin-1": (b"a:1,2,3::\nK\xe4fer:1,2,3::\n", "colours-invalid", "line 2"),
-    "a picture": (b"\x89PNG\r\n\x1a\n", "colours-invalid", "line 1"),
+    "Latin-1": (b"a:1,2,3::\nK\xe4fer:1,2,3::\n", "data-encoding", "line 2"),
+    "a picture": (b"\x89PNG\r\n\x1a\n", "data-encoding", "line 1"),
     "ten wrong lines": (b"wrong\n" * 10, "colours-invalid", "... and 2 more"),
 }
 
@@ -67,7 +67,7 @@ def test_a_wrong_list_of_colours_is_refused_with_its_lines(tmp_path: Path, name:
 
 def test_a_list_that_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, reference in ((tmp_path / "pipe", "colours-unreadable"), (tmp_path / "none", "colours-missing")):
+    for path, reference in ((tmp_path / "pipe", "data-unreadable"), (tmp_path / "none", "data-missing")):
         with pytest.raises(UserError, match=reference):
             read_colours(path)
 

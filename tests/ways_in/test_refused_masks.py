@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from puzzlecam_cli.data.colours import VOC_PALETTE
-from puzzlecam_cli.data.mask_file import MaskFile, mask_problem, read_labels
+from puzzlecam_cli.data.mask_file import MaskFile, read_labels
 from puzzlecam_cli.errors import UserError
 from tests.pictures import GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png, png_header, saved, tiff
 
@@ -123,7 +125,6 @@ def refusal(mask: MaskFile) -> UserError:
     error = caught.value
     assert str(mask.path) in error.problem
     assert error.hint
-    assert mask_problem(mask, (4, 4)) == error.problem
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     return error
 
@@ -163,23 +164,6 @@ def test_white_is_no_class_among_several() -> None:
         MaskFile(Path("mask.png"), 2, white="class")
 
 
-@pytest.mark.parametrize(
-    ("size", "said"),
-    [
-        pytest.param((4, 5), "4 × 4 pixels, its photo 5 × 4", id="one column more"),
-        pytest.param((2, 2), "4 × 4 pixels, its photo 2 × 2", id="half as large"),
-    ],
-)
-def test_a_mask_of_another_size_is_told(tmp_path: Path, size: tuple[int, int], said: str) -> None:
-    (tmp_path / "mask.png").write_bytes(png(LABELS))
-    assert said in (mask_problem(MaskFile(tmp_path / "mask.png", 20), size) or "")
-
-
-def test_a_mask_of_the_photo_before_it_was_turned_is_told(tmp_path: Path) -> None:
-    (tmp_path / "mask.png").write_bytes(png(LABELS[:2]))
-    assert "before EXIF turned it" in (mask_problem(MaskFile(tmp_path / "mask.png", 20), (4, 2)) or "")
-
-
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_our_own_labels_are_their_stored_numbers(tmp_path: Path, shuffled: bool) -> None:
     (tmp_path / "a.png").write_bytes(png(LABELS, 8, PALETTE, palette=VOC[::-1] if shuffled else VOC))
@@ -204,3 +188,28 @@ def test_labels_that_we_did_not_write_are_refused(tmp_path: Path, data: bytes) -
     with pytest.raises(UserError, match="artifact-unreadable") as caught:
         read_labels(tmp_path / "a.png")
     assert str(tmp_path / "a.png") in caught.value.problem
+
+
+WHOLE = [png(LABELS, 8, PALETTE, palette=VOC), png(LABELS, 4), png(COLOURS, 8, RGB), tiff(LABELS, 16), frames("GIF")]
+CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4)
+
+
+@settings(
+    deadline=None, max_examples=200, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(whole=st.sampled_from(WHOLE), changes=CHANGES, kept=st.floats(0, 1) | st.just(1.0))
+def test_whatever_happens_to_its_bytes_a_mask_holds_classes_or_is_refused(
+    tmp_path: Path, whole: bytes, changes: list[tuple[float, int]], kept: float
+) -> None:
+    data = bytearray(whole)
+    for place, value in changes:
+        data[int(place * min(len(data), 200))] = value
+    path = tmp_path / "mask.png"
+    path.write_bytes(bytes(data[: int(kept * len(data))]))
+    mask = MaskFile(path, 16)
+    try:
+        found = set(np.unique(mask.read()).tolist())
+    except UserError as error:
+        found, problem = set(), error.problem
+        assert str(path) in problem
+    assert found <= {*range(17), 255}

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.models.backbone import Backbone
-from puzzlecam_cli.models.weights import load_weights
+from puzzlecam_cli.models.backbone import Backbone, load_weights
 
 COLOUR = (0.5, 0.5, 0.5)
 TAKEN = (0, 1, 2, 4, 6)  # the last block group of each resolution: strides 2, 4, 8, 16, 16

@@ -1,0 +1,113 @@
+"""Errors of the machine that the user can mend: disks, memory, limits, folders that are not there."""
+
+from __future__ import annotations
+
+import errno
+from traceback import walk_tb
+
+from puzzlecam_cli.errors import UserError
+
+FULL = "free some, or name a folder on another disk with --run; the same command continues"
+PATH = "check the path: --run, data.root, backbone.weights and the recipe's own are read from the working folder"
+SERVER = "mend it, and the same command continues"
+MEMORY = "lower the stage's batch or crop, or runtime.workers; the same command continues"
+SYSTEM_ERRORS = {
+    errno.ENOSPC: ("disk", "the disk is full", FULL),
+    errno.EDQUOT: ("disk", "the disk quota is used up", FULL),
+    errno.EROFS: ("disk", "the folder is read-only", "name another folder with --run"),
+    errno.EACCES: (
+        "disk",
+        "permission is denied",
+        "change the owner or the mode (ls -ld, chmod), or name another path",
+    ),
+    errno.EPERM: ("disk", "permission is denied", "change the owner or the mode (ls -ld, chmod), or name another path"),
+    errno.EFBIG: ("disk", "the file is larger than this system allows", "raise the limit (ulimit -f)"),
+    errno.EIO: ("disk", "the disk reports an error", SERVER),
+    errno.ESTALE: ("disk", "the folder's server has lost it", SERVER),
+    errno.ENOTCONN: ("disk", "the folder's server is gone", SERVER),
+    errno.ETIMEDOUT: ("disk", "the folder's server does not answer", SERVER),
+    errno.EBUSY: ("disk", "the file is in use", SERVER),
+    errno.ENOENT: ("path", "a file or folder is not there, or not any more", PATH),
+    errno.ENOTDIR: ("path", "a part of the path is a file, not a folder", PATH),
+    errno.EISDIR: ("path", "a folder is where a file should be", PATH),
+    errno.EEXIST: ("path", "something else is there already", PATH),
+    errno.ENOTEMPTY: ("path", "the folder is not empty", PATH),
+    errno.ELOOP: (
+        "path",
+        "links lead round in a circle, or where none may be",
+        "replace the link by what it stands for",
+    ),
+    errno.ENAMETOOLONG: ("path", "a name is too long for this system", "shorten it: names have 255 bytes at most"),
+    errno.ENXIO: ("path", "a pipe or device is where a file should be", PATH),
+    errno.EMFILE: ("limit", "too many files are open", "raise the limit (ulimit -n), or lower runtime.workers"),
+    errno.ENFILE: ("limit", "too many files are open on this machine", "close programs, or lower runtime.workers"),
+    errno.EAGAIN: (
+        "limit",
+        "no more processes may be started",
+        "raise the limit (ulimit -u), or lower runtime.workers",
+    ),
+    errno.ENOMEM: ("out-of-memory", "the memory is used up", MEMORY),
+}
+PARSERS = {"json", "yaml", "xml", "defusedxml"}  # their recursion is as deep as what they read
+
+
+def as_mendable(error: Exception) -> UserError | None:
+    """The error in words, if its cause lies with data or machine; None if it is our fault."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("pydensecrf"):
+        hint = "python -m pip install pydensecrf2 (Python 3.11 or 3.12), or set the crf.iterations of the recipe to 0"
+        return UserError("crf-missing", "pydensecrf is not installed", hint=hint)
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if _is_lost_worker(error):
+        hint = "the system does that when memory runs out: lower runtime.workers; the same command continues"
+        return UserError("worker-killed", "a worker process was killed", hint=hint)
+    if isinstance(error, RecursionError) and any(
+        _package(frame.f_globals) in PARSERS for frame, _ in walk_tb(error.__traceback__)
+    ):
+        hint = "is it what it should be? No recipe, annotation or run folder of this tool is nested like that"
+        return UserError("too-deep", "a file is nested too deeply to be read", hint=hint)
+    return _of_memory(error)
+
+
+def _of_system(error: OSError) -> UserError | None:
+    if error.errno == errno.ENOENT and "temporary directory" in str(error.strerror):
+        hint = "make the folder that TMPDIR names, or set TMPDIR to one that is there and can be written to"
+        return UserError("temporary-folder", "there is no folder for temporary files", hint=hint)
+    if error.errno not in SYSTEM_ERRORS:
+        return None
+    reference, problem, hint = SYSTEM_ERRORS[error.errno]
+    if reference == "path" and error.filename is None:
+        return None  # nothing that the user could look at
+    names = (error.filename, error.filename2)
+    return UserError(reference, problem, tuple(_text(name) for name in names if name is not None), hint)
+
+
+def _text(name: object) -> str:
+    return name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
+
+
+def _is_lost_worker(error: Exception) -> bool:
+    from concurrent.futures.process import BrokenProcessPool
+
+    return isinstance(error, BrokenProcessPool) or str(error).startswith("DataLoader worker")
+
+
+def _of_memory(error: Exception) -> UserError | None:
+    text = str(error).partition("\n")[0]
+    if isinstance(error, MemoryError):
+        return UserError("out-of-memory", text or "the memory is used up", hint=MEMORY)
+    if not isinstance(error, RuntimeError):
+        return None
+    if "can't start new thread" in text:
+        return UserError("limit", "no more threads may be started", hint=SYSTEM_ERRORS[errno.EAGAIN][2])
+    if "out of memory" in text:
+        hint = "lower the stage's batch or crop, or set runtime.mixed_precision: bf16"
+        return UserError("out-of-memory", text, hint=hint)
+    if "can't allocate memory" in text or "Cannot allocate memory" in text:
+        asked = text.partition("DefaultCPUAllocator: ")[2] or text
+        return UserError("out-of-memory", asked, hint=MEMORY)
+    return None
+
+
+def _package(module: dict[str, object]) -> str:
+    return str(module.get("__name__", "")).partition(".")[0]

@@ -1,0 +1,48 @@
+"""What comes before all else: from here on, Ctrl-C and SIGTERM end the process without a traceback.
+
+At the top only `os` is imported, which Python has loaded itself: a signal may come while modules are imported.
+"""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+INTERRUPTED = 130
+CONTINUES = "interrupted; the same command continues"
+SIZES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")  # Rich and Typer lay out by them, whatever they say
+
+
+def stop_at_once(*_: object) -> None:
+    """End this process here. Only for moments when there is nothing to lose."""
+    try:  # noqa: SIM105
+        os.write(2, f"{CONTINUES}\n".encode())
+    except OSError:  # stderr is closed
+        pass
+    os._exit(INTERRUPTED)
+
+
+def prepare_start() -> None:
+    """Let signals end the process from now on."""
+    try:
+        import atexit
+        import signal
+
+        def let(handler: "Any") -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, handler)
+
+        let(stop_at_once)
+        atexit.register(let, signal.SIG_IGN)  # the first to be registered is the last to run: all is done
+    except KeyboardInterrupt:
+        stop_at_once()
+    forget_sizes()
+
+
+def forget_sizes() -> None:
+    """Forget sizes of a terminal that cannot be."""
+    for name in SIZES:
+        value = os.environ.get(name, "")
+        if not (value.isascii() and value.isdigit() and len(value) < 4 and int(value) >= 10):
+            os.environ.pop(name, None)
