@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from puzzlecam_cli.data.colours import VOC_PALETTE
+from puzzlecam_cli.data.voc_files import annotation_xml, save, write_lines
 from puzzlecam_cli.files import replacing
 
 FloatArray = NDArray[np.floating[Any]]
@@ -128,8 +129,8 @@ def write_picture(root: Path, name: str, first: int, size: int, classes: int, ge
     labels = np.array([0, *(index + 1 for index in object_classes)], np.uint8)[instances]
     mask = Image.fromarray(with_void_border(labels))
     mask.putpalette(VOC_PALETTE)
-    mask.save(root / "SegmentationClass" / f"{name}.png")
-    Image.fromarray(image).save(root / "JPEGImages" / f"{name}.jpg", quality=92)
+    save(mask, root / "SegmentationClass" / f"{name}.png")
+    save(Image.fromarray(image), root / "JPEGImages" / f"{name}.jpg", quality=92)
     annotation = annotation_xml(name, instances, [CLASS_NAMES[index] for index in object_classes])
     write_lines(root / "Annotations" / f"{name}.xml", annotation)
 
@@ -277,21 +278,3 @@ def with_void_border(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     border[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     border[:-1] |= labels[:-1] != labels[1:]
     return np.where(border, np.uint8(VOID), labels)
-
-
-def annotation_xml(name: str, instances: NDArray[np.uint8], tags: list[str]) -> list[str]:
-    """Lines of a VOC annotation: one `object` per entry of `tags`, boxes 1-based and inclusive."""
-    height, width = instances.shape
-    lines = ["<annotation>", f"  <filename>{name}.jpg</filename>"]
-    lines.append(f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>")
-    for number, tag in enumerate(tags, start=1):
-        rows, columns = np.nonzero(instances == number)
-        box = {"xmin": columns.min(), "ymin": rows.min(), "xmax": columns.max(), "ymax": rows.max()}
-        corners = "".join(f"<{side}>{value + 1}</{side}>" for side, value in box.items())
-        lines.append(f"  <object><name>{tag}</name><bndbox>{corners}</bndbox></object>")
-    return [*lines, "</annotation>"]
-
-
-def write_lines(path: Path, lines: list[str]) -> None:
-    """Lines as UTF-8 with Unix line ends everywhere: the files' bytes are promised."""
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
