@@ -138,7 +138,7 @@ def test_a_disk_that_became_read_only_is_named(small_disk: Path, tiny_recipe: Pa
     assert end_of(start(log, tiny_recipe, run, before=acting_at(30, kill))) == -signal.SIGKILL
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     log.unlink()
-    assert_refused(end_of(start(log, tiny_recipe, run)), log, "× the folder is read-only", str(run))
+    assert_refused(end_of(start(log, tiny_recipe, run)), log, "nothing can be written", str(run))
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert end_of(start(log, tiny_recipe, run, "--until", "train-cls")) == 0, log.read_text()
 

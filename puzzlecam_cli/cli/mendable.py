@@ -11,16 +11,14 @@ FULL = "free some, or name a folder on another disk with --run; the same command
 PATH = "check the path: --run, data.root, backbone.weights and the recipe's own are read from the working folder"
 SERVER = "mend it, and the same command continues"
 MEMORY = "lower the stage's batch or crop, or runtime.workers; the same command continues"
+MODE = "change the owner or the mode (ls -ld, chmod), or name another path"
+PROCESSES = "raise the limit (ulimit -u), or lower runtime.workers"
 SYSTEM_ERRORS = {
     errno.ENOSPC: ("disk", "the disk is full", FULL),
     errno.EDQUOT: ("disk", "the disk quota is used up", FULL),
     errno.EROFS: ("disk", "the folder is read-only", "name another folder with --run"),
-    errno.EACCES: (
-        "disk",
-        "permission is denied",
-        "change the owner or the mode (ls -ld, chmod), or name another path",
-    ),
-    errno.EPERM: ("disk", "permission is denied", "change the owner or the mode (ls -ld, chmod), or name another path"),
+    errno.EACCES: ("disk", "permission is denied", MODE),
+    errno.EPERM: ("disk", "permission is denied", MODE),
     errno.EFBIG: ("disk", "the file is larger than this system allows", "raise the limit (ulimit -f)"),
     errno.EIO: ("disk", "the disk reports an error", SERVER),
     errno.ESTALE: ("disk", "the folder's server has lost it", SERVER),
@@ -32,20 +30,12 @@ SYSTEM_ERRORS = {
     errno.EISDIR: ("path", "a folder is where a file should be", PATH),
     errno.EEXIST: ("path", "something else is there already", PATH),
     errno.ENOTEMPTY: ("path", "the folder is not empty", PATH),
-    errno.ELOOP: (
-        "path",
-        "links lead round in a circle, or where none may be",
-        "replace the link by what it stands for",
-    ),
+    errno.ELOOP: ("path", "links lead round in a circle, or where none may be", "use what the link stands for"),
     errno.ENAMETOOLONG: ("path", "a name is too long for this system", "shorten it: names have 255 bytes at most"),
     errno.ENXIO: ("path", "a pipe or device is where a file should be", PATH),
     errno.EMFILE: ("limit", "too many files are open", "raise the limit (ulimit -n), or lower runtime.workers"),
     errno.ENFILE: ("limit", "too many files are open on this machine", "close programs, or lower runtime.workers"),
-    errno.EAGAIN: (
-        "limit",
-        "no more processes may be started",
-        "raise the limit (ulimit -u), or lower runtime.workers",
-    ),
+    errno.EAGAIN: ("limit", "no more processes may be started", PROCESSES),
     errno.ENOMEM: ("out-of-memory", "the memory is used up", MEMORY),
 }
 PARSERS = {"json", "yaml", "xml", "defusedxml"}  # their recursion is as deep as what they read
@@ -66,7 +56,7 @@ def as_mendable(error: Exception) -> UserError | None:
     ):
         hint = "is it what it should be? No recipe, annotation or run folder of this tool is nested like that"
         return UserError("too-deep", "a file is nested too deeply to be read", hint=hint)
-    return _of_memory(error)
+    return _of_library(error)
 
 
 def _of_system(error: OSError) -> UserError | None:
@@ -92,14 +82,27 @@ def _is_lost_worker(error: Exception) -> bool:
     return isinstance(error, BrokenProcessPool) or str(error).startswith("DataLoader worker")
 
 
-def _of_memory(error: Exception) -> UserError | None:
+def _of_library(error: Exception) -> UserError | None:
+    """Errors that libraries tell in words alone."""
     text = str(error).partition("\n")[0]
+    if "No space left on device" in text:
+        return UserError("disk", f"the disk, or the shared memory, is full: {text}", hint=FULL)
+    if isinstance(error, ImportError) and "failed to map segment" in text:
+        return UserError(
+            "out-of-memory",
+            f"the memory allowed does not hold the libraries: {text}",
+            hint="raise the limit (ulimit -v)",
+        )
+    if isinstance(error, ImportError) and "cannot open shared object file" in text:
+        return UserError(
+            "library-missing", text, hint="install it, or install PyTorch anew: pip install --force-reinstall torch"
+        )
     if isinstance(error, MemoryError):
         return UserError("out-of-memory", text or "the memory is used up", hint=MEMORY)
     if not isinstance(error, RuntimeError):
         return None
     if "can't start new thread" in text:
-        return UserError("limit", "no more threads may be started", hint=SYSTEM_ERRORS[errno.EAGAIN][2])
+        return UserError("limit", "no more threads may be started", hint=PROCESSES)
     if "out of memory" in text:
         hint = "lower the stage's batch or crop, or set runtime.mixed_precision: bf16"
         return UserError("out-of-memory", text, hint=hint)

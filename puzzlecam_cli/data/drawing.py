@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,13 @@ def write_picture(root: Path, name: str, first: int, size: int, classes: int, ge
     save(Image.fromarray(image), root / "JPEGImages" / f"{name}.jpg", quality=92)
     annotation = annotation_xml(name, instances, [CLASS_NAMES[index] for index in object_classes])
     write_lines(root / "Annotations" / f"{name}.xml", annotation)
+
+
+def save(picture: Image.Image, path: Path, **options: int) -> None:
+    """By way of memory: Pillow does not notice that a file was cut short by a limit of the system."""
+    buffer = BytesIO()
+    picture.save(buffer, {".png": "PNG", ".jpg": "JPEG"}[path.suffix], **options)
+    path.write_bytes(buffer.getbuffer())
 
 
 def draw_picture(

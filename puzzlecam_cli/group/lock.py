@@ -35,6 +35,10 @@ LOCK = "run.lock"
 BEAT = 10.0  # seconds between two signs of life
 BEGIN = b'{"pid": '  # of every note
 SILENCE = 90.0  # NFS may show a file's time up to 60 seconds late
+WRONG_KINDS = {
+    *(errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO),
+    *(errno.ELOOP, errno.ENAMETOOLONG),
+}
 
 
 @dataclass(frozen=True)
@@ -132,10 +136,12 @@ def _lock(file: int) -> bool | None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Say of an error which file or folder is not what it should be, and why."""
+    """Say which file or folder is not what it should be, and why. What is wrong with the disk is told elsewhere."""
     try:
         yield
     except OSError as error:
+        if error.errno not in WRONG_KINDS:
+            raise
         is_link = os.path.islink(path)  # noqa: PTH114 - that of `Path` raises where a name is too long
         reason = "is a link, which is not followed" if is_link else f"cannot be used: {error.strerror}"
         raise UserError("run-folder", f"{path} {reason}", hint="mend it, or name another folder with --run") from None

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.events import RunStarted
+from puzzlecam_cli.group.environment import place
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.pipeline import all_steps
 from puzzlecam_cli.run.preflight import preflight
@@ -25,8 +26,10 @@ def forecast_recipe(name: str, changes: Sequence[str], photos: int, plain: bool)
     """The machine, and the cost of every step in order.
 
     Raises:
-        UserError: what would stop a run and is known without decoding all photos, or as the steps do.
+        UserError: what would stop a run and is known without decoding all photos, or as the steps do; the environment
+            says what cannot be.
     """
+    place()  # what a launcher set must make sense
     recipe = load_recipe(name, changes)
     alone = Member(accelerator=None, parent=None, is_shown=True)
     with TemporaryDirectory(prefix="puzzlecam-bench-") as temporary:

@@ -65,7 +65,8 @@ def run_stages(
         decisions = decide(run_, chosen, force, member.accelerator)
         steps = steps_to_do(chosen, decisions)
         if steps and member.is_shown:
-            preflight(run_, steps, tick=None)  # what is known without decoding a photo, before anything is written
+            # what is known without decoding a photo, before anything is written
+            preflight(run_, steps, processes=num_processes or 1, tick=None)
             mark(run_)
         with open_views(member, root, plain) as emit:
             if member.is_shown:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from puzzlecam_cli.run.folder import UNFINISHED
 from puzzlecam_cli.run.ledger import Ledger
 
 TWO_WORKERS = ("-s", "runtime.workers=2")
@@ -67,8 +68,11 @@ def test_a_pool_whose_workers_are_just_starting_ends_in_order(
     wait_for(lambda: "affinity: started" in log.read_text(), log, process)
     time.sleep(0.5)  # workers take seconds to import PyTorch
     stop_all(log, process, number)
-    assert Ledger(run / "run.json").get("affinity/labels").state == "interrupted"  # type: ignore[union-attr]
+    ledger = Ledger(run / "run.json")
+    assert ledger.get_coming("affinity/labels").state == "interrupted"  # type: ignore[union-attr]
+    assert ledger.get("affinity/labels").state == "done"  # type: ignore[union-attr]
     assert not list((run / "affinity").rglob(".*"))
+    assert not list((run / UNFINISHED).rglob(".*"))
 
 
 def test_two_processes_killed_in_the_middle_end_with_the_weights_of_two_that_were_not(
@@ -83,12 +87,12 @@ def test_two_processes_killed_in_the_middle_end_with_the_weights_of_two_that_wer
 
     undisturbed, killed = (shutil.copytree(finished_run, tmp_path / name) for name in ("undisturbed", "killed"))
     assert start(undisturbed).wait(timeout=200) == 0, log.read_text()
-    process, third = start(killed), killed / "seg" / "checkpoint" / "step-000000003"
-    shutil.rmtree(killed / "seg" / "checkpoint")
+    process, third = start(killed), killed / UNFINISHED / "seg" / "checkpoint" / "step-000000003"
     wait_for(third.exists, log, process)
     process.kill()
     assert process.wait() == -signal.SIGKILL, log.read_text()
-    assert not (killed / "seg" / "model.safetensors").exists()
+    assert not (killed / UNFINISHED / "seg" / "model.safetensors").exists()
+    assert (killed / "seg" / "model.safetensors").read_bytes() == (finished_run / "seg/model.safetensors").read_bytes()
     assert start(killed).wait(timeout=200) == 0, log.read_text()
     assert "continues after step" in log.read_text()
     for name in ("model.safetensors", "metrics.jsonl"):

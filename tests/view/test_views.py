@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -90,3 +95,53 @@ def test_plain_lines_tell_the_same_story_without_flooding(capsys: pytest.Capture
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+ON_A_TERMINAL = """
+import os, pty, sys, time
+from pathlib import Path
+pid, terminal = pty.fork()
+if pid == 0:
+    from puzzlecam_cli.cli.streams import prepare_streams
+    from puzzlecam_cli.events import Note, Progress, RunStarted, StageStarted
+    from puzzlecam_cli.session.member import Member
+    from puzzlecam_cli.session.views import open_views
+    prepare_streams()
+    with open_views(Member(None, None, True), Path(sys.argv[1]), plain=False) as emit:
+        for event in (RunStarted("a", "né", ("cams",)), StageStarted("cams", "1 → 2"), Progress("cams", "maps", 1, 2)):
+            emit(event)
+        emit(Note("cams", chr(27) + "[2J ▸"))
+    sys.exit()
+output = b""
+try:
+    while chunk := os.read(terminal, 4096):
+        output += chunk
+except OSError:
+    pass
+sys.stdout.buffer.write(output)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({"TERM": "xterm", "PYTHONIOENCODING": "ascii"}, ("> cams", r"n\xe9", r"\x1b[2J \u25b8")),
+        ({"TERM": "xterm", "PYTHONIOENCODING": "utf-8"}, ("▸ cams", "né", r"\x1b[2J ▸")),
+        ({"TERM": "xterm", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}, ("▸ cams", "né", r"\x1b[2J ▸")),
+        ({"TERM": "dumb", "PYTHONIOENCODING": "ascii"}, ("cams: started, 1 -> 2", r"n\xe9", r"\x1b[2J \u25b8")),
+        ({"TERM": "", "PYTHONIOENCODING": "utf-8"}, ("cams: started, 1 → 2", "né", r"\x1b[2J ▸")),
+    ],
+    ids=["ASCII", "UTF-8", "without colours", "dumb and ASCII", "no TERM"],
+)
+def test_a_terminal_is_shown_what_it_can_show(
+    tmp_path: Path, variables: dict[str, str], shown: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-c", ON_A_TERMINAL, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | variables
+    result = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
+    text = result.stdout.decode()
+    assert result.returncode == 0, text
+    assert "\x1b[2J" not in text
+    words = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)  # without styles and moves of the cursor
+    assert all(part in words for part in shown), words

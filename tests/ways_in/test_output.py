@@ -202,6 +202,22 @@ CAUSES: dict[str, tuple[Exception, int, str]] = {
         2,
         "× can't allocate memory: 9 bytes",
     ),
+    "no memory for libraries": (
+        ImportError("libtorch_cuda.so: failed to map segment from shared object"),
+        2,
+        "ulimit -v",
+    ),
+    "a library that is missing": (
+        ImportError("libGL.so.1: cannot open shared object file: No such file or directory"),
+        2,
+        "× libGL.so.1",
+    ),
+    "a full disk, told by a library": (
+        RuntimeError("No space left on device (os error 28)"),
+        2,
+        "error: disk",
+    ),
+    "an import of ours": (ImportError("cannot import name 'x'"), 1, "This is our fault, not yours"),
     "no more threads": (RuntimeError("can't start new thread"), 2, "no more threads"),
     "no CRF engine": (ModuleNotFoundError("x", name="pydensecrf.densecrf"), 2, "pip install pydensecrf2"),
     "a process that failed": (RankFailed("error: disk\n× full", 2), 2, "error: disk\n× full\n"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -194,15 +195,28 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path, make: Callable[[Path],
     assert caught.value.reference == "run-folder"
 
 
-def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of another user, or read-only; in another way than by its mode, which says nothing to root."""
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.EACCES, "permission is denied"), (errno.EROFS, "the folder is read-only"), (errno.ENOSPC, "disk is full")],
+    ids=["of another user", "on a read-only disk", "on a full disk"],
+)
+def test_a_folder_where_nothing_can_be_written_is_named(
+    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    """Refused by a stand-in for the system: modes of files say nothing to root."""
+    real = os.open
 
-    def refuse(path: Path, *_: object) -> int:
-        raise PermissionError(13, "Permission denied", str(path))
+    def refuse(path: Path, *rest: object) -> int:
+        if Path(path).name == LOCK:
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lock.os, "open", refuse)
-    with pytest.raises(UserError, match=r"run\.lock cannot be used: Permission denied"), run_lock(tmp_path, print):
-        pass
+    monkeypatch.setattr(os, "open", refuse)
+    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path / "run")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert str(tmp_path / "run" / LOCK) in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
