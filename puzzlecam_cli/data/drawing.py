@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from puzzlecam_cli.data.colours import VOC_PALETTE
-from puzzlecam_cli.data.voc_files import annotation_xml, save, write_lines
 from puzzlecam_cli.files import replacing
 
 FloatArray = NDArray[np.floating[Any]]
@@ -286,3 +285,21 @@ def with_void_border(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     border[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     border[:-1] |= labels[:-1] != labels[1:]
     return np.where(border, np.uint8(VOID), labels)
+
+
+def annotation_xml(name: str, instances: NDArray[np.uint8], tags: list[str]) -> list[str]:
+    """Lines of a VOC annotation: one `object` per entry of `tags`, boxes 1-based and inclusive."""
+    height, width = instances.shape
+    lines = ["<annotation>", f"  <filename>{name}.jpg</filename>"]
+    lines.append(f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>")
+    for number, tag in enumerate(tags, start=1):
+        rows, columns = np.nonzero(instances == number)
+        box = {"xmin": columns.min(), "ymin": rows.min(), "xmax": columns.max(), "ymax": rows.max()}
+        corners = "".join(f"<{side}>{value + 1}</{side}>" for side, value in box.items())
+        lines.append(f"  <object><name>{tag}</name><bndbox>{corners}</bndbox></object>")
+    return [*lines, "</annotation>"]
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    """Lines as UTF-8 with Unix line ends everywhere: the files' bytes are promised."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
