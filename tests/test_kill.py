@@ -155,7 +155,7 @@ def test_a_file_cut_short_is_not_taken_for_a_whole_one(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("moment", [9, 40, 75])
+@pytest.mark.parametrize("moment", [9, 40, 90])
 def test_an_interrupt_saves_and_ends_with_130_and_the_run_continues_to_the_same_result(
     finished_run: Path, tiny_recipe: Path, tmp_path: Path, number: signal.Signals, moment: int
 ) -> None:

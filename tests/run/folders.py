@@ -1,8 +1,10 @@
-"""What is in a folder, to see that nothing of it changed."""
+"""What is in a folder, to see that nothing of it changed, and what a run says of itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from typer.testing import Result
 
 
 def content(folder: Path) -> dict[str, bytes | str]:
@@ -25,3 +27,9 @@ def put(folder: Path, name: str, text: str = "mine") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
+
+
+def states(result: Result) -> list[str]:
+    """The first word of each line of `status` or `--plan`."""
+    assert result.exit_code == 0, result.output
+    return [line.split()[0] for line in result.stdout.splitlines()]

@@ -24,7 +24,7 @@ REFUSED = {
     "a link to nowhere": ("dangling", "dangling is a link to nowhere"),
     "below a link to nowhere": ("dangling/run", "dangling is a link to nowhere"),
     "a link to itself": ("circle", "circle"),
-    "in /proc": ("/proc/run", "in /proc nothing can be written"),
+    "in /proc": ("/proc/run", "nothing can be written"),
     "in a process": ("/proc/self/run", "nothing can be written"),
     "in /sys": ("/sys/run", "nothing can be written"),
     "300 characters": ("x" * 300, "name too long"),
