@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from puzzlecam_cli.data.annotations import Annotation, read_image_set_tags, read_objects
@@ -33,7 +34,7 @@ def tags_in_annotations(
         except UserError as error:
             problems.append(f"{file.name}: {error.where[0] if error.where else error.problem}")
             continue
-        problems += [f"{file.name}: {quoted(name)} is no class" for name in sorted(found[i].tags - index.keys())]
+        problems += [f"{file.name}: {_no_class(name, classes)}" for name in sorted(found[i].tags - index.keys())]
     if problems:
         raise UserError(
             "tags-invalid",
@@ -44,6 +45,13 @@ def tags_in_annotations(
         )
     tags = {i: tuple(sorted(index[name] for name in annotation.tags)) for i, annotation in found.items()}
     return tags, _about_boxes(found, split)
+
+
+def _no_class(name: str, classes: Sequence[str]) -> str:
+    """That a name is no class, and which it may be: in another case, or misspelt."""
+    folded = {other.casefold(): other for other in classes}
+    close = get_close_matches(name.casefold(), folded, 1, 0.8)
+    return f"{quoted(name)} is no class" + (f"; did you mean {quoted(folded[close[0]])}?" if close else "")
 
 
 def tags_in_lists(root: Path, split: str, classes: Sequence[str], ids: Sequence[str]) -> tuple[Tags, list[str]]:

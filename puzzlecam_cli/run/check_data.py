@@ -55,7 +55,7 @@ def lists(checked: Checked) -> Iterator[UserError]:
 def pixels(checked: Checked) -> Iterator[UserError]:
     """Photos and masks that cannot be decoded, masks of another size than their photo."""
     listed = {photo.image: photo for photos in checked.photos.values() for photo in photos}
-    bad = [f"{path}: {problem}" for path in listed if (problem := checked.seen[path].problem)]
+    bad = [_named(path, problem) for path in listed if (problem := checked.seen[path].problem)]
     if bad:
         yield UserError(
             "image-unreadable",
@@ -68,7 +68,7 @@ def pixels(checked: Checked) -> Iterator[UserError]:
         seen, size = checked.seen[mask], checked.seen[photo.image].size
         total += 1
         if seen.problem:
-            wrong.append(f"{mask}: {seen.problem}")
+            wrong.append(_named(mask, seen.problem))
         elif size and seen.size != size:
             turned = ", as before EXIF turned it" if seen.size == size[::-1] else ""
             wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}{turned}")
@@ -123,8 +123,7 @@ def tags_fit_masks(checked: Checked) -> Iterator[UserError]:
 def about_tags(checked: Checked) -> Iterator[str]:
     """What a person should know about the tags: how many there are, and what is odd about them."""
     photos, data = checked.photos, checked.run.photos
-    for part in photos:
-        yield from data.facts(checked.splits[part])
+    yield from dict.fromkeys(fact for part in photos for fact in data.facts(checked.splits[part]))
     if "train" not in photos:
         return
     train, name = photos["train"], checked.splits["train"]
@@ -174,6 +173,11 @@ def _contradictions(checked: Checked) -> tuple[int, list[str]]:
 def _masks(checked: Checked) -> list[tuple[Photo, Path]]:
     found = {photo.mask.path: photo for photos in checked.scored.values() for photo in photos if photo.mask is not None}
     return [(photo, path) for path, photo in found.items()]
+
+
+def _named(path: Path, problem: str) -> str:
+    """A problem that names its file, once."""
+    return problem if str(path) in problem else f"{path}: {problem}"
 
 
 def _by(size: tuple[int, int] | None) -> str:
