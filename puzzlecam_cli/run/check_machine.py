@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
 from puzzlecam_cli.recipe.schema import Crf
 from puzzlecam_cli.registry import BACKBONES, backbone_factory, installed
 from puzzlecam_cli.run.checked import Checked
@@ -31,12 +31,12 @@ def crf_engine(checked: Checked) -> Iterator[UserError]:
         "seg/predictions": ("seg.predict.crf", recipe.seg.predict.crf),
     }
     keys = [key for step, (key, crf) in asked.items() if checked.makes(step) and crf.iterations]
-    if keys and find_spec("pydensecrf") is None:
+    if keys and not installed_engines():
         yield UserError(
             "crf-missing",
             "no engine for dense CRFs is installed",
             tuple(f"{key} asks for one" for key in keys),
-            "python -m pip install pydensecrf2 (Python 3.11 or 3.12), or go without: "
+            f"{' or '.join(engine.install for engine in ENGINES.values())}, or go without: "
             + " ".join(f"--set {key}.iterations=0" for key in keys),
         )
 
