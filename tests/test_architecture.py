@@ -21,7 +21,7 @@ LAYERS = (
     {"models", "data"},
     {"group"},
     {"recipe", "registry", "method"},
-    {"files", "errors", "events"},
+    {"files", "text", "plain_file", "errors", "events"},
 )
 
 
