@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,3 +74,21 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, pu
     result = puzzlecam("run-all", tiny_recipe, "--run", folder)
     assert result.exit_code == 0, result.output
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Each way in, the inputs that were tried on it, and those that were answered well."""
+    tried: Counter[str] = Counter()
+    well: Counter[str] = Counter()
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            folder, _, rest = report.nodeid.partition("tests/ways_in/test_")
+            if rest and not folder:
+                way = rest.partition(".py")[0].replace("_", " ")
+                tried[way] += 1
+                well[way] += outcome == "passed"
+    if tried:
+        terminalreporter.write_line("")
+        rows = [("way in", "inputs tried", "answered well"), *((way, tried[way], well[way]) for way in sorted(tried))]
+        for way, number, good in [*rows, ("all", tried.total(), well.total())]:
+            terminalreporter.write_line(f"{way:32}{number:>14}{good:>15}")

@@ -123,8 +123,7 @@ def tags_fit_masks(checked: Checked) -> Iterator[UserError]:
 def about_tags(checked: Checked) -> Iterator[str]:
     """What a person should know about the tags: how many there are, and what is odd about them."""
     photos, data = checked.photos, checked.run.photos
-    for part in photos:
-        yield from data.facts(checked.splits[part])
+    yield from dict.fromkeys(fact for part in photos for fact in data.facts(checked.splits[part]))
     if "train" not in photos:
         return
     train, name = photos["train"], checked.splits["train"]

@@ -5,17 +5,21 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Crf
 from puzzlecam_cli.registry import BACKBONES, backbone_factory, installed
 from puzzlecam_cli.run.checked import Checked
 
+if TYPE_CHECKING:
+    from torch import nn
+
+NETWORKS = ("train-cls/model", "cams", "affinity/model", "rw/scores", "seg/model", "seg/predictions")
 TRAININGS = {"train-cls/model": "train_cls", "affinity/model": "affinity", "seg/model": "seg"}
 
-# Measured on photos of 12 megapixels, EfficientNet-Lite0 and three labels; larger networks need more.
-NETWORK_BYTES = 90  # a pixel of a view
-CRF_BYTES = 500  # a pixel of a photo
+# Bytes a pixel of a photo that a dense CRF holds, and for each label: measured at 2 megapixels with 3 and 14 labels.
+CRF_BYTES, CRF_LABEL_BYTES = 180, 34
 
 
 def crf_engine(checked: Checked) -> Iterator[UserError]:
@@ -97,7 +101,7 @@ def backbone_fits(checked: Checked) -> Iterator[UserError]:
     recipe = checked.run.recipe
     chosen = recipe.backbone
     is_there = ":" in chosen.name or chosen.name in installed(BACKBONES)
-    if not checked.makes(*TRAININGS) or not is_there:  # a missing one was told above
+    if not checked.makes(*NETWORKS) or not is_there:  # a missing one was told above
         return
     from puzzlecam_cli.models.backbone import load_backbone
     from puzzlecam_cli.models.fit import check_fit
@@ -109,6 +113,7 @@ def backbone_fits(checked: Checked) -> Iterator[UserError]:
         yield error
         return
     checked.found["parameters"] = sum(parameter.numel() for parameter in backbone.parameters())
+    checked.found["bytes"] = bytes_a_pixel(backbone)
     problems = check_fit(backbone, recipe)
     if problems:
         yield UserError(
@@ -117,6 +122,25 @@ def backbone_fits(checked: Checked) -> Iterator[UserError]:
             tuple(problems),
             f"its maps have strides {', '.join(map(str, backbone.strides))}",
         )
+
+
+def bytes_a_pixel(network: nn.Module) -> int:
+    """What a network holds at least a pixel of its input: twice its largest layer (measured: 0.7 to 1.5 times that)."""
+    import torch
+
+    largest, side = 0, 128
+
+    def look(_module: nn.Module, _given: Any, output: Any) -> None:
+        nonlocal largest
+        if isinstance(output, torch.Tensor):
+            largest = max(largest, output.numel())
+
+    hooks = [module.register_forward_hook(look) for module in network.modules()]
+    with torch.inference_mode():
+        network.eval()(torch.zeros(1, 3, side, side))
+    for hook in hooks:
+        hook.remove()
+    return 2 * 4 * largest // side**2
 
 
 def room_for_photos(checked: Checked) -> Iterator[UserError]:
@@ -139,7 +163,9 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
             pixels, path = largest(part)
             scale = max(views.scales)
             images = 2 if views.flip else 1
-            needs.append((pixels * scale**2 * images * NETWORK_BYTES, path, f"{key}.scales up to {scale:g}"))
+            needs.append(
+                (pixels * scale**2 * images * checked.found.get("bytes", 0), path, f"{key}.scales up to {scale:g}")
+            )
     for step, part, crf in (
         ("affinity/labels", "train", recipe.affinity.labels.crf),
         ("rw/pseudo_labels", "train", recipe.rw.crf),
@@ -149,7 +175,7 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
             pixels, path = largest(part)
             labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
             workers = max(checked.workers, 1)
-            needed = pixels * (CRF_BYTES + 12 * labels) * workers
+            needed = pixels * (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
             needs.append((needed, path, f"the dense CRF of {step}, {workers} at once"))
     too_much = [(needed, path, what) for needed, path, what in needs if needed > memory]
     if too_much:

@@ -127,8 +127,7 @@ class SyntheticPhotos(PhotoSet):
         if self._is_prepared:
             return
         self.check()
-        from puzzlecam_cli.data.drawing import write_synthetic
-        from puzzlecam_cli.data.drawn import remove_drawn
+        from puzzlecam_cli.data.drawn import remove_drawn, write_synthetic
 
         root = self.pinned().root
         marker = root / MARKER

@@ -106,7 +106,7 @@ class VocPhotos(PhotoSet):
         file = self.settings.classes or self.root / "classes.txt"
         if self.settings.classes or file.exists() or file.is_symlink():
             found = read_classes(file)
-            left_out = ", ".join(map(quoted, found.left_out))
+            left_out = ", ".join(map(quoted, found.left_out if found.left_out != ("background",) else ()))
             return found.names, f"{file}: {left_out} is no object class and left out" if left_out else None
         if self._colours:
             names = tuple(canonical(name) for name, _ in self._colours if not is_no_object(name))
