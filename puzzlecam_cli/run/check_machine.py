@@ -61,7 +61,7 @@ def backbone_is_there(checked: Checked) -> Iterator[UserError]:
 
 def batch_for_processes(checked: Checked) -> Iterator[UserError]:
     """Batches that cannot be shared by all processes, because some would get no photo."""
-    photos = len(checked.photos.get("train", ()))
+    photos = checked.trained_on
     batches = {
         f"{key}.batch {batch}" + (f", of {photos} photos" if 0 < photos < batch else ""): min(batch, photos or batch)
         for step, key in TRAININGS.items()
@@ -82,11 +82,7 @@ def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
     recipe = checked.run.recipe
     if not checked.makes("seg/model") or recipe.seg.norm != "batch":
         return
-    try:
-        photos, _ = checked.run.photos.count(checked.run.photos.splits.train)
-    except UserError:  # told by another check
-        return
-    part = min(recipe.seg.batch, photos) // checked.processes // recipe.seg.accumulate
+    part = min(recipe.seg.batch, checked.trained_on or recipe.seg.batch) // checked.processes // recipe.seg.accumulate
     if part < 2:
         yield UserError(
             "batch-too-small",
