@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.text import CONTROL, lines, quoted
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import CONTROL, lines, quoted
 
 MOST = 254  # a mask is 8 bits: 0 is background, 255 void
 LONGEST = 200

@@ -14,10 +14,10 @@ from pydantic import Field, field_validator
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.resolver import FileIndex
-from puzzlecam_cli.data.text import quoted
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Location, default
+from puzzlecam_cli.text import quoted
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.colours import RGB
@@ -106,7 +106,7 @@ class VocPhotos(PhotoSet):
         file = self.settings.classes or self.root / "classes.txt"
         if self.settings.classes or file.exists() or file.is_symlink():
             found = read_classes(file)
-            left_out = ", ".join(map(quoted, found.left_out))
+            left_out = ", ".join(map(quoted, found.left_out if found.left_out != ("background",) else ()))
             return found.names, f"{file}: {left_out} is no object class and left out" if left_out else None
         if self._colours:
             names = tuple(canonical(name) for name, _ in self._colours if not is_no_object(name))
