@@ -74,11 +74,30 @@ def dataset(kind: str) -> Any:
             (f"installed: {', '.join(found)}",),
             f"did you mean `{close[0]}`?" if close else "data.kind names one of them",
         )
-    return _load(found[kind], f"data kind `{kind}`")
+    loaded = _load(found[kind], f"data kind `{kind}`")
+    lacks = sorted(getattr(loaded, "__abstractmethods__", ()))
+    if not isinstance(loaded, type) or "kind" not in getattr(getattr(loaded, "Settings", None), "model_fields", ()):
+        lacks = ["Settings, a model with `kind`"]
+    if lacks:
+        raise UserError(
+            "plugin-broken",
+            f"data kind `{kind}` from {distribution_of(found[kind])} is no PhotoSet: it lacks {', '.join(lacks)}",
+            hint=f"repair or remove the plugin: python -m pip uninstall {distribution_of(found[kind]).split()[0]}",
+        )
+    return loaded
+
+
+def plugin_packages() -> dict[str, str]:
+    """The Python packages of all plugins that are not ours, each with its distribution."""
+    found = [entry for group in (BACKBONES, DATASETS) for entry in entry_points(group=group)]
+    packages = {entry.value.partition(":")[0].partition(".")[0]: distribution_of(entry) for entry in found}
+    return {package: brought for package, brought in packages.items() if package != __package__}
 
 
 def _load(entry: EntryPoint, what: str) -> Any:
     same_name = {other.value: distribution_of(other) for other in entry_points(group=entry.group, name=entry.name)}
+    if entry.group == DATASETS and entry.name in DATA_KINDS:
+        same_name[DATA_KINDS[entry.name]] = "puzzlecam-cli"
     if len(same_name) > 1:
         raise UserError(
             "plugin-clash",

@@ -6,6 +6,7 @@ import errno
 from traceback import walk_tb
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.registry import plugin_packages
 
 FULL = "free some, or name a folder on another disk with --run; the same command continues"
 PATH = "check the path: --run, data.root, backbone.weights and the recipe's own are read from the working folder"
@@ -60,7 +61,7 @@ def as_mendable(error: Exception) -> UserError | None:
     ):
         hint = "is it what it should be? No recipe, annotation or run folder of this tool is nested like that"
         return UserError("too-deep", "a file is nested too deeply to be read", hint=hint)
-    return _of_library(error)
+    return _of_library(error) or _of_plugin(error)
 
 
 def _of_system(error: OSError) -> UserError | None:
@@ -114,6 +115,22 @@ def _of_library(error: Exception) -> UserError | None:
         asked = text.partition("DefaultCPUAllocator: ")[2] or text
         return UserError("out-of-memory", asked, hint=MEMORY)
     return None
+
+
+def _of_plugin(error: Exception) -> UserError | None:
+    """An error of a plugin's own code: of its frames and ours the innermost is the plugin's."""
+    plugins = plugin_packages()
+    frames = [(frame, line) for frame, line in walk_tb(error.__traceback__)]
+    known = [(f, line) for f, line in frames if _package(f.f_globals) in ("puzzlecam_cli", *plugins)]
+    if not known or (package := _package(known[-1][0].f_globals)) not in plugins:
+        return None
+    frame, line = known[-1]
+    return UserError(
+        "plugin-broken",
+        f"the plugin {plugins[package]} failed: {type(error).__name__}: {error}",
+        (f"{frame.f_code.co_filename} line {line}, in {frame.f_code.co_name}",),
+        f"tell its authors, or remove it: python -m pip uninstall {plugins[package].split()[0]}",
+    )
 
 
 def _package(module: dict[str, object]) -> str:

@@ -128,9 +128,9 @@ def about_tags(checked: Checked) -> Iterator[str]:
         return
     train, name = photos["train"], checked.splits["train"]
     times = Counter(tag for photo in train for tag in photo.tags)
-    without = sum(not photo.tags for photo in train)
+    without = [photo.id for photo in train if not photo.tags]
     yield f"`{name}`: {len(train)} photos, {times.total()} tags of {len(times)} classes" + (
-        f", {without} photos without a tag" if without else ""
+        f", {len(without)} photos without a tag: {', '.join(shorten(without, 3))}" if without else ""
     )
     names = dict(enumerate(data.classes, start=1))
     if never := [names[tag] for tag in names if tag not in times]:

@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run.check_data import about_tags, pixels
+from puzzlecam_cli.run.checked import Checked
+from puzzlecam_cli.run.pipeline import all_steps
+from puzzlecam_cli.run.run import Run as RunOfRecipe
+from puzzlecam_cli.stages import PIPELINE
 from tests.conftest import Run
 from tests.recipe.messages import check_message
 
@@ -159,3 +165,27 @@ def test_a_seed_that_is_none_is_refused(seed: int, here: Path, puzzlecam: Run) -
     assert result.exit_code == 2
     assert f"{seed} is no seed" in result.stderr
     assert not (here / "runs").exists()
+
+
+def checked() -> Checked:
+    run = RunOfRecipe.at(load_recipe("mine.yaml"), Path("run"))
+    return Checked(run, tuple(all_steps(PIPELINE)), 1, lambda done, total: None, 0)
+
+
+def test_what_is_worth_knowing_is_said_once_and_names_photos_without_a_tag(here: Path) -> None:
+    (here / "photos/classes.txt").write_text("background\ncat\ndog\n")
+    (here / "photos/Annotations/b.xml").write_text("<annotation></annotation>")
+    (here / "run").mkdir()
+    facts = list(about_tags(checked()))
+    assert len(facts) == len(set(facts))
+    assert "`train`: 2 photos, 1 tags of 1 classes, 1 photos without a tag: b" in facts
+    assert "classes that no photo of `train` is tagged with: dog" in facts
+
+
+def test_a_photo_and_a_mask_that_cannot_be_read_are_named_once_each(here: Path) -> None:
+    (here / "photos/JPEGImages/a.jpg").write_text("not found")
+    (here / "photos/SegmentationClass/a.png").write_bytes(b"")
+    (here / "run").mkdir()
+    of_photos, of_masks = pixels(checked())
+    assert [line.count("a.jpg") for line in of_photos.where] == [1]
+    assert [line.count("a.png") for line in of_masks.where] == [1]
