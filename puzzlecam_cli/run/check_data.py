@@ -55,7 +55,7 @@ def lists(checked: Checked) -> Iterator[UserError]:
 def pixels(checked: Checked) -> Iterator[UserError]:
     """Photos and masks that cannot be decoded, masks of another size than their photo."""
     listed = {photo.image: photo for photos in checked.photos.values() for photo in photos}
-    bad = [f"{path}: {problem}" for path in listed if (problem := checked.seen[path].problem)]
+    bad = [_of(path, problem) for path in listed if (problem := checked.seen[path].problem)]
     if bad:
         yield UserError(
             "image-unreadable",
@@ -68,9 +68,9 @@ def pixels(checked: Checked) -> Iterator[UserError]:
         seen, size = checked.seen[mask], checked.seen[photo.image].size
         total += 1
         if seen.problem:
-            wrong.append(f"{mask}: {seen.problem}")
+            wrong.append(_of(mask, seen.problem))
         elif size and seen.size != size:
-            turned = ", as before EXIF turned it" if seen.size == size[::-1] else ""
+            turned = ", which its EXIF may have turned" if seen.size == size[::-1] else ""
             wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}{turned}")
     if wrong:
         yield UserError(
@@ -98,6 +98,19 @@ def masks_mean_something(checked: Checked) -> Iterator[UserError]:
             )
 
 
+def masks_are_sharp(checked: Checked) -> Iterator[UserError]:
+    """Masks that were made smaller or larger like photos: their borders hold numbers of classes that are not there."""
+    masks = [path for _, path in _masks(checked)]
+    blended = [f"{path}: {_held(set(between))}" for path in masks if (between := checked.seen[path].between)]
+    if len(blended) > max(MANY * len(masks), 1):
+        yield UserError(
+            "masks-blended",
+            f"{len(blended)} of {len(masks)} masks hold numbers that lie only where a lower one meets a higher one",
+            shorten(blended),
+            "they were resized by interpolation, which makes new numbers: resize them with nearest neighbour",
+        )
+
+
 def _values(checked: Checked, part: str) -> set[int]:
     """All that the masks of a part hold."""
     masks = [photo.mask.path for photo in checked.scored[part] if photo.mask is not None]
@@ -123,8 +136,7 @@ def tags_fit_masks(checked: Checked) -> Iterator[UserError]:
 def about_tags(checked: Checked) -> Iterator[str]:
     """What a person should know about the tags: how many there are, and what is odd about them."""
     photos, data = checked.photos, checked.run.photos
-    for part in photos:
-        yield from data.facts(checked.splits[part])
+    yield from dict.fromkeys(fact for part in photos for fact in data.facts(checked.splits[part]))
     if "train" not in photos:
         return
     train, name = photos["train"], checked.splits["train"]
@@ -156,7 +168,9 @@ def about_tags(checked: Checked) -> Iterator[str]:
 
 def _contradictions(checked: Checked) -> tuple[int, list[str]]:
     """Photos compared, and of those in which a tag is not in the mask while another class is: which, in words."""
-    tags = {photo.id: set(photo.tags) for photo in checked.photos.get("train", ())}
+    tags: dict[str, set[int]] = {}
+    for part in {"train", *checked.scored} & checked.photos.keys():
+        tags |= {i: set(found) for i, found in checked.run.photos.known_tags(checked.splits[part]).items()}
     names = dict(enumerate(checked.run.photos.classes, start=1))
     compared, wrong = 0, []
     for photo, mask in _masks(checked):
@@ -174,6 +188,11 @@ def _contradictions(checked: Checked) -> tuple[int, list[str]]:
 def _masks(checked: Checked) -> list[tuple[Photo, Path]]:
     found = {photo.mask.path: photo for photos in checked.scored.values() for photo in photos if photo.mask is not None}
     return [(photo, path) for path, photo in found.items()]
+
+
+def _of(path: Path, problem: str) -> str:
+    """A problem with the name of its file, once."""
+    return problem if str(path) in problem else f"{path}: {problem}"
 
 
 def _by(size: tuple[int, int] | None) -> str:
