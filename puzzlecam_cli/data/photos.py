@@ -132,6 +132,10 @@ class PhotoSet(ABC):
         """What a person should know about a split and its tags, a sentence each; `photos` was called for it."""
         return []
 
+    def why_no_masks(self, split: str) -> str:
+        """What a person should know about masks none of which was found, as the end of a sentence."""
+        return ""
+
     def count(self, split: str) -> tuple[int, int]:
         """Photos of a split, and how many of them have a mask."""
         photos = self.photos(split)

@@ -32,7 +32,8 @@ def tags_in_annotations(
         try:
             found[i] = read_objects(file, clipped=clipped)
         except UserError as error:
-            problems.append(f"{file.name}: {error.where[0] if error.where else error.problem}")
+            said = error.problem.removeprefix(f"{file} ") if error.reference != "annotation-invalid" else ""
+            problems.append(f"{file.name}: {': '.join(filter(None, (said, *error.where[:1])))}")
             continue
         problems += [
             f"{file.name}: {quoted(name)} is no class{did_you_mean(name, classes)}"

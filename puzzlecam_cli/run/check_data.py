@@ -137,6 +137,10 @@ def about_tags(checked: Checked) -> Iterator[str]:
     """What a person should know about the tags: how many there are, and what is odd about them."""
     photos, data = checked.photos, checked.run.photos
     yield from dict.fromkeys(fact for part in photos for fact in data.facts(checked.splits[part]))
+    for part in ("score", "val") if checked.makes("eval/scores") else ():
+        if photos.get(part) and part not in checked.scored:
+            split = checked.splits[part]
+            yield f"no photo of `{split}` has a mask, so nothing is scored on it{data.why_no_masks(split)}"
     if "train" not in photos:
         return
     train, name = photos["train"], checked.splits["train"]
@@ -158,9 +162,11 @@ def about_tags(checked: Checked) -> Iterator[str]:
                 "their scores say little"
             )
     if checked.tick is not None:
-        for part in checked.scored:
+        for part, split in {part: f"`{checked.splits[part]}`" for part in checked.scored}.items():
             if (values := _values(checked, part)) <= {0, 255}:
-                yield f"the masks of `{checked.splits[part]}` hold no class: {_held(values)}"
+                yield f"the masks of {split} hold no class: {_held(values)}"
+            elif 0 not in values:
+                yield f"no mask of {split} holds background (0): its score is of what is predicted where masks are void"
         compared, wrong = _contradictions(checked)
         if wrong:
             yield f"tags and masks contradict each other in {len(wrong)} of {compared} photos: {wrong[0]}"

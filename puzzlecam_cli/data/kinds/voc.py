@@ -130,6 +130,8 @@ class VocPhotos(PhotoSet):
         places = [self.root / "ImageSets" / folder / f"{split}.txt" for folder in LISTS]
         file = next((place for place in (*places, SHIPPED_LISTS / f"{split}.txt") if place.exists()), None)
         if file is None:
+            from puzzlecam_cli.data.near_misses import list_elsewhere, root_elsewhere
+
             there = sorted({path.stem for place in places for path in place.parent.glob("*.txt")})
             close = get_close_matches(split, there, 1)
             raise UserError(
@@ -137,6 +139,7 @@ class VocPhotos(PhotoSet):
                 f"there is no list {places[0]}",
                 (f"lists that are there: {', '.join(shorten(there))}",) if there else (),
                 (f"did you mean {quoted(close[0])}? " if close else "")
+                + (root_elsewhere(self.root) or list_elsewhere(self.root, split))
                 + "a list holds one image id a line; data.train, data.val and data.score name lists",
             )
         return read_ids(file, self._images.__contains__)
@@ -214,6 +217,11 @@ class VocPhotos(PhotoSet):
                 lists = FileIndex(self.root / "ImageSets" / "Main", (".txt",))
                 digest.update("\n".join(lists.stats([f"{name}_{split}" for name in self.classes])).encode())
 
+    def why_no_masks(self, split: str) -> str:
+        from puzzlecam_cli.data.near_misses import masks_elsewhere
+
+        return masks_elsewhere(self._masks, self.ids(split)[0])
+
     def facts(self, split: str) -> list[str]:
         return [*self._class_list[1], *self._facts.get(split, [])]
 
@@ -225,7 +233,10 @@ class VocPhotos(PhotoSet):
     def _images(self) -> FileIndex:
         folder = self.root / "JPEGImages"
         if not folder.is_dir():
-            raise UserError("data-missing", f"there is no folder {folder}", hint="data.root is not in VOC layout")
+            from puzzlecam_cli.data.near_misses import root_elsewhere
+
+            hint = f"{root_elsewhere(self.root)}data.root is not in VOC layout"
+            raise UserError("data-missing", f"there is no folder {folder}", hint=hint)
         return FileIndex(folder, PHOTO_SUFFIXES)
 
     @cached_property
