@@ -162,11 +162,18 @@ def about_tags(checked: Checked) -> Iterator[str]:
                 "their scores say little"
             )
     if checked.tick is not None:
+        from puzzlecam_cli.data.photo_file import turns_unseen
+
         for part, split in {part: f"`{checked.splits[part]}`" for part in checked.scored}.items():
             if (values := _values(checked, part)) <= {0, 255}:
                 yield f"the masks of {split} hold no class: {_held(values)}"
             elif 0 not in values:
                 yield f"no mask of {split} holds background (0): its score is of what is predicted where masks are void"
+        if unseen := [photo.id for photo, _ in _masks(checked) if turns_unseen(photo.image)]:
+            yield (
+                f"EXIF turns {len(unseen)} photos to the same size ({', '.join(shorten(unseen, 3))}): "
+                "their masks are taken to be of the photo as it is seen"
+            )
         compared, wrong = _contradictions(checked)
         if wrong:
             yield f"tags and masks contradict each other in {len(wrong)} of {compared} photos: {wrong[0]}"
