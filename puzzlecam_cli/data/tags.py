@@ -25,6 +25,7 @@ def tags_in_annotations(
     """
     index = {name: number for number, name in enumerate(classes, start=1)}
     problems = files.missing(ids)
+    none = "; a photo that shows no class has an annotation without objects" if problems else ""
     found: dict[str, Annotation] = {}
     for i in [] if problems else ids:
         file = files.find(i)
@@ -46,7 +47,7 @@ def tags_in_annotations(
             f"{len(problems)} problem(s) with the tags of `{split}` in {files.folder}",
             shorten(problems),
             f"classes are: {', '.join(shorten(list(classes), 30))}; tags without boxes: lists "
-            f"ImageSets/Main/<class>_{split}.txt, and data.tags: lists",
+            f"ImageSets/Main/<class>_{split}.txt, and data.tags: lists{none}",
         )
     tags = {i: tuple(sorted(index[name] for name in a.tags if name in index)) for i, a in found.items()}
     return tags, _about_objects(found, split)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from puzzlecam_cli.cli.mendable import as_mendable
 from puzzlecam_cli.data.colours import VOC_PALETTE
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import load_recipe
@@ -262,3 +263,32 @@ def test_the_remedy_that_a_message_names_helps_although_masks_were_looked_at_bef
     (root / "colours.txt").write_text("background:0,0,0::\ncow:9,8,7::\n")
     assert any(line.startswith("×") for line in told(root))
     assert not any(line.startswith("×") for line in told(root, remedy.format(root=root)))
+
+
+SHM = (
+    "Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\nRuntimeError: "
+    "unable to allocate shared memory(shm) for file </torch_1_2_0>: No space left on device (28)"
+)
+BUS = (
+    "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's workers are out of "
+    "shared memory. Please try to raise your shared memory limit."
+)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reference", "remedy"),
+    [
+        pytest.param(RuntimeError(SHM), "shared-memory", "--shm-size", id="a container's shared memory, told"),
+        pytest.param(RuntimeError(BUS), "shared-memory", "--shm-size", id="a container's shared memory, by a signal"),
+        pytest.param(RuntimeError("received 0 items of ancdata"), "limit", "ulimit -n", id="few open files, ancdata"),
+        pytest.param(RuntimeError("Caught OSError\nToo many open files"), "limit", "ulimit -n", id="few open files"),
+        pytest.param(RuntimeError("DataLoader worker (pid 7) exited"), "worker-killed", "workers", id="a worker ends"),
+    ],
+)
+def test_what_workers_run_into_in_containers_is_the_users_to_mend(
+    failure: Exception, reference: str, remedy: str
+) -> None:
+    error = as_mendable(failure)
+    assert error is not None
+    assert error.reference == reference
+    assert remedy in (error.hint or "")
