@@ -21,7 +21,7 @@ LAYERS = (
     {"models", "data"},
     {"group"},
     {"recipe", "registry", "method"},
-    {"files", "errors", "events"},
+    {"files", "text", "plain_file", "errors", "events"},
 )
 
 
@@ -79,3 +79,27 @@ def test_each_equation_of_the_paper_is_found_once(number: int) -> None:
     source = "".join(file.read_text() for file in (PACKAGE / "method").glob("*.py"))
     named = re.findall(r"Eq\. \((\d)\)(?:-\((\d)\))?", source)
     assert sum(int(low) <= number <= int(high or low) for low, high in named) == 1
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    """Neither at the top nor inside functions; what only names types is left out."""
+    modules = {module_name(file).removesuffix(".__init__"): file for file in FILES}
+    arrows = {name: {other for other in run_time_imports(file) if other in modules} for name, file in modules.items()}
+    order: list[str] = []
+    while ready := [name for name in arrows if name not in order and arrows[name] <= {*order, name}]:
+        order += ready
+    assert set(arrows) == set(order), sorted(set(arrows) - set(order))
+
+
+def run_time_imports(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names

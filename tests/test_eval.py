@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,3 +97,15 @@ def test_a_prediction_of_another_size_is_refused(puzzlecam: Run, masks: Path, tm
     result = puzzlecam("eval", recipe, "--run", tmp_path / "run")
     assert result.exit_code == 2
     assert "does not fit" in result.stderr
+
+
+def test_scores_say_how_many_tags_were_learned_from(finished_run: Path) -> None:
+    lists = finished_run / "data" / "ImageSets" / "Segmentation" / "train.txt"
+    annotations = [finished_run / "data" / "Annotations" / f"{i}.xml" for i in lists.read_text().split()]
+    names = [set(re.findall("<name>(.*?)</name>", path.read_text())) for path in annotations]
+    assert json.loads((finished_run / "eval" / "scores.json").read_text())["tags"] == {
+        "photos": len(names),
+        "tags": sum(map(len, names)),
+        "classes": len(set.union(*names)),
+        "photos_without": 0,
+    }

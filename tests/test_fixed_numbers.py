@@ -62,7 +62,12 @@ def lowest_probability() -> float:
     """What the CRF makes of a probability of 0: its unary term, back to a probability."""
     field: Any = DenseCrf(torch.zeros(1, 1, 3, dtype=torch.uint8), 2)
     terms: list[Any] = []
-    field._field = SimpleNamespace(setUnaryEnergy=terms.append, inference=lambda count: np.zeros((2, 1)))
+
+    def infer(unary: np.ndarray, iterations: int) -> np.ndarray:
+        terms.append(unary)
+        return np.zeros((2, 1), np.float32)
+
+    field._field = SimpleNamespace(infer=infer)
     field.infer(torch.tensor([0.0, 1.0]).reshape(2, 1, 1), 1)
     return exp(-float(terms[0].max()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -14,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import Result
 
-from puzzlecam_cli.engine import trackers
-from puzzlecam_cli.engine.trackers import overlay
+from puzzlecam_cli.engine import loop, trackers
+from puzzlecam_cli.engine.trackers import Trackers, overlay
 
 Run = Callable[..., Result]
 
@@ -38,6 +39,18 @@ def test_tensorboard_gets_all_logged_losses_and_a_picture_of_maps_an_epoch(
     assert sorted({event.step for event in told.Images("maps")}) == [1, 3]
     ours, theirs = (load_file(run / "train-cls/model.safetensors") for run in (tmp_path, finished_run))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_trackers_write_beside_the_run_while_a_model_grows_aside(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr(
+        loop, "Trackers", lambda runtime, folder, *rest: seen.append(folder) or Trackers(runtime, folder, *rest)
+    )
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    assert puzzlecam("train-cls", tiny_recipe, "--run", run, "--force").exit_code == 0
+    assert seen == [run]
 
 
 def test_weights_and_biases_gets_them_too(

@@ -44,9 +44,13 @@ PARSERS = {"json", "yaml", "xml", "defusedxml"}  # their recursion is as deep as
 
 def as_mendable(error: Exception) -> UserError | None:
     """The error in words, if its cause lies with data or machine; None if it is our fault."""
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("pydensecrf"):
-        hint = "python -m pip install pydensecrf2 (Python 3.11 or 3.12), or set the crf.iterations of the recipe to 0"
-        return UserError("crf-missing", "pydensecrf is not installed", hint=hint)
+    if isinstance(error, ModuleNotFoundError):
+        from puzzlecam_cli.method.crf_engines import ENGINES
+
+        module = (error.name or "").partition(".")[0]
+        if engine := next((engine for engine in ENGINES.values() if engine.needs == module), None):
+            hint = f"{engine.install}, or set the crf.iterations of the recipe to 0"
+            return UserError("crf-missing", f"{module} is not installed", hint=hint)
     if isinstance(error, OSError):
         return _of_system(error)
     if isinstance(error, RuntimeError) and any(words in str(error) for words in SHARED):

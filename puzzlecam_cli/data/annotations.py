@@ -16,10 +16,10 @@ from defusedxml.ElementTree import ParseError, fromstring
 
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.lists import Entry, read_entries
-from puzzlecam_cli.data.plain_file import read_file
 from puzzlecam_cli.data.resolver import FileIndex
-from puzzlecam_cli.data.text import decode_text, marked, quoted
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.plain_file import read_file
+from puzzlecam_cli.text import decode_text, marked, quoted
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from puzzlecam_cli.data.colours import RGB
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.text import CONTROL, lines, quoted
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import CONTROL, lines, quoted
 
 MOST = 254  # a mask is 8 bits: 0 is background, 255 void
 LONGEST = 200
@@ -46,7 +46,7 @@ def find_classes(
         found, facts = read_classes(file), []
         if file.name != FILES[0] and not given:
             facts.append(f"there is no {places[0]}: classes are those of {file}")
-        if found.left_out:
+        if found.left_out not in ((), ("background",)):
             facts.append(f"{file}: {', '.join(map(quoted, found.left_out))} is no object class and left out")
         if alike := _alike(found.names):
             facts.append(f"{file}: {alike} are two classes")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from puzzlecam_cli.data.text import lines, quoted
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import lines, quoted
 
 RGB = tuple[int, int, int]
 

@@ -14,8 +14,8 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from puzzlecam_cli.data.plain_file import why_no_file
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.plain_file import why_no_file
 
 Kind = Literal["image", "mask", "artifact"]
 

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-from puzzlecam_cli.data.text import CONTROL, quoted
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.text import CONTROL, quoted
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")  # in any case
 LONGEST_NAME = 240  # bytes; file systems take 255, and results add suffixes

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
-from puzzlecam_cli.data.text import lines, quoted
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import lines, quoted
 
 _COLUMN = re.compile(r"(.*[^ \t])[ \t]+([+-]?1|[+-]?0)")
 _SUFFIX = "|".join(re.escape(suffix) for suffix in PHOTO_SUFFIXES)

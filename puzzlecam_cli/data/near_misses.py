@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from puzzlecam_cli.data.resolver import FileIndex
-from puzzlecam_cli.data.text import quoted
 from puzzlecam_cli.errors import shorten
+from puzzlecam_cli.text import quoted
 
 _LOOKED_AT = 1000  # entries of a folder
 _MASKS = re.compile(r"segmentation_?class.*|.*masks?|seg|labels?|gt|ground_?truth", re.IGNORECASE)

@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.plain_file import why_no_file
-from puzzlecam_cli.data.text import quoted
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.plain_file import why_no_file
+from puzzlecam_cli.text import quoted
 
 _ADVISED = 8  # as many as `shorten` shows; the search for a likeness takes milliseconds each
 _LOOKED_AT = 2000  # names compared for one likeness

@@ -9,8 +9,8 @@ from puzzlecam_cli.data.annotations import Annotation, read_image_set_tags, read
 from puzzlecam_cli.data.class_list import did_you_mean, is_no_object
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.resolver import FileIndex
-from puzzlecam_cli.data.text import quoted
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import quoted
 
 Tags = dict[str, tuple[int, ...]]  # class indices 1..C by id, sorted
 

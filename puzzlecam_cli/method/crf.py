@@ -1,24 +1,12 @@
-"""Dense conditional random fields (Krähenbühl and Koltun, NeurIPS 2011) through pydensecrf."""
+"""Dense conditional random fields (Krähenbühl and Koltun, NeurIPS 2011) of one photo."""
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Literal
-
-import numpy as np
 import torch
 from torch import Tensor
 
-from puzzlecam_cli.method.constants import CONFIDENCE, PREDICTION_KERNELS
-
-Engine = Literal["auto", "pydensecrf"]
-
-
-def _load_pydensecrf() -> ModuleType:
-    from pydensecrf import densecrf
-
-    module: ModuleType = densecrf
-    return module
+from puzzlecam_cli.method.constants import CONFIDENCE, PREDICTION_KERNELS, Kernels
+from puzzlecam_cli.method.crf_engines import load_field
 
 
 class DenseCrf:
@@ -28,10 +16,10 @@ class DenseCrf:
         image: (H, W, 3) uint8.
         labels: number of labels K.
         smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight: see `Kernels`; by default those for predictions.
-        engine: `pydensecrf`; `auto` takes the best that is installed.
+        engine: a name of `crf_engines.ENGINES`; `auto` takes the best that is installed.
 
     Raises:
-        ModuleNotFoundError: pydensecrf is not installed.
+        ModuleNotFoundError: no engine is installed.
     """
 
     def __init__(
@@ -44,21 +32,17 @@ class DenseCrf:
         colour_xy: float = PREDICTION_KERNELS.colour_xy,
         colour_rgb: float = PREDICTION_KERNELS.colour_rgb,
         colour_weight: float = PREDICTION_KERNELS.colour_weight,
-        engine: Engine = "auto",
+        engine: str = "auto",
     ):
-        if engine not in ("auto", "pydensecrf"):
-            raise ValueError(f"no CRF engine is called {engine!r}")
+        field = load_field(engine)
         if image.dtype != torch.uint8:
             raise ValueError(f"the photo must be uint8, not {image.dtype}")
         self.height, self.width = image.shape[:2]
         self.labels = labels
         if labels < 2:
-            return  # one label needs no inference, and pydensecrf divides by zero
-        self._field = _load_pydensecrf().DenseCRF2D(self.width, self.height, labels)
-        self._field.addPairwiseGaussian(sxy=smooth_xy, compat=smooth_weight)
-        # pydensecrf wants the picture writable and in C order
-        rgb = np.array(image.cpu().numpy(), dtype=np.uint8, order="C")
-        self._field.addPairwiseBilateral(sxy=colour_xy, srgb=colour_rgb, rgbim=rgb, compat=colour_weight)
+            return  # one label needs no inference
+        kernels = Kernels(smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight)
+        self._field = field(image.cpu().numpy(), labels, kernels)
 
     def infer(self, probabilities: Tensor, iterations: int) -> Tensor:
         """(K, H, W) probabilities → (K, H, W) float32 after `iterations` mean-field steps.
@@ -76,13 +60,12 @@ class DenseCrf:
         if self.labels < 2 or iterations == 0:
             return probabilities.float().cpu()
         unary = probabilities.float().clamp(1e-5, 1).log_().neg_().reshape(self.labels, -1)
-        self._field.setUnaryEnergy(np.ascontiguousarray(unary.cpu().numpy()))
-        result = np.array(self._field.inference(iterations), dtype=np.float32)
+        result = self._field.infer(unary.cpu().numpy(), iterations)
         return torch.from_numpy(result).reshape(self.labels, self.height, self.width)
 
 
 def dense_crf(
-    image: Tensor, probabilities: Tensor, *, iterations: int, engine: Engine = "auto", **kernels: float
+    image: Tensor, probabilities: Tensor, *, iterations: int, engine: str = "auto", **kernels: float
 ) -> Tensor:
     """Refine probabilities along the colours of the photo.
 

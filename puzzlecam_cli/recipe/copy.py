@@ -10,8 +10,8 @@ import yaml
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import flush_to_disk
 from puzzlecam_cli.recipe.document import compose
-from puzzlecam_cli.recipe.load import find_base, find_recipe, read_document
-from puzzlecam_cli.recipe.text import read_text
+from puzzlecam_cli.recipe.load import LARGEST, find_base, find_recipe, read_document
+from puzzlecam_cli.text import read_text
 
 
 def copy_recipe(name: str, dest: str) -> Path:
@@ -31,7 +31,7 @@ def copy_recipe(name: str, dest: str) -> Path:
     read_document(source)  # with all that it extends
     try:
         target = _target(dest, source.name)
-        text = _moved(read_text(source), source, target)
+        text = _moved(read_text(source, limit=LARGEST, kind="recipe"), source, target)
         _write_new(target, text)
     except FileExistsError as error:
         raise UserError("file-exists", f"{error.filename} is there already", hint="name another file") from None

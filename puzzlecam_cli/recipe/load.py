@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.document import DEEPEST, Document, UnreadableError, compose, lay_over, read, shown
-from puzzlecam_cli.recipe.text import read_text
+from puzzlecam_cli.text import read_text
 
 if TYPE_CHECKING:
     from puzzlecam_cli.recipe.schema import Recipe
 
+LARGEST = 256 << 10  # bytes of a recipe
 LONGEST_CHAIN = 10  # of recipes that extend one another
 
 
@@ -115,7 +116,9 @@ def read_document(path: Path, chain: tuple[Path, ...] = ()) -> Document:
         UserError: it cannot be read, or what it extends cannot.
     """
     try:
-        values, places = read(compose(read_text(path)), lambda line: f"{path.name} line {line}")
+        values, places = read(
+            compose(read_text(path, limit=LARGEST, kind="recipe")), lambda line: f"{path.name} line {line}"
+        )
     except UnreadableError as fault:
         where = (f"line {fault.line}",)
         raise UserError("recipe-unreadable", f"{path} cannot be read: {fault.problem}", where) from None

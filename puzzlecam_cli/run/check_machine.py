@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
 from puzzlecam_cli.recipe.schema import Crf
 from puzzlecam_cli.registry import BACKBONES, backbone_factory, installed
 from puzzlecam_cli.run.checked import Checked
@@ -31,12 +31,12 @@ def crf_engine(checked: Checked) -> Iterator[UserError]:
         "seg/predictions": ("seg.predict.crf", recipe.seg.predict.crf),
     }
     keys = [key for step, (key, crf) in asked.items() if checked.makes(step) and crf.iterations]
-    if keys and find_spec("pydensecrf") is None:
+    if keys and not installed_engines():
         yield UserError(
             "crf-missing",
             "no engine for dense CRFs is installed",
             tuple(f"{key} asks for one" for key in keys),
-            "python -m pip install pydensecrf2 (Python 3.11 or 3.12), or go without: "
+            f"{' or '.join(engine.install for engine in ENGINES.values())}, or go without: "
             + " ".join(f"--set {key}.iterations=0" for key in keys),
         )
 
@@ -61,7 +61,7 @@ def backbone_is_there(checked: Checked) -> Iterator[UserError]:
 
 def batch_for_processes(checked: Checked) -> Iterator[UserError]:
     """Batches that cannot be shared by all processes, because some would get no photo."""
-    photos = len(checked.photos.get("train", ()))
+    photos = checked.trained_on
     batches = {
         f"{key}.batch {batch}" + (f", of {photos} photos" if 0 < photos < batch else ""): min(batch, photos or batch)
         for step, key in TRAININGS.items()
@@ -82,11 +82,7 @@ def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
     recipe = checked.run.recipe
     if not checked.makes("seg/model") or recipe.seg.norm != "batch":
         return
-    try:
-        photos, _ = checked.run.photos.count(checked.run.photos.splits.train)
-    except UserError:  # told by another check
-        return
-    part = min(recipe.seg.batch, photos) // checked.processes // recipe.seg.accumulate
+    part = min(recipe.seg.batch, checked.trained_on or recipe.seg.batch) // checked.processes // recipe.seg.accumulate
     if part < 2:
         yield UserError(
             "batch-too-small",

@@ -58,6 +58,14 @@ class Checked:
                 self.refused[part] = error
         return found
 
+    @cached_property
+    def trained_on(self) -> int:
+        """How many photos are trained on, without reading their tags; 0 where they cannot be listed."""
+        try:
+            return self.run.photos.count(self.run.photos.splits.train)[0]
+        except UserError:  # `photos` tells it
+            return 0
+
     @property
     def scored(self) -> dict[str, list[Photo]]:
         """The photos of each part that is scored and has masks."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,3 @@ def look(jobs: Sequence[tuple[Path, Job]], known: Remembered, workers: int, tick
 def _look(item: tuple[Path, Job]) -> tuple[Path, Seen]:
     path, (photo, mask) = item
     return path, look_at(photo, mask=mask)
-
-
-Looked = Callable[[Path], Seen | None]

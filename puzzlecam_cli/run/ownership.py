@@ -39,9 +39,8 @@ def check_folder(root: Path) -> None:
             problem = "is a link to nowhere" if not above.exists() else "is no folder"
             raise UserError("run-folder", f"{above} {problem}", hint=HINT)
         if not os.access(above, os.W_OK | os.X_OK) or _is_of_the_system(above):
-            is_mounted_so = os.statvfs(above).f_flag & os.ST_RDONLY
-            problem = "the folder is read-only" if is_mounted_so else "nothing can be written in this folder"
-            raise UserError("run-folder", problem, (str(above),), HINT)
+            why = ": its disk is read-only" if os.statvfs(above).f_flag & os.ST_RDONLY else ""
+            raise UserError("run-folder", f"nothing can be written in {above}{why}", hint=HINT)
         longest = os.pathconf(above, "PC_NAME_MAX")
         if any(len(os.fsencode(name)) > longest for name in root.parts):
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))

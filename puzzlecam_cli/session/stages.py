@@ -73,7 +73,7 @@ def run_stages(
                 emit(RunStarted(Path(recipe).stem, str(root), tuple(stage.name for stage in chosen)))
             if steps and member.is_shown:
                 if not force:
-                    note_differences(run_, steps, emit)
+                    note_differences(run_, decisions, emit)
                 check_before(run_, steps, num_processes, emit)
             command = command_of(chosen, force)
             if not (steps and member.spread(command, resolved, root, num_processes, emit)):
@@ -143,9 +143,10 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
         emit(Note("run", fact))
 
 
-def note_differences(run: Run, steps: Sequence[Step], emit: Emit) -> None:
-    """Say how the recipe differs from the run's own, where that costs something that is finished."""
-    if any((record := run.ledger.get(step.name)) and record.state == "done" for step in steps):
+def note_differences(run: Run, decisions: Sequence[Decision], emit: Emit) -> None:
+    """Say how the recipe differs from the run's own, where that redoes something that is finished."""
+    redone = [decision.step for decision in decisions if " changed" in decision.because]
+    if any((record := run.ledger.get(step)) and record.state == "done" for step in redone):
         for line in differences(run):
             emit(Note("run", line))
 

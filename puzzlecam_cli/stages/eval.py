@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,6 +92,7 @@ def score(context: Context) -> None:
     scores = {
         "schema": 1,
         "tags_from": context.data.tags_from,
+        "tags": count_tags(context),
         "seed": context.recipe.seed,
         "backbone": context.recipe.backbone.name,
         "puzzle": context.recipe.train_cls.puzzle.is_used,
@@ -100,6 +102,17 @@ def score(context: Context) -> None:
         warn_of_collapse(context, row, totals[row.what])
     write_text(context.folder.scores, as_json(scores, indent=1) + "\n")
     write_text(context.folder.scores_table, scores_table(scores))
+
+
+def count_tags(context: Context) -> Result | None:
+    """What was learned from: photos, their tags, and photos without one; null where tags cannot be read any more."""
+    try:
+        photos = context.train_photos
+    except UserError:
+        return None
+    times = Counter(tag for photo in photos for tag in photo.tags)
+    untagged = sum(not photo.tags for photo in photos)
+    return {"photos": len(photos), "tags": times.total(), "classes": len(times), "photos_without": untagged}
 
 
 def _columns(context: Context, row: Scored) -> int:

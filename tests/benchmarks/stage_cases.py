@@ -16,7 +16,7 @@ from PIL import Image
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import for_training, on_device
 from puzzlecam_cli.engine.pool import map_unordered
-from puzzlecam_cli.method import crf
+from puzzlecam_cli.method import crf_pydensecrf
 from puzzlecam_cli.method.crf import label_probabilities
 from puzzlecam_cli.method.labels import winners
 from puzzlecam_cli.models.backbone import load_backbone
@@ -100,7 +100,7 @@ def around_the_crf() -> Pair:
     field.inference.return_value = only_the_crfs()
 
     def all_else() -> None:
-        with patch.object(crf, "_load_pydensecrf", lambda: Mock(DenseCRF2D=lambda *_: field)):
+        with patch.object(crf_pydensecrf, "densecrf", Mock(DenseCRF2D=lambda *_: field)):
             label_photo(job)
 
     return Pair(all_else, only_the_crfs)

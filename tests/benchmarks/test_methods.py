@@ -14,11 +14,11 @@ from rich.console import Console
 
 from puzzlecam_cli.method.affinity import edges_to_affinity
 from puzzlecam_cli.method.random_walk import random_walk
-from puzzlecam_cli.view.tables import bench_view
+from puzzlecam_cli.view.tables import table
 from tests.benchmarks import methods, plain
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.measure import Case, Pair, best_times, measure, peak_memory
-from tests.benchmarks.rows import Row, Target, bench_rows
+from tests.benchmarks.rows import NUMBERS, Row, Target, bench_rows
 from tests.benchmarks.scenes import edges, maps
 
 
@@ -53,7 +53,7 @@ def test_numbers_have_units_and_stand_in_one_table():
     assert lines[2][3:8] == ("", "30 KiB", "", "≤ 64 MiB", "")
     console = Console(width=120)
     with console.capture() as captured:
-        console.print(bench_view(rows))
+        console.print(table(bench_rows(rows), NUMBERS))
     assert "≥ ×30" in captured.get()
 
 

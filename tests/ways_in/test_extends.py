@@ -26,7 +26,7 @@ REFUSED = {
     "more than ten": ("long0.yaml", "more than 10 recipes extend one another"),
     "the list of users": ("/etc/passwd", "× /etc/passwd "),
     "a folder": ("folder", "`folder`: it is a folder"),
-    "an endless device": ("/dev/zero", "/dev/zero is not a file"),
+    "an endless device": ("/dev/zero", "/dev/zero is a device"),
     "a list of keys": ("list.yaml", "list.yaml must hold keys and values"),
     "no YAML": ("broken.yaml", "broken.yaml cannot be read"),
     "nobody's home": ("~nobody-such/a.yaml", "no such home folder"),

@@ -14,10 +14,10 @@ from pydantic import Field, field_validator
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.resolver import FileIndex
-from puzzlecam_cli.data.text import quoted
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Location, default
+from puzzlecam_cli.text import quoted
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.colours import RGB

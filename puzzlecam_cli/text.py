@@ -6,8 +6,8 @@ import codecs
 import re
 from pathlib import Path
 
-from puzzlecam_cli.data.plain_file import read_file
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.plain_file import read_file
 
 LARGEST = 256 << 20  # bytes; the list of a million photos has a tenth of them
 # UTF-32 comes first: its mark begins with that of UTF-16.
@@ -23,14 +23,17 @@ _LINE_END = re.compile(r"\r\n|\n|\r")  # not `splitlines`: names may hold the ot
 _HINT = "save it as UTF-8 (most editors: Save as, encoding UTF-8)"
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, limit: int = LARGEST, kind: str = "data") -> str:
     """The text of a file, without its byte order mark.
 
+    Args:
+        limit, kind: see `read_file`.
+
     Raises:
-        UserError: `data-missing`, `data-unreadable` (see `read_file`), or `data-encoding` naming the line of the
+        UserError: `<kind>-missing`, `<kind>-unreadable` (see `read_file`), or `<kind>-encoding` naming the line of the
             first byte that is not UTF-8, or is NUL.
     """
-    return decode_text(read_file(path, limit=LARGEST), path)
+    return decode_text(read_file(path, limit=limit, kind=kind), path, kind=kind)
 
 
 def lines(path: Path) -> list[tuple[int, str]]:
@@ -39,7 +42,7 @@ def lines(path: Path) -> list[tuple[int, str]]:
     return [(number, line.removeprefix("\ufeff")) for number, line in enumerate(_LINE_END.split(read_text(path)), 1)]
 
 
-def decode_text(data: bytes, path: Path, *, otherwise: str = "utf-8") -> str:
+def decode_text(data: bytes, path: Path, *, otherwise: str = "utf-8", kind: str = "data") -> str:
     """The text in a file's bytes: as their byte order mark says, `otherwise` without one. Raises as `read_text`."""
     mark, codec = marked(data) or (b"", otherwise)
     data = data[len(mark) :]
@@ -50,11 +53,11 @@ def decode_text(data: bytes, path: Path, *, otherwise: str = "utf-8") -> str:
         where = (
             f"line {1 + len(_LINE_END.findall(before))}: byte 0x{data[error.start]:02X} after {quoted(_tail(before))}"
         )
-        raise UserError("data-encoding", f"{path} is not text in {codec.upper()}", (where,), _HINT) from None
+        raise UserError(f"{kind}-encoding", f"{path} is not text in {codec.upper()}", (where,), _HINT) from None
     if "\0" in text:
         line = 1 + len(_LINE_END.findall(text[: text.index("\0")]))
         where = f"line {line} holds NUL bytes: UTF-16 without a byte order mark, or no text at all"
-        raise UserError("data-encoding", f"{path} is not text in {codec.upper()}", (where,), _HINT)
+        raise UserError(f"{kind}-encoding", f"{path} is not text in {codec.upper()}", (where,), _HINT)
     return text
 
 

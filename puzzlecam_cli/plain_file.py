@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from pathlib import Path
 
@@ -26,21 +27,25 @@ def why_no_file(path: Path) -> str | None:
     return f"is {next((kind for test, kind in _KINDS if test(mode)), 'a device')}, not a file"
 
 
-def read_file(path: Path, *, limit: int) -> bytes:
+def read_file(path: Path, *, limit: int, kind: str = "data") -> bytes:
     """The bytes of a regular file of at most `limit` bytes.
 
+    Args:
+        kind: what the file is, for the error's reference.
+
     Raises:
-        UserError: `data-missing`, or `data-unreadable` for what is no file, is too large or may not be read.
+        UserError: `<kind>-missing`, or `<kind>-unreadable` for what is no file, is too large or may not be read.
     """
     if problem := why_no_file(path):
-        raise UserError("data-missing" if problem == "is not there" else "data-unreadable", f"{path} {problem}")
+        raise UserError(f"{kind}-{'missing' if problem == 'is not there' else 'unreadable'}", f"{path} {problem}")
     try:
         size = path.stat().st_size
         bound = min(limit, max(size, 1 << 20))  # what is asked for is allocated
-        with path.open("rb") as file:
-            data = b"" if size > limit else file.read(bound + 1)
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            data = b"" if size > limit else file.read(bound + 1) or b""  # None: a file of /proc with nothing yet
     except OSError as error:
-        raise UserError("data-unreadable", f"{path} cannot be read ({error.strerror})") from None
+        raise UserError(f"{kind}-unreadable", f"{path} cannot be read ({error.strerror})") from None
     if size > limit or len(data) > bound:
-        raise UserError("data-unreadable", f"{path} is larger than {limit >> 20} MB, or grows while it is read")
+        most = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} kB"
+        raise UserError(f"{kind}-unreadable", f"{path} is larger than {most}, or grows while it is read")
     return data

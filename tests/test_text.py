@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from puzzlecam_cli.data.annotations import read_objects
 from puzzlecam_cli.data.class_list import read_classes
 from puzzlecam_cli.data.lists import read_ids
-from puzzlecam_cli.data.text import lines, quoted, read_text
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.text import lines, quoted, read_text
 
 quickly = settings(deadline=None, max_examples=50, derandomize=True)
 
