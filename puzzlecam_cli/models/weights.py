@@ -110,8 +110,13 @@ def read_weights(file: str | Path) -> dict[str, Tensor]:
             hint="save a plain state_dict(), or convert the file to .safetensors",
         ) from error
     except Exception as error:  # whatever bytes that were damaged or made up lead to
-        said = _cut(str(error).partition("\n")[0]) or type(error).__name__
-        raise UserError("weights-unreadable", f"{path} cannot be read as weights: {said}") from error
+        said = _cut(str(error).partition("\n")[0].partition(". ")[0])
+        why = said if " " in said else "it is damaged, or something else"  # not the byte that a parser stumbled over
+        raise UserError(
+            "weights-unreadable",
+            f"{path} cannot be read as weights: {why}",
+            hint="weights are .safetensors or .pth files of tensors",
+        ) from error
     while isinstance(state, dict) and (nest := next((key for key in NESTS if isinstance(state.get(key), dict)), None)):
         state = state[nest]
     if not isinstance(state, dict) or not state:

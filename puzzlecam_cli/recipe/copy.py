@@ -42,10 +42,14 @@ def copy_recipe(name: str, dest: str) -> Path:
 
 
 def _target(dest: str, name: str) -> Path:
-    target = Path(dest) / name if dest and Path(dest).is_dir() else Path(dest)
-    folder = target.parent if dest and not dest.endswith("/") else Path(dest)
-    if not dest or not folder.is_dir():
-        raise UserError("folder-missing", f"there is no folder `{dest and folder}` to copy to", hint="make it first")
+    if not dest.strip():
+        raise UserError("usage", "the copy has no name", hint="puzzlecam recipes copy NAME FILE")
+    target = Path(dest) / name if Path(dest).is_dir() else Path(dest)
+    folder = Path(dest) if dest.endswith("/") else target.parent
+    if folder.exists() and not folder.is_dir():
+        raise UserError("folder-missing", f"{folder} is no folder", hint="name a file in a folder")
+    if not folder.is_dir():
+        raise UserError("folder-missing", f"there is no folder `{folder}` to copy to", hint="make it first")
     return target
 
 

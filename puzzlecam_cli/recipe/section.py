@@ -40,7 +40,8 @@ def _at_home(value: Path) -> Path:
 Location = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_at_home)]  # `~` is one's home, as in a shell
 Integer = Annotated[int, AfterValidator(_in_bounds), BeforeValidator(_no_truth)]
 Real = Annotated[float, AfterValidator(_in_bounds), BeforeValidator(_no_truth)]
-Seed = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_no_truth)]
+LARGEST_SEED = 2**63
+Seed = Annotated[int, Field(ge=0, lt=LARGEST_SEED), BeforeValidator(_no_truth)]
 Fraction = Annotated[Real, Field(ge=0, le=1)]
 Positive = Annotated[Real, Field(gt=0)]
 Count = Annotated[Integer, Field(ge=1)]

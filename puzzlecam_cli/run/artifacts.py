@@ -88,7 +88,7 @@ def _in_float16(maps: Sequence[Tensor]) -> list[NDArray[np.float16]]:
 
 
 def read_cams(
-    path: Path, stride: int = MAP_STRIDE, size: tuple[int, int] | None = None
+    path: Path, stride: int = MAP_STRIDE, size: tuple[int, int] | None = None, *, num_classes: int = IGNORE - 1
 ) -> tuple[NDArray[np.int16], Tensor]:
     """Rebuild the class activation maps of a photo.
 
@@ -96,6 +96,7 @@ def read_cams(
         path: a file of the `cams` stage.
         stride: 4, or 1 for the photo's own size.
         size: (H, W) of the photo, if it is known: the maps of another are refused.
+        num_classes: C, if it is known: maps of a class above are refused.
 
     Returns:
         The K class indices 1..C, and (K, ceil(H/stride), ceil(W/stride)) float32 scores in [0, 1).
@@ -104,7 +105,7 @@ def read_cams(
         UserError: the file is not there, or damaged.
     """
     with reading(path, "cams") as arrays:
-        classes, photo = _classes_and_size(arrays, size)
+        classes, photo = _classes_and_size(arrays, size, num_classes)
         scales = arrays.read("scales", np.float32, (None,))
         if not 1 <= len(scales) <= 32 or not all(0 < scale <= 64 for scale in scales):
             raise ValueError("its scales are no scales")
@@ -142,14 +143,14 @@ def write_walked(path: Path, classes: NDArray[np.int16], size: tuple[int, int], 
 
 
 def read_walked(
-    path: Path, stride: int = MAP_STRIDE, size: tuple[int, int] | None = None
+    path: Path, stride: int = MAP_STRIDE, size: tuple[int, int] | None = None, *, num_classes: int = IGNORE - 1
 ) -> tuple[NDArray[np.int16], Tensor]:
     """The walked scores of a photo, at full size (`stride` 1) interpolated and divided by their maximum again.
 
     Args, returns and raises as `read_cams`, of a file of the `rw` stage.
     """
     with reading(path, "rw") as arrays:
-        classes, (height, width) = _classes_and_size(arrays, size)
+        classes, (height, width) = _classes_and_size(arrays, size, num_classes)
         if unknown := arrays.names - {"classes", "size", "scores"}:
             raise ValueError(f"it has an unknown array `{min(unknown)[:60]}`")
         grid = (-(-height // MAP_STRIDE), -(-width // MAP_STRIDE))
@@ -163,11 +164,15 @@ def read_walked(
     return classes, scores
 
 
-def _classes_and_size(arrays: Arrays, expected: tuple[int, int] | None) -> tuple[NDArray[np.int16], tuple[int, int]]:
+def _classes_and_size(
+    arrays: Arrays, expected: tuple[int, int] | None, num_classes: int
+) -> tuple[NDArray[np.int16], tuple[int, int]]:
     """The class indices, and the photo's height and width."""
     classes, size = arrays.read("classes", np.int16, (None,)), arrays.read("size", np.int32, (2,))
     if len(set(classes.tolist())) < len(classes) or not all(0 < index < IGNORE for index in classes.tolist()):
         raise ValueError("its classes are no classes")
+    if len(classes) and classes.max() > num_classes:
+        raise ValueError(f"it holds class {classes.max()}; there are {num_classes}")
     height, width = size.tolist()
     if expected and expected != (height, width):
         raise ValueError(f"it is of a photo of {height}×{width}, not {expected[0]}×{expected[1]}")

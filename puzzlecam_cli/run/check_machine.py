@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from puzzlecam_cli.data.plain_file import why_no_file
+from puzzlecam_cli.data.text import quoted
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
 from puzzlecam_cli.recipe.schema import Crf
-from puzzlecam_cli.registry import BACKBONES, backbone_factory, installed
+from puzzlecam_cli.registry import BACKBONES, LIBRARIES, backbone_factory, installed
 from puzzlecam_cli.run.checked import Checked
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 NETWORKS = ("train-cls/model", "cams", "affinity/model", "rw/scores", "seg/model", "seg/predictions")
 TRAININGS = {"train-cls/model": "train_cls", "affinity/model": "affinity", "seg/model": "seg"}
+MODEL = re.compile(r"[A-Za-z0-9_.-]+")  # how libraries call theirs
 
 # Bytes a pixel of a photo that a dense CRF holds, and for each label: measured at 2 megapixels with 3 and 14 labels.
 CRF_BYTES, CRF_LABEL_BYTES = 180, 34
@@ -46,17 +50,31 @@ def backbone_is_there(checked: Checked) -> Iterator[UserError]:
     chosen = checked.run.recipe.backbone
     if not checked.makes(*TRAININGS):
         return
-    if ":" not in chosen.name and chosen.name not in installed(BACKBONES):
+    yield from _name_is_known(chosen.name)
+    if chosen.weights is not None and (problem := why_no_file(chosen.weights)):
+        said = (
+            f"there is no weight file {chosen.weights}" if problem == "is not there" else f"{chosen.weights} {problem}"
+        )
+        yield UserError("weights-missing", said, hint="backbone.weights names a .pth or .safetensors file")
+
+
+def _name_is_known(name: str) -> Iterator[UserError]:
+    """As far as is known without loading a library of networks."""
+    library, colon, model = name.partition(":")
+    if colon and library in LIBRARIES:
+        if not MODEL.fullmatch(model):
+            yield UserError(
+                "backbone-missing",
+                f"no model of {library} is called {quoted(model)}",
+                hint=f"for example {library}:resnet18, or with a tag {library}:resnet18.a1_in1k; no path and no hub",
+            )
+        elif find_spec(library) is None:
+            yield UserError("backbone-missing", f"{library} is not installed", hint=f"python -m pip install {library}")
+    elif name not in installed(BACKBONES):
         try:
-            backbone_factory(chosen.name)  # says what there is
+            backbone_factory(name)  # says what there is
         except UserError as error:
             yield error
-    if chosen.weights is not None and not chosen.weights.is_file():
-        yield UserError(
-            "weights-missing",
-            f"there is no weight file {chosen.weights}",
-            hint="backbone.weights names a .pth or .safetensors file",
-        )
 
 
 def batch_for_processes(checked: Checked) -> Iterator[UserError]:
@@ -96,8 +114,7 @@ def backbone_fits(checked: Checked) -> Iterator[UserError]:
     """A backbone that cannot be built, does not fit its weight file, or cannot take the recipe's crops."""
     recipe = checked.run.recipe
     chosen = recipe.backbone
-    is_there = ":" in chosen.name or chosen.name in installed(BACKBONES)
-    if not checked.makes(*NETWORKS) or not is_there:  # a missing one was told above
+    if not checked.makes(*NETWORKS) or any(_name_is_known(chosen.name)):  # told above
         return
     from puzzlecam_cli.models.backbone import load_backbone
     from puzzlecam_cli.models.fit import check_fit

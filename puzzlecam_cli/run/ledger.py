@@ -46,13 +46,13 @@ class Record:
             raise ValueError(f"there is no state {str(self.state)[:40]!r}")
         texts = (self.fingerprint, self.started, self.ended or "")
         if not all(isinstance(text, str) for text in texts):
-            raise TypeError("a record's times and fingerprint are no text")
+            raise ValueError("a record's times and fingerprint are no text")
         if type(self.files) is not int or type(self.seconds) not in (int, float) or self.files < 0:
-            raise TypeError("a record's numbers are none")
+            raise ValueError("a record's numbers are none")
         if not (isinstance(self.inputs, dict) and isinstance(self.versions, dict)):
-            raise TypeError("a record's inputs or versions are no section")
+            raise ValueError("a record's inputs or versions are no section")
         if not all(map(_is_plain, self.inputs.values())):
-            raise TypeError("a record's inputs are no values of a recipe")
+            raise ValueError("a record's inputs are no values of a recipe")
 
 
 def _is_plain(value: Any, deep: int = 0) -> bool:
@@ -154,13 +154,29 @@ def _read(path: Path) -> tuple[Records, Records, str | None, str | None]:
         )
         return records, coming, recipe, checked
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
             "run-unreadable",
-            f"{path} is damaged, or was not written by puzzlecam: {reason or type(error).__name__}",
+            f"{path} is damaged, or was not written by puzzlecam: {_in_words(error)}",
             hint="name another folder with --run; if this is a run whose file was damaged, move the file away, and "
             "the stages are made anew in a new folder",
         ) from None
+
+
+def _in_words(error: Exception) -> str:
+    match error:
+        case json.JSONDecodeError():
+            return f"line {error.lineno} is no JSON"
+        case UnicodeDecodeError():
+            return f"byte {error.start} is no text"
+        case RecursionError():
+            return "it is nested too deeply"
+        case OSError():
+            return str(error.strerror)
+        case KeyError():
+            return f"it has no `{error.args[0]}`"
+        case ValueError():
+            return " ".join(str(error).split())[:200]
+    return "it does not hold what it should"  # Python's words: one thing is not what another relies on
 
 
 def _no_number(text: str) -> float:

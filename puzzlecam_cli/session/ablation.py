@@ -10,6 +10,7 @@ from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
 from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.group.interrupt import gentle_stop
+from puzzlecam_cli.recipe.section import LARGEST_SEED
 from puzzlecam_cli.run.ablation import FILES, TABLE_1, WHAT, Row, Summary, recipe_of, summarise
 from puzzlecam_cli.run.execute import execute
 from puzzlecam_cli.run.ownership import check_folder_of_runs, check_ours
@@ -45,8 +46,8 @@ def run_ablation(
     Raises:
         UserError: what the user can mend, among it photos without masks, which scores need.
     """
-    if any(seed < 0 for seed in seeds):
-        raise UserError("usage", f"a seed is negative: {min(seeds)}", hint="seeds start at 0")
+    if wrong := [seed for seed in seeds if not 0 <= seed < LARGEST_SEED]:
+        raise UserError("usage", f"{str(wrong[0])[:60]} is no seed", hint=f"seeds are 0 to {LARGEST_SEED - 1:,}")
     root = run_folder(recipe, run)
     base = Run.at(load_for(root, recipe, changes), root)
     folder = root / "ablation"

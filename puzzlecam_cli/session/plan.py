@@ -9,7 +9,7 @@ from pathlib import Path
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.group.lock import holder_of
 from puzzlecam_cli.run.folder import UNFINISHED
-from puzzlecam_cli.run.ownership import check_ours, of_the_wrong_kind
+from puzzlecam_cli.run.ownership import HINT, check_ours, of_the_wrong_kind
 from puzzlecam_cli.run.pipeline import all_steps, named
 from puzzlecam_cli.run.plan import Decision
 from puzzlecam_cli.run.preflight import preflight
@@ -55,6 +55,8 @@ def status_of(recipe: str | Path, run: str | Path | None = None, *, changes: Seq
         UserError: the recipe, the data or the ledger cannot be read.
     """
     root = run_folder(recipe, run)
+    if root.exists() and not root.is_dir():
+        raise UserError("run-folder", f"{root} is no folder", hint=HINT)
     if wrong := list(of_the_wrong_kind(root)):
         raise UserError("folder-not-ours", f"{root} is no run's folder", shorten([str(path) for path in wrong]))
     found = Run.at(load_for(root, recipe, changes), root)

@@ -20,8 +20,9 @@ def make_labels(context: Context) -> None:
     """Write `affinity/labels/<id>.png`: class, 0 background, 255 unsure."""
     folder = context.folder
     photos = context.to_do(context.train_photos, folder.affinity_label)
+    settings, num_classes = context.recipe.affinity.labels, context.num_classes
     jobs = (
-        LabelJob(photo.image, folder.cam(photo.id), folder.affinity_label(photo.id), context.recipe.affinity.labels)
+        LabelJob(photo.image, folder.cam(photo.id), folder.affinity_label(photo.id), settings, num_classes)
         for photo in photos
     )
     report = context.progress("labels")

@@ -31,13 +31,14 @@ class LabelJob:
     cams: Path
     out: Path
     settings: AffinityLabels
+    num_classes: int
 
 
 def label_photo(job: LabelJob) -> None:
     """Write the confident labels of one photo."""
     settings = job.settings
     image = np.array(open_image(job.image))
-    classes, cams = read_cams(job.cams, stride=1, size=image.shape[:2])
+    classes, cams = read_cams(job.cams, stride=1, size=image.shape[:2], num_classes=job.num_classes)
     labels = confident_labels(
         torch.from_numpy(image),
         cams,
@@ -56,12 +57,13 @@ class PseudoLabelJob:
     scores: Path
     out: Path
     settings: RandomWalk
+    num_classes: int
 
 
 def pseudo_label_photo(job: PseudoLabelJob) -> None:
     """Write the pseudo labels of one photo."""
     image = np.array(open_image(job.image))
-    classes, scores = read_walked(job.scores, stride=1, size=image.shape[:2])
+    classes, scores = read_walked(job.scores, stride=1, size=image.shape[:2], num_classes=job.num_classes)
     labels = pseudo_labels(
         torch.from_numpy(image),
         scores,
@@ -105,11 +107,12 @@ def score_photo(job: ScoreJob) -> tuple[str, Tensor]:
             prediction = torch.from_numpy(read_labels(job.artifact))
             return job.what, confusion_matrix(prediction, mask, job.num_classes)[None]
         read = read_cams if job.kind == "cams" else read_walked
-        classes, scores = read(job.artifact, stride=1)
+        size = (mask.shape[0], mask.shape[1])  # the photo's: preflight saw to it
+        classes, scores = read(job.artifact, stride=1, size=size, num_classes=job.num_classes)
         return job.what, threshold_sweep(scores, torch.from_numpy(classes), mask, job.thresholds, job.num_classes)
     except ValueError as error:
         raise UserError(
             "score-impossible",
             f"{job.artifact} does not fit {job.mask.path}: {error}",
-            hint="masks hold class indices of the recipe's classes, at the photo's size",
+            hint=f"delete {job.artifact.name}: the stage that wrote it makes it again",
         ) from None

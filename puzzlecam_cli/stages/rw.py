@@ -70,8 +70,11 @@ def make_pseudo_labels(context: Context) -> None:
     """Write `rw/pseudo_labels/<id>.png`: class or 0, at the photo's size."""
     folder = context.folder
     photos = context.to_do(context.train_photos, folder.pseudo_label)
+    settings, num_classes = context.recipe.rw, context.num_classes
     jobs = (
-        PseudoLabelJob(photo.image, folder.walked_scores(photo.id), folder.pseudo_label(photo.id), context.recipe.rw)
+        PseudoLabelJob(
+            photo.image, folder.walked_scores(photo.id), folder.pseudo_label(photo.id), settings, num_classes
+        )
         for photo in photos
     )
     report = context.progress("pseudo labels")

@@ -72,7 +72,7 @@ def label_job() -> LabelJob:
     scales = (0.5, 1.0, 1.5, 2.0)
     drawn = [9 * maps(2, *(-(-round(side * scale) // 16) for side in SIZE)) for scale in scales]
     write_cams(folder / "maps.npz", (3, 8), SIZE, scales, drawn)
-    return LabelJob(folder / "photo.jpg", folder / "maps.npz", folder / "labels.png", AffinityLabels())
+    return LabelJob(folder / "photo.jpg", folder / "maps.npz", folder / "labels.png", AffinityLabels(), 20)
 
 
 def around_the_crf() -> Pair:

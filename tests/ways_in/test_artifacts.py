@@ -251,9 +251,11 @@ def test_maps_of_an_earlier_version_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [read_cams, read_walked])
-def test_maps_of_a_photo_of_another_size_are_refused(read: Any, tmp_path: Path) -> None:
+def test_maps_of_a_photo_of_another_size_or_of_an_unknown_class_are_refused(read: Any, tmp_path: Path) -> None:
     path = written(tmp_path / "photo.npz", good() if read is read_cams else good_walk())
-    assert len(read(path, size=SIZE)[0]) == 2
+    assert len(read(path, size=SIZE, num_classes=8)[0]) == 2
+    with pytest.raises(UserError, match="it holds class 8; there are 7"):
+        read(path, num_classes=7)
     with pytest.raises(UserError, match="of a photo of 37×50, not 50×37"):
         read(path, size=(50, 37))
 

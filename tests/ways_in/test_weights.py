@@ -108,6 +108,7 @@ BAD: dict[str, tuple[str, Callable[[Path], Any], str, str]] = {
         "cannot be read",
     ),
     "text": (".pth", lambda f: f.write_text("weights"), UNREADABLE, ""),
+    "text as ONNX": (".onnx", lambda f: f.write_text("hello"), UNREADABLE, "it is damaged, or something else"),
     "cut": (".pth", lambda f: cut(f, torch.save), UNREADABLE, "cannot be read"),
     "cut safetensors": (".safetensors", lambda f: cut(f, save_file), UNREADABLE, "cannot be read"),
     "cut, older format": (

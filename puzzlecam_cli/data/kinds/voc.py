@@ -124,9 +124,8 @@ class VocPhotos(PhotoSet):
         from puzzlecam_cli.data.lists import read_ids
 
         if not self.root.is_dir():
-            raise UserError(
-                "data-missing", f"there is no folder {self.root}", hint="--set data.root=FOLDER names your photos"
-            )
+            said = f"{self.root} is no folder" if self.root.exists() else f"there is no folder {self.root}"
+            raise UserError("data-missing", said, hint="--set data.root=FOLDER names your photos")
         places = [self.root / "ImageSets" / folder / f"{split}.txt" for folder in LISTS]
         file = next((place for place in (*places, SHIPPED_LISTS / f"{split}.txt") if place.exists()), None)
         if file is None:
