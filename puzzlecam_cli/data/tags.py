@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from puzzlecam_cli.data.annotations import Annotation, read_image_set_tags, read_objects
@@ -37,15 +36,11 @@ def tags_in_annotations(
             said = error.problem.removeprefix(f"{file} ") if error.reference != "annotation-invalid" else ""
             problems.append(f"{file.name}: {': '.join(filter(None, (said, *error.where[:1])))}")
             continue
-<<<<<<< HEAD
         problems += [
             f"{file.name}: {quoted(name)} is no class{did_you_mean(name, classes)}"
             for name in sorted(found[i].tags - index.keys())
             if not is_no_object(name)
         ]
-=======
-        problems += [f"{file.name}: {_no_class(name, classes)}" for name in sorted(found[i].tags - index.keys())]
->>>>>>> attacks
     if problems:
         raise UserError(
             "tags-invalid",
@@ -56,13 +51,6 @@ def tags_in_annotations(
         )
     tags = {i: tuple(sorted(index[name] for name in a.tags if name in index)) for i, a in found.items()}
     return tags, _about_objects(found, split)
-
-
-def _no_class(name: str, classes: Sequence[str]) -> str:
-    """That a name is no class, and which it may be: in another case, or misspelt."""
-    folded = {other.casefold(): other for other in classes}
-    close = get_close_matches(name.casefold(), folded, 1, 0.8)
-    return f"{quoted(name)} is no class" + (f"; did you mean {quoted(folded[close[0]])}?" if close else "")
 
 
 def tags_in_lists(root: Path, split: str, classes: Sequence[str], ids: Sequence[str]) -> tuple[Tags, list[str]]:

@@ -55,11 +55,7 @@ def lists(checked: Checked) -> Iterator[UserError]:
 def pixels(checked: Checked) -> Iterator[UserError]:
     """Photos and masks that cannot be decoded, masks of another size than their photo."""
     listed = {photo.image: photo for photos in checked.photos.values() for photo in photos}
-<<<<<<< HEAD
     bad = [_of(path, problem) for path in listed if (problem := checked.seen[path].problem)]
-=======
-    bad = [_named(path, problem) for path in listed if (problem := checked.seen[path].problem)]
->>>>>>> attacks
     if bad:
         yield UserError(
             "image-unreadable",
@@ -72,11 +68,7 @@ def pixels(checked: Checked) -> Iterator[UserError]:
         seen, size = checked.seen[mask], checked.seen[photo.image].size
         total += 1
         if seen.problem:
-<<<<<<< HEAD
             wrong.append(_of(mask, seen.problem))
-=======
-            wrong.append(_named(mask, seen.problem))
->>>>>>> attacks
         elif size and seen.size != size:
             turned = ", which its EXIF may have turned" if seen.size == size[::-1] else ""
             wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}{turned}")
@@ -211,13 +203,8 @@ def _masks(checked: Checked) -> list[tuple[Photo, Path]]:
     return [(photo, path) for path, photo in found.items()]
 
 
-<<<<<<< HEAD
 def _of(path: Path, problem: str) -> str:
     """A problem with the name of its file, once."""
-=======
-def _named(path: Path, problem: str) -> str:
-    """A problem that names its file, once."""
->>>>>>> attacks
     return problem if str(path) in problem else f"{path}: {problem}"
 
 
