@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from puzzlecam_cli.data.plain_file import why_no_file
-from puzzlecam_cli.data.text import quoted
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
+from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.schema import Crf
 from puzzlecam_cli.registry import BACKBONES, LIBRARIES, backbone_factory, installed
 from puzzlecam_cli.run.checked import Checked
+from puzzlecam_cli.text import quoted
 
 if TYPE_CHECKING:
     from torch import nn
