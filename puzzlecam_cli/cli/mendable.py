@@ -39,6 +39,7 @@ SYSTEM_ERRORS = {
     errno.EAGAIN: ("limit", "no more processes may be started", PROCESSES),
     errno.ENOMEM: ("out-of-memory", "the memory is used up", MEMORY),
 }
+SHARED = ("shared memory(shm)", "insufficient shared memory", "out of shared memory", "Bus error")  # PyTorch's words
 PARSERS = {"json", "yaml", "xml", "defusedxml"}  # their recursion is as deep as what they read
 
 
@@ -53,6 +54,11 @@ def as_mendable(error: Exception) -> UserError | None:
             return UserError("crf-missing", f"{module} is not installed", hint=hint)
     if isinstance(error, OSError):
         return _of_system(error)
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in SHARED):
+        hint = "enlarge it (docker run --shm-size=8g), or set runtime.workers: 0; the same command continues"
+        return UserError("shared-memory", "the memory that processes share (/dev/shm) is full", hint=hint)
+    if isinstance(error, RuntimeError) and ("ancdata" in str(error) or "Too many open files" in str(error)):
+        return _of_system(OSError(errno.EMFILE, ""))
     if _is_lost_worker(error):
         hint = "the system does that when memory runs out: lower runtime.workers; the same command continues"
         return UserError("worker-killed", "a worker process was killed", hint=hint)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
+from puzzlecam_cli.data.colours import RGB
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import CONTROL, lines, quoted
@@ -14,6 +17,7 @@ MOST = 254  # a mask is 8 bits: 0 is background, 255 void
 LONGEST = 200
 # What labelme, CVAT, Cityscapes, KITTI and others call what is no object; see `is_no_object`.
 _NO_OBJECTS = {"background", "bg", "void", "ignore", "ignored", "unlabeled", "unlabelled", "dontcare"}
+FILES = ("classes.txt", "class_names.txt", "labels.txt")  # labelme and others write the last two
 _HINT = "a class list holds one name a line and nothing else"
 
 
@@ -23,6 +27,56 @@ class ClassList:
 
     names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+
+
+def find_classes(
+    root: Path, given: Path | None, colours: Sequence[tuple[str, RGB]] | None, otherwise: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classes of a data set, and what a person should know about where they are from, a sentence each.
+
+    Args:
+        given: the list; None: one of `FILES` in `root`, else the names in `colours`, else `otherwise`.
+
+    Raises:
+        UserError: see `read_classes`.
+    """
+    places = [given] if given else [root / name for name in FILES]
+    file = next((place for place in places if given or place.exists() or place.is_symlink()), None)
+    if file is not None:
+        found, facts = read_classes(file), []
+        if file.name != FILES[0] and not given:
+            facts.append(f"there is no {places[0]}: classes are those of {file}")
+        if found.left_out not in ((), ("background",)):
+            facts.append(f"{file}: {', '.join(map(quoted, found.left_out))} is no object class and left out")
+        if alike := _alike(found.names):
+            facts.append(f"{file}: {alike} are two classes")
+        return found.names, tuple(facts)
+    if colours:
+        names = tuple(canonical(name) for name, _ in colours if not is_no_object(name))
+        return names, (f"there is no {places[0]}: classes are those of the colour table",)
+    return otherwise, (f"there is no {places[0]}: PASCAL VOC's {len(otherwise)} classes are taken",)
+
+
+def _alike(names: Sequence[str]) -> str:
+    """Two names that differ by capitals and blanks only, which is usually an oversight; empty if there are none."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(_bare(name), name)
+        if other != name:
+            return f"{quoted(other)} and {quoted(name)}"
+    return ""
+
+
+def _bare(name: str) -> str:
+    """A name without what people write now in one way, now in another: capitals, blanks, `_`, `-`, `/`."""
+    return re.sub(r"[\s_/-]", "", name).casefold()
+
+
+def did_you_mean(name: str, classes: Sequence[str]) -> str:
+    """The class that a name which is none is most like, as the end of a sentence; empty if it is like none."""
+    same = [other for other in classes if _bare(other) == _bare(name)]
+    close = same or get_close_matches(name, classes, 1, 0.75)
+    return f"; did you mean {quoted(close[0])}?" if close else ""
 
 
 def read_classes(path: Path) -> ClassList:
@@ -63,6 +117,24 @@ def read_classes(path: Path) -> ClassList:
 def is_no_object(name: str) -> bool:
     """Whether a class name means background or void: `_background_`, `__ignore__`, `Void`, `<unlabeled>` ..."""
     return re.sub(r"[\s_\-'’]", "", name.strip("<>[]()*")).casefold() in _NO_OBJECTS
+
+
+def colours_of(classes: Sequence[str], table: Sequence[tuple[str, RGB]], file: Path) -> tuple[RGB, ...]:
+    """Colours of background and the classes, in their order; `file` is where the table is from.
+
+    Raises:
+        UserError: `data-invalid`: classes have no colour.
+    """
+    known = {canonical(name): colour for name, colour in table}
+    if missing := [name for name in classes if name not in known]:
+        raise UserError(
+            "data-invalid",
+            f"the colour table {file} lacks {len(missing)} classes",
+            shorten(missing),
+            "its names are those of the class list",
+        )
+    background = next((colour for name, colour in table if is_no_object(name)), (0, 0, 0))
+    return (background, *(known[name] for name in classes))
 
 
 def _why_no_name(name: str) -> str | None:

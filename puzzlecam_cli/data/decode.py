@@ -30,6 +30,17 @@ HINTS = {
     "artifact": "the stage that wrote it makes it anew with --force",
 }
 
+# How files begin that bear a photo's name all the same, what they are, and what to do.
+STRANGERS = (
+    (rb"....ftyp(hei|hev|mif1|msf1)", "is HEIC, as phones write it; save it as JPEG or PNG"),
+    (rb"....ftypavi", "is AVIF; save it as JPEG or PNG"),
+    (rb"version https://git-lfs", "is what Git LFS left in place of a file; `git lfs pull` brings the file itself"),
+    (rb"\s*<(!doctype html|html|\?xml)", "is a web page or XML; download the file again"),
+    (rb"%PDF|8BPS|PK\x03\x04", "is a PDF, a Photoshop file or an archive"),
+    (rb"\x00\x05\x16\x07", "is what macOS keeps beside a file"),
+    (rb"\x93NUMPY", "is an array of NumPy"),
+)
+
 # A format that is imported is known to Pillow, which would load all of its plugins to look for one that is not.
 for plugin in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
     importlib.import_module(f"PIL.{plugin}ImagePlugin")
@@ -86,6 +97,11 @@ def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
         except UserError:
             raise
         except Image.UnidentifiedImageError:
+            stream.seek(0)
+            head = stream.read(64)
+            for pattern, what in STRANGERS:
+                if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
+                    raise refused(kind, path, f"cannot be decoded: it {what}") from None
             formats = "JPEG, PNG, WebP, BMP, TIFF or GIF"
             raise refused(kind, path, f"cannot be decoded: it is broken, or no {formats} that can be read") from None
         except Image.DecompressionBombError as error:

@@ -160,8 +160,12 @@ def _loaded(source: Dataset[Any], workers: int, **settings: Any) -> Iterator[Any
     """What a GPU is to get lies in pinned memory: it is copied there while the GPU computes."""
     settings |= {"num_workers": workers, "pin_memory": torch.cuda.is_available()}
     with signals_held_back():
-        items = iter(DataLoader(source, worker_init_fn=_follow_parent, **settings))
-    for item in items:
-        if isinstance(item, UserError):
-            raise item
-        yield item
+        items: Any = iter(DataLoader(source, worker_init_fn=_follow_parent, **settings))
+    try:
+        for item in items:
+            if isinstance(item, UserError):
+                raise item
+            yield item
+    finally:
+        if workers:  # an error's traceback would keep them until Python ends, which then waits for them
+            items._shutdown_workers()

@@ -46,6 +46,18 @@ def open_image(path: Path) -> Image.Image:
         return picture if turn is None else picture.transpose(turn)
 
 
+def turns_unseen(path: Path) -> bool:
+    """Whether a photo is turned or mirrored as its camera says, and has the same size after as before.
+
+    Raises:
+        UserError: as `open_image` does for what has no header.
+    """
+    with opened(path, "image") as file:
+        turn = TURNS.get(file.tag_v2.get(ORIENTATION, 1)) if isinstance(file, TiffImageFile) else _turn(file)
+        keeps_sides = turn in (TURNS[2], TURNS[3], TURNS[4])
+        return turn is not None and (keeps_sides or file.width == file.height)
+
+
 def _turn(file: ImageFile) -> Transpose | None:
     """How a photo is to be turned. A broken EXIF block turns nothing, and breaks nothing."""
     if isinstance(file, TiffImageFile):

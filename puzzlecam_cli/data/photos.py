@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.registry import dataset
 
@@ -81,6 +82,11 @@ class PhotoSet(ABC):
         """Names of the object classes 1..C."""
 
     @property
+    def mask_meaning(self) -> str:
+        """What else than their files says what masks mean: what was seen of them holds while this stays."""
+        return f"{len(self.classes)} classes"
+
+    @property
     @abstractmethod
     def splits(self) -> Splits:
         """Their names; reads nothing."""
@@ -93,6 +99,15 @@ class PhotoSet(ABC):
     @abstractmethod
     def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
         """The photos of a split in the order of its list; `tags` reads their tags as well."""
+
+    def known_tags(self, split: str) -> dict[str, tuple[int, ...]]:
+        """Tags of a split by id, to compare masks with; none where they cannot all be read, or are the masks' own."""
+        if self.tags_from == "masks":
+            return {}
+        try:
+            return {photo.id: photo.tags for photo in self.photos(split, tags=True)}
+        except UserError:
+            return {}
 
     @abstractmethod
     def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
@@ -116,6 +131,10 @@ class PhotoSet(ABC):
     def facts(self, split: str) -> list[str]:
         """What a person should know about a split and its tags, a sentence each; `photos` was called for it."""
         return []
+
+    def why_no_masks(self, split: str) -> str:
+        """What a person should know about masks none of which was found, as the end of a sentence."""
+        return ""
 
     def count(self, split: str) -> tuple[int, int]:
         """Photos of a split, and how many of them have a mask."""

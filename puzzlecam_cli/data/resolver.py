@@ -94,8 +94,9 @@ class FileIndex:
         if f".{suffix.lower()}" in self._suffixes and stem in self:
             return f"leave out {quoted('.' + suffix)}"
         for piece in (written.strip("\"' "), *re.split(r"[\s,;|]+", written)):
-            if piece != written and piece in self:
-                return f"write {quoted(piece)} alone"
+            bare = piece.rpartition(".")[0] if piece not in self else piece
+            if piece != written and bare in self:
+                return f"write {quoted(bare)} alone"
         listed = self._open(above)
         if listed is None and slash and not self._found_elsewhere(name):
             return f"there is no folder {quoted(above)}"

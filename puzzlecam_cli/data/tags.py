@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from puzzlecam_cli.data.annotations import Annotation, read_image_set_tags, read_objects
+from puzzlecam_cli.data.class_list import did_you_mean, is_no_object
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError, shorten
@@ -18,13 +18,14 @@ Tags = dict[str, tuple[int, ...]]  # class indices 1..C by id, sorted
 def tags_in_annotations(
     files: FileIndex, split: str, classes: Sequence[str], ids: Sequence[str], *, clipped: bool
 ) -> tuple[Tags, list[str]]:
-    """Tags of all ids from their XML files, and facts about their boxes.
+    """Tags of all ids from their XML files, and facts about what is odd in them. Background is left out.
 
     Raises:
         UserError: `tags-invalid` with every file that is missing or wrong, and every name that is no class.
     """
     index = {name: number for number, name in enumerate(classes, start=1)}
     problems = files.missing(ids)
+    none = "; a photo that shows no class has an annotation without objects" if problems else ""
     found: dict[str, Annotation] = {}
     for i in [] if problems else ids:
         file = files.find(i)
@@ -32,26 +33,24 @@ def tags_in_annotations(
         try:
             found[i] = read_objects(file, clipped=clipped)
         except UserError as error:
-            problems.append(f"{file.name}: {error.where[0] if error.where else error.problem}")
+            said = error.problem.removeprefix(f"{file} ") if error.reference != "annotation-invalid" else ""
+            problems.append(f"{file.name}: {': '.join(filter(None, (said, *error.where[:1])))}")
             continue
-        problems += [f"{file.name}: {_no_class(name, classes)}" for name in sorted(found[i].tags - index.keys())]
+        problems += [
+            f"{file.name}: {quoted(name)} is no class{did_you_mean(name, classes)}"
+            for name in sorted(found[i].tags - index.keys())
+            if not is_no_object(name)
+        ]
     if problems:
         raise UserError(
             "tags-invalid",
             f"{len(problems)} problem(s) with the tags of `{split}` in {files.folder}",
             shorten(problems),
             f"classes are: {', '.join(shorten(list(classes), 30))}; tags without boxes: lists "
-            f"ImageSets/Main/<class>_{split}.txt, and data.tags: lists",
+            f"ImageSets/Main/<class>_{split}.txt, and data.tags: lists{none}",
         )
-    tags = {i: tuple(sorted(index[name] for name in annotation.tags)) for i, annotation in found.items()}
-    return tags, _about_boxes(found, split)
-
-
-def _no_class(name: str, classes: Sequence[str]) -> str:
-    """That a name is no class, and which it may be: in another case, or misspelt."""
-    folded = {other.casefold(): other for other in classes}
-    close = get_close_matches(name.casefold(), folded, 1, 0.8)
-    return f"{quoted(name)} is no class" + (f"; did you mean {quoted(folded[close[0]])}?" if close else "")
+    tags = {i: tuple(sorted(index[name] for name in a.tags if name in index)) for i, a in found.items()}
+    return tags, _about_objects(found, split)
 
 
 def tags_in_lists(root: Path, split: str, classes: Sequence[str], ids: Sequence[str]) -> tuple[Tags, list[str]]:
@@ -79,12 +78,14 @@ def tags_in_lists(root: Path, split: str, classes: Sequence[str], ids: Sequence[
     return {i: tags[canonical(i)] for i in ids}, [f"tags of `{split}` are those of {folder}/<class>_{split}.txt"]
 
 
-def _about_boxes(found: Mapping[str, Annotation], split: str) -> list[str]:
-    """A sentence about boxes that are wrong, and about tags that were dropped for them."""
+def _about_objects(found: Mapping[str, Annotation], split: str) -> list[str]:
+    """Sentences about tags that are no class, boxes that are wrong, and tags that were dropped for them."""
     odd = [f"{i}.xml: {name} {problem}" for i, a in found.items() for name, problem in a.boxes if problem]
     odd = [line for line in odd if not line.endswith("has no box")]
     dropped = [f"{i}.xml: {', '.join(a.dropped)}" for i, a in found.items() if a.dropped]
     facts = []
+    if none := sorted({name for a in found.values() for name in a.tags if is_no_object(name)}):
+        facts.append(f"`{split}`: tags that are no object class are left out: {', '.join(map(quoted, none))}")
     if dropped:
         facts.append(f"`{split}`: objects of {len(dropped)} photos do not count (data.boxes: clipped): {dropped[0]}")
     if odd:

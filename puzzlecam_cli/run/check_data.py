@@ -55,7 +55,7 @@ def lists(checked: Checked) -> Iterator[UserError]:
 def pixels(checked: Checked) -> Iterator[UserError]:
     """Photos and masks that cannot be decoded, masks of another size than their photo."""
     listed = {photo.image: photo for photos in checked.photos.values() for photo in photos}
-    bad = [_named(path, problem) for path in listed if (problem := checked.seen[path].problem)]
+    bad = [_of(path, problem) for path in listed if (problem := checked.seen[path].problem)]
     if bad:
         yield UserError(
             "image-unreadable",
@@ -68,9 +68,9 @@ def pixels(checked: Checked) -> Iterator[UserError]:
         seen, size = checked.seen[mask], checked.seen[photo.image].size
         total += 1
         if seen.problem:
-            wrong.append(_named(mask, seen.problem))
+            wrong.append(_of(mask, seen.problem))
         elif size and seen.size != size:
-            turned = ", as before EXIF turned it" if seen.size == size[::-1] else ""
+            turned = ", which its EXIF may have turned" if seen.size == size[::-1] else ""
             wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}{turned}")
     if wrong:
         yield UserError(
@@ -96,6 +96,19 @@ def masks_mean_something(checked: Checked) -> Iterator[UserError]:
                 "masks hold class indices: 0 background, 1 the first class, 255 void; where 255 is the one class, say "
                 "--set data.white=class",
             )
+
+
+def masks_are_sharp(checked: Checked) -> Iterator[UserError]:
+    """Masks that were made smaller or larger like photos: their borders hold numbers of classes that are not there."""
+    masks = [path for _, path in _masks(checked)]
+    blended = [f"{path}: {_held(set(between))}" for path in masks if (between := checked.seen[path].between)]
+    if len(blended) > max(MANY * len(masks), 1):
+        yield UserError(
+            "masks-blended",
+            f"{len(blended)} of {len(masks)} masks hold numbers that lie only where a lower one meets a higher one",
+            shorten(blended),
+            "they were resized by interpolation, which makes new numbers: resize them with nearest neighbour",
+        )
 
 
 def _values(checked: Checked, part: str) -> set[int]:
@@ -124,6 +137,10 @@ def about_tags(checked: Checked) -> Iterator[str]:
     """What a person should know about the tags: how many there are, and what is odd about them."""
     photos, data = checked.photos, checked.run.photos
     yield from dict.fromkeys(fact for part in photos for fact in data.facts(checked.splits[part]))
+    for part in ("score", "val") if checked.makes("eval/scores") else ():
+        if photos.get(part) and part not in checked.scored:
+            split = checked.splits[part]
+            yield f"no photo of `{split}` has a mask, so nothing is scored on it{data.why_no_masks(split)}"
     if "train" not in photos:
         return
     train, name = photos["train"], checked.splits["train"]
@@ -145,9 +162,18 @@ def about_tags(checked: Checked) -> Iterator[str]:
                 "their scores say little"
             )
     if checked.tick is not None:
-        for part in checked.scored:
+        from puzzlecam_cli.data.photo_file import turns_unseen
+
+        for part, split in {part: f"`{checked.splits[part]}`" for part in checked.scored}.items():
             if (values := _values(checked, part)) <= {0, 255}:
-                yield f"the masks of `{checked.splits[part]}` hold no class: {_held(values)}"
+                yield f"the masks of {split} hold no class: {_held(values)}"
+            elif 0 not in values:
+                yield f"no mask of {split} holds background (0): its score is of what is predicted where masks are void"
+        if unseen := [photo.id for photo, _ in _masks(checked) if turns_unseen(photo.image)]:
+            yield (
+                f"EXIF turns {len(unseen)} photos to the same size ({', '.join(shorten(unseen, 3))}): "
+                "their masks are taken to be of the photo as it is seen"
+            )
         compared, wrong = _contradictions(checked)
         if wrong:
             yield f"tags and masks contradict each other in {len(wrong)} of {compared} photos: {wrong[0]}"
@@ -155,7 +181,9 @@ def about_tags(checked: Checked) -> Iterator[str]:
 
 def _contradictions(checked: Checked) -> tuple[int, list[str]]:
     """Photos compared, and of those in which a tag is not in the mask while another class is: which, in words."""
-    tags = {photo.id: set(photo.tags) for photo in checked.photos.get("train", ())}
+    tags: dict[str, set[int]] = {}
+    for part in {"train", *checked.scored} & checked.photos.keys():
+        tags |= {i: set(found) for i, found in checked.run.photos.known_tags(checked.splits[part]).items()}
     names = dict(enumerate(checked.run.photos.classes, start=1))
     compared, wrong = 0, []
     for photo, mask in _masks(checked):
@@ -175,8 +203,8 @@ def _masks(checked: Checked) -> list[tuple[Photo, Path]]:
     return [(photo, path) for path, photo in found.items()]
 
 
-def _named(path: Path, problem: str) -> str:
-    """A problem that names its file, once."""
+def _of(path: Path, problem: str) -> str:
+    """A problem with the name of its file, once."""
     return problem if str(path) in problem else f"{path}: {problem}"
 
 

@@ -78,6 +78,5 @@ class Checked:
         assert self.tick is not None
         photos = [photo for listed in self.photos.values() for photo in listed]
         masks = [photo for listed in self.scored.values() for photo in listed]
-        meaning = f"{len(self.run.photos.classes)} classes"
-        known = Remembered.read(self.run.folder.looked_at, meaning)
+        known = Remembered.read(self.run.folder.looked_at, self.run.photos.mask_meaning)
         return look(jobs_of(photos, masks), known, self.workers, self.tick)

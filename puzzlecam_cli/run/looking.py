@@ -31,8 +31,8 @@ class Remembered:
         is_read = path.is_file() and path.stat().st_size <= LARGEST
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if is_read else []:
             try:
-                file, state, size, problem, classes, meant = json.loads(line)
-                found = _seen(size, problem, classes)
+                file, state, size, classes, between, meant = json.loads(line)
+                found = _seen(size, classes, between)
             except (ValueError, TypeError, RecursionError):
                 continue
             if meant == meaning and isinstance(file, str) and isinstance(state, str):
@@ -45,26 +45,26 @@ class Remembered:
         return seen if seen is not None and state == state_of(path) else None
 
     def put(self, path: Path, seen: Seen) -> None:
+        """Remember what was seen, but no problem: its remedy may lie elsewhere than in the file."""
+        if seen.problem:
+            return
         state = state_of(path)
         self.seen[str(path)] = state, seen
-        append_line(self.path, as_json([str(path), state, seen.size, seen.problem, seen.classes, self.meaning]))
+        append_line(self.path, as_json([str(path), state, seen.size, seen.classes, seen.between, self.meaning]))
 
 
-def _seen(size: Any, problem: Any, classes: Any) -> Seen:
+def _seen(size: Any, classes: Any, between: Any) -> Seen:
     """What a line tells.
 
     Raises:
         ValueError: it tells nothing that was seen.
         TypeError: likewise.
     """
-    sides, values = None if size is None else tuple(size), tuple(classes)
-    numbers = (*(sides or ()), *values)
-    if not all(type(number) is int and number >= 0 for number in numbers) or not isinstance(problem, str | None):
+    height, width = size
+    values, some = tuple(classes), tuple(between)
+    if not all(type(number) is int and number >= 0 for number in (height, width, *values, *some)):
         raise ValueError("no numbers")
-    if sides is None:
-        return Seen(None, problem, values)
-    height, width = sides
-    return Seen((height, width), problem, values)
+    return Seen((height, width), None, values, some)
 
 
 def jobs_of(photos: Iterable[Photo], masks: Iterable[Photo]) -> list[tuple[Path, Job]]:

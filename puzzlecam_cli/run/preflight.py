@@ -14,6 +14,7 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run.check_data import (
     about_tags,
     lists,
+    masks_are_sharp,
     masks_mean_something,
     pixels,
     room_for_pictures,
@@ -61,6 +62,7 @@ CHECKS = (
     Row(batch_for_batchnorm),
     Row(pixels, heavy=True),
     Row(masks_mean_something, heavy=True),
+    Row(masks_are_sharp, heavy=True),
     Row(tags_fit_masks, heavy=True),
     Row(backbone_fits, heavy=True),
     Row(room_for_photos, heavy=True, last=True),

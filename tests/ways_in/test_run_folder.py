@@ -270,7 +270,7 @@ def test_a_stage_without_records_does_not_count(tmp_path: Path) -> None:
     assert json.loads(ledger.path.read_text())["stages"] == {}
 
 
-LINE = '["/a.jpg", "1 2", [3, 4], null, [], "2 classes"]'
+LINE = '["/a.jpg", "1 2", [3, 4], [0, 2], [], "2 classes"]'
 LINES: dict[str, tuple[str, bool]] = {
     "whole": (LINE, True),
     "after a torn one": (f'["/b.jpg", "1 2", [3\n{LINE}', True),
@@ -283,7 +283,7 @@ LINES: dict[str, tuple[str, bool]] = {
     "with sides that are no numbers": (LINE.replace("[3, 4]", "[NaN, 4]"), False),
     "with a side below zero": (LINE.replace("[3, 4]", "[-3, 4]"), False),
     "with classes in words": (LINE.replace("[],", '["a"],'), False),
-    "with a problem that is a number": (LINE.replace("null", "3"), False),
+    "with classes that are a number": (LINE.replace("[0, 2]", "3"), False),
     "with a file that is a number": (LINE.replace('"/a.jpg"', "3"), False),
     "with a value too many": (LINE.replace("]\n", ", 1]") + ", 1]", False),
     "not there": ("", False),

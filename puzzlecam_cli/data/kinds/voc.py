@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError, shorten
@@ -45,7 +45,8 @@ class VocData(DataSettings):
         "List on which maps and pseudo labels are scored; null: `train`, for train_aug VOC's train [code].",
     )
     classes: Location | None = default(
-        None, "One class name a line; null: root/classes.txt, else root/labelmap.txt, else VOC's 20 [ours]."
+        None,
+        "One class name a line; null: root/classes.txt, class_names.txt, labels.txt or labelmap.txt, or VOC's [ours].",
     )
     tags: Literal["auto", "annotations", "lists", "masks"] = default(
         "auto",
@@ -99,19 +100,11 @@ class VocPhotos(PhotoSet):
         return self._class_list[0]
 
     @cached_property
-    def _class_list(self) -> tuple[tuple[str, ...], str | None]:
+    def _class_list(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The classes, and what a person should know about them."""
-        from puzzlecam_cli.data.class_list import is_no_object, read_classes
+        from puzzlecam_cli.data.class_list import find_classes
 
-        file = self.settings.classes or self.root / "classes.txt"
-        if self.settings.classes or file.exists() or file.is_symlink():
-            found = read_classes(file)
-            left_out = ", ".join(map(quoted, found.left_out if found.left_out != ("background",) else ()))
-            return found.names, f"{file}: {left_out} is no object class and left out" if left_out else None
-        if self._colours:
-            names = tuple(canonical(name) for name, _ in self._colours if not is_no_object(name))
-            return names, f"there is no {file}: classes are those of the colour table"
-        return VOC_CLASSES, f"there is no {file}: PASCAL VOC's 20 classes are taken"
+        return find_classes(self.root, self.settings.classes, self._colours, VOC_CLASSES)
 
     def ids(self, split: str) -> list[str]:
         """The image ids of a list, in its order."""
@@ -136,6 +129,8 @@ class VocPhotos(PhotoSet):
         places = [self.root / "ImageSets" / folder / f"{split}.txt" for folder in LISTS]
         file = next((place for place in (*places, SHIPPED_LISTS / f"{split}.txt") if place.exists()), None)
         if file is None:
+            from puzzlecam_cli.data.near_misses import list_elsewhere, root_elsewhere
+
             there = sorted({path.stem for place in places for path in place.parent.glob("*.txt")})
             close = get_close_matches(split, there, 1)
             raise UserError(
@@ -143,6 +138,7 @@ class VocPhotos(PhotoSet):
                 f"there is no list {places[0]}",
                 (f"lists that are there: {', '.join(shorten(there))}",) if there else (),
                 (f"did you mean {quoted(close[0])}? " if close else "")
+                + (root_elsewhere(self.root) or list_elsewhere(self.root, split))
                 + "a list holds one image id a line; data.train, data.val and data.score name lists",
             )
         return read_ids(file, self._images.__contains__)
@@ -196,9 +192,7 @@ class VocPhotos(PhotoSet):
             self._add_tag_sources(split, sources, digest)
         if masks:
             sources["SegmentationClass"] = self._masks
-            for key in ("white", "colours"):
-                if (value := getattr(self.settings, key)) != VocData.model_fields[key].default:
-                    digest.update(f"{key} {value}".encode())
+            digest.update(self._mask_rules.encode())
         for name, index in sorted(sources.items()):
             if (name, split) not in self._stats:
                 self._stats[name, split] = "\n".join(index.stats(ids)).encode()
@@ -222,9 +216,13 @@ class VocPhotos(PhotoSet):
                 lists = FileIndex(self.root / "ImageSets" / "Main", (".txt",))
                 digest.update("\n".join(lists.stats([f"{name}_{split}" for name in self.classes])).encode())
 
+    def why_no_masks(self, split: str) -> str:
+        from puzzlecam_cli.data.near_misses import masks_elsewhere
+
+        return masks_elsewhere(self._masks, self.ids(split)[0])
+
     def facts(self, split: str) -> list[str]:
-        about_classes = self._class_list[1]
-        return ([about_classes] if about_classes else []) + self._facts.get(split, [])
+        return [*self._class_list[1], *self._facts.get(split, [])]
 
     @cached_property
     def _facts(self) -> dict[str, list[str]]:
@@ -234,7 +232,10 @@ class VocPhotos(PhotoSet):
     def _images(self) -> FileIndex:
         folder = self.root / "JPEGImages"
         if not folder.is_dir():
-            raise UserError("data-missing", f"there is no folder {folder}", hint="data.root is not in VOC layout")
+            from puzzlecam_cli.data.near_misses import root_elsewhere
+
+            hint = f"{root_elsewhere(self.root)}data.root is not in VOC layout"
+            raise UserError("data-missing", f"there is no folder {folder}", hint=hint)
         return FileIndex(folder, PHOTO_SUFFIXES)
 
     @cached_property
@@ -256,21 +257,20 @@ class VocPhotos(PhotoSet):
     @cached_property
     def _mask_colours(self) -> tuple[RGB, ...] | None:
         """Colours of background and the classes, in their order; None: VOC's."""
-        from puzzlecam_cli.data.class_list import is_no_object
+        from puzzlecam_cli.data.class_list import colours_of
 
-        if not self._colours:
-            return None
-        known = {canonical(name): colour for name, colour in self._colours}
-        missing = [name for name in self.classes if name not in known]
-        if missing:
-            raise UserError(
-                "data-invalid",
-                f"the colour table {self.settings.colours or self.root / 'labelmap.txt'} lacks {len(missing)} classes",
-                shorten(missing),
-                "its names are those of the class list",
-            )
-        background = next((colour for name, colour in self._colours if is_no_object(name)), (0, 0, 0))
-        return (background, *(known[name] for name in self.classes))
+        file = self.settings.colours or self.root / "labelmap.txt"
+        return colours_of(self.classes, self._colours, file) if self._colours else None
+
+    @property
+    def mask_meaning(self) -> str:
+        return f"{super().mask_meaning}{self._mask_rules}"
+
+    @property
+    def _mask_rules(self) -> str:
+        """What masks mean by settings that are not the default; empty without any."""
+        white = f", white {self.settings.white}" if self.settings.white != "void" else ""
+        return white + (f", colours {self._mask_colours}" if self._mask_colours else "")
 
     def _tags(self, split: str, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
         from puzzlecam_cli.data.tags import tags_in_annotations, tags_in_lists
