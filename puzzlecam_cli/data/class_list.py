@@ -23,7 +23,10 @@ _HINT = "a class list holds one name a line and nothing else"
 
 @dataclass(frozen=True)
 class ClassList:
-    """Classes 1..C in order, and the names of the list that are background or void, as they are written there."""
+    """Classes 1..C in order, and the names of the list that are background or void, as they are written there.
+
+    `background` in the first line, where most lists have it, is not among them.
+    """
 
     names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
@@ -46,7 +49,7 @@ def find_classes(
         found, facts = read_classes(file), []
         if file.name != FILES[0] and not given:
             facts.append(f"there is no {places[0]}: classes are those of {file}")
-        if found.left_out not in ((), ("background",)):
+        if found.left_out:
             facts.append(f"{file}: {', '.join(map(quoted, found.left_out))} is no object class and left out")
         if alike := _alike(found.names):
             facts.append(f"{file}: {alike} are two classes")
@@ -87,7 +90,7 @@ def read_classes(path: Path) -> ClassList:
             more than 254; see `read_text`.
     """
     names: dict[str, int] = {}
-    left_out: list[str] = []
+    left_out: list[tuple[int, str]] = []  # with their lines
     problems: list[str] = []
     for number, line in lines(path):
         name = canonical(line.strip())
@@ -96,7 +99,7 @@ def read_classes(path: Path) -> ClassList:
         if problem := _why_no_name(name):
             problems.append(f"line {number}: {quoted(name)} {problem}")
         elif is_no_object(name):
-            left_out.append(name)
+            left_out.append((number, name))
         elif name in names:
             problems.append(f"line {number}: {quoted(name)} is in line {names[name]}, too")
         else:
@@ -104,14 +107,14 @@ def read_classes(path: Path) -> ClassList:
     if problems:
         raise UserError("data-invalid", f"{path} is no list of classes", shorten(problems), _HINT)
     if not names:
-        only = f" but {', '.join(map(quoted, left_out[:3]))}" if left_out else ""
+        only = f" but {', '.join(quoted(name) for _, name in left_out[:3])}" if left_out else ""
         raise UserError("data-invalid", f"{path} names no class{only}", hint=_HINT)
     if len(names) > MOST:
         raise UserError("data-invalid", f"{path} names {len(names)} classes; a mask has room for {MOST}")
     if all(re.match(r"\d+\s+\S", name) for name in names):
         first = next(iter(names))
         raise UserError("data-invalid", f"{path} has a number before each name", (quoted(first),), _HINT)
-    return ClassList(tuple(names), tuple(left_out))
+    return ClassList(tuple(names), tuple(name for number, name in left_out if (number, name) != (1, "background")))
 
 
 def is_no_object(name: str) -> bool:

@@ -21,7 +21,7 @@ READ = {
     "letters of two characters": ("cafe\u0301\n", ("caf\u00e9",), ()),
     "names that hold an alias": ("background noise\navoid\nbg1\n", ("background noise", "avoid", "bg1"), ()),
     "254 classes": ("\n".join(f"class {n}" for n in range(254)), tuple(f"class {n}" for n in range(254)), ()),
-    "background first": ("background\ncow\n", ("cow",), ("background",)),
+    "background first": ("background\ncow\n", ("cow",), ()),
     "background in the middle": ("cow\nbackground\ndog\n", ("cow", "dog"), ("background",)),
     "background last, in capitals": ("cow\nBACKGROUND\n", ("cow",), ("BACKGROUND",)),
     "labelme": ("__ignore__\n_background_\ncow\n", ("cow",), ("__ignore__", "_background_")),
@@ -32,8 +32,8 @@ READ = {
     "void last": ("cow\nvoid\n", ("cow",), ("void",)),
     "unlabeled and unlabelled": ("Unlabeled\ncow\nunlabelled\n", ("cow",), ("Unlabeled", "unlabelled")),
     "don't care": ("DontCare\ncow\ndon't care\n", ("cow",), ("DontCare", "don't care")),
-    "aliases twice": ("background\ncow\nbackground\n", ("cow",), ("background", "background")),
-    "a byte order mark": ("\ufeffbackground\ncow\n", ("cow",), ("background",)),
+    "aliases twice": ("background\ncow\nbackground\n", ("cow",), ("background",)),
+    "a byte order mark": ("\ufeffbackground\ncow\n", ("cow",), ()),
 }
 
 
