@@ -259,7 +259,7 @@ def test_lost_files_are_made_again(finished_run: Path, tiny_recipe: Path, puzzle
     lost.unlink()
     result = puzzlecam("cams", tiny_recipe, "--run", run)
     assert result.exit_code == 0, result.output
-    assert "1 of 6 files are not there any more" in result.stderr
+    assert "1 of 6 files are not there any more, such as" in result.stderr
     assert lost.read_bytes() == content
     plan = puzzlecam("run-all", tiny_recipe, "--run", run, "--plan")
     assert set(actions(plan).values()) == {"keep"}, "what was made from the other files is still right"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import torch
@@ -36,7 +37,8 @@ def fold_batchnorms(network: nn.Module) -> None:
         parent = network.get_submodule(path)
         replaced.append((parent, name, norm))
         setattr(parent, name, what_follows_norm(norm))
-    if not torch.allclose(network(image), before, rtol=0, atol=1e-4 * float(before.abs().max())):
+    tolerance = 1e-4 * float(before.abs().max())
+    if not (isfinite(tolerance) and torch.allclose(network(image), before, rtol=0, atol=tolerance)):
         for conv, weight, bias in kept:
             conv.weight, conv.bias = weight, bias
         for parent, name, module in replaced:

@@ -18,6 +18,7 @@ from puzzlecam_cli.errors import UserError, shorten
 # where trainings keep a network among other things; averaged weights first, as timm does
 NESTS = ("state_dict_ema", "model_ema", "state_dict", "model")
 COUNTER = "num_batches_tracked"
+NOT_FINITE = "values that are not finite"
 WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")  # what DataParallel and torch.compile put before each name
 
 
@@ -59,6 +60,9 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], file: str | Path, besi
     uncounted = {k: v for k, v in wanted.items() if k.endswith(COUNTER) and not is_counted}
     count = len(wanted) - len(uncounted)
     if problems := mismatches(wanted, given | uncounted):
+        if all(problem.endswith(NOT_FINITE) for problem in problems):
+            said, hint = f"{len(problems)} of {count} tensors of {path} hold", "take the weights of an earlier epoch"
+            raise UserError("weights-mismatch", f"{said} {NOT_FINITE}", shorten(problems), hint)
         missing = wanted.keys() - given.keys() - uncounted.keys()
         wrong = [problem for problem in problems if not problem.startswith(("missing", "unknown"))]
         matched = count - len(missing) - len(wrong)
@@ -84,7 +88,7 @@ def mismatches(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> lis
         elif here.is_floating_point() and not there.is_floating_point():
             problems.append(f"numbers: {name} holds {there.dtype}, must be {here.dtype}".replace("torch.", ""))
         elif there.is_floating_point() and not here.is_meta and not there.isfinite().all():
-            problems.append(f"numbers: {name} holds values that are not finite")
+            problems.append(f"numbers: {name} holds {NOT_FINITE}")
     return sorted(problems)
 
 

@@ -227,11 +227,11 @@ def load_model(path: Path, network: nn.Module) -> None:
     stage = path.parent.name
     with damaged_files(path, stage):
         state = load_file(path)
+    again = f"delete it; `puzzlecam {stage}` makes it again"
     if differing := differences(state, network.state_dict()):
-        raise UserError(
-            "artifact-unreadable",
-            f"{path} is the model of another network: {len(differing)} tensors differ",
-            shorten(differing),
-            f"delete it; `puzzlecam {stage}` makes it again",
-        )
+        said = f"{path} is the model of another network: {len(differing)} tensors differ"
+        raise UserError("artifact-unreadable", said, shorten(differing), again)
+    if endless := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        said = f"{path} holds values that are not finite in {len(endless)} tensors"
+        raise UserError("artifact-unreadable", said, shorten(endless), again)
     network.load_state_dict(state)

@@ -13,7 +13,7 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.model import model_of
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Inputs
-from puzzlecam_cli.run.made import count, files_below
+from puzzlecam_cli.run.made import claimed, count, files_below
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
 from puzzlecam_cli.run.run import Run
 
@@ -162,9 +162,16 @@ def _decide(
         return decision("resume", UNFINISHED_STATES[record.state])
     missing = record.files - count(run.folder.root, step)
     if missing > 0:
-        lost = f"{missing} of {record.files} files are not there any more"
+        lost = f"{missing} of {record.files} files are not there any more{_such_as(run, step)}"
         return decision("repair" if missing < record.files else "run", lost)
     return decision("keep", "recipe and inputs unchanged")
+
+
+def _such_as(run: Run, step: Step) -> str:
+    """A file of a step that is lost, if its list tells."""
+    root = run.folder.root
+    name = next((name for name in claimed(root, step) or () if not (root / name).is_file()), None)
+    return f", such as {root / name}" if name else ""
 
 
 def what_changed(before: Inputs, after: Inputs) -> list[str]:

@@ -94,3 +94,10 @@ def test_no_hook_stays_behind():
     network = with_statistics(Classifier(load_backbone("resnet18"), 5))
     fold_batchnorms(network)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+
+
+def test_a_network_that_overflows_stays_as_it_is():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).eval()
+    nn.init.constant_(network[0].weight, 1e38)
+    fold_batchnorms(network)
+    assert norms(network) == 1

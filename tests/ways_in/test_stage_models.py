@@ -51,6 +51,14 @@ MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: saved({f"module.{k}": v for k, v in Net().state_dict().items()}),
         "module.head.bias is of no layer",
     ),
+    "a weight that is not a number": (
+        lambda: saved(Net().state_dict() | {"head.bias": torch.full((3,), torch.nan)}),
+        "not finite in 1 tensors",
+    ),
+    "an endless variance": (
+        lambda: saved(Net().state_dict() | {"norm.running_var": torch.full((3,), torch.inf)}),
+        "norm.running_var",
+    ),
     "no tensor": (lambda: saved({}), "7 tensors differ"),
     "another width": (lambda: saved(Net(4).state_dict()), "head.weight is float32 4×2, not float32 3×2"),
     "another layer": (lambda: saved(Net(name="tail").state_dict()), "tail.weight is of no layer"),
