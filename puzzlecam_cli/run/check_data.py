@@ -31,6 +31,15 @@ def lists(checked: Checked) -> Iterator[UserError]:
             f"none of the {len(photos['train'])} photos of `{checked.splits['train']}` has a tag",
             hint="tags are what is learned from: see where data.tags takes them from",
         )
+    for part, listed in photos.items():
+        if listed and all(map(_is_swapped, listed)):
+            first = listed[0]
+            yield UserError(
+                "photos-swapped",
+                f"all photos of `{checked.splits[part]}` are PNG files and their masks JPEG files: they seem swapped",
+                (f"{first.image} with the mask {first.mask and first.mask.path}",),
+                "masks are PNG files, as JPEG changes their numbers: let the folders change places",
+            )
     for part, listed in checked.scored.items():
         without = [photo.id for photo in listed if photo.mask is None]
         if without:
@@ -50,6 +59,11 @@ def lists(checked: Checked) -> Iterator[UserError]:
             shorten(extra),
             "data.score names images that are trained on; those that are not belong to data.val",
         )
+
+
+def _is_swapped(photo: Photo) -> bool:
+    mask = photo.mask.path.suffix.lower() if photo.mask else ""
+    return photo.image.suffix.lower() == ".png" and mask in (".jpg", ".jpeg")
 
 
 def pixels(checked: Checked) -> Iterator[UserError]:

@@ -146,6 +146,17 @@ def test_a_file_that_will_not_do_is_told_by_the_plan(
     assert words in result.stderr
 
 
+@pytest.mark.parametrize("stages", [[], ["--until", "train-cls"]], ids=["all stages", "the first stage alone"])
+def test_photos_and_masks_that_are_swapped_are_told_by_the_plan(stages: list[str], here: Path, puzzlecam: Run) -> None:
+    (here / "photos/JPEGImages").rename(here / "photos/masks")
+    (here / "photos/SegmentationClass").rename(here / "photos/JPEGImages")
+    (here / "photos/masks").rename(here / "photos/SegmentationClass")
+    result = puzzlecam("run-all", "mine.yaml", "--plan", *stages)
+    assert result.exit_code == 2, result.output
+    assert "they seem swapped" in result.stderr
+    assert "photos/JPEGImages/a.png with the mask photos/SegmentationClass/a.jpg" in result.stderr
+
+
 def test_no_photos_at_all_are_told_by_the_plan(here: Path, puzzlecam: Run) -> None:
     shutil.rmtree(here / "photos/JPEGImages")
     result = puzzlecam("run-all", "mine.yaml", "--plan")
