@@ -31,12 +31,12 @@ def lists(checked: Checked) -> Iterator[UserError]:
             f"none of the {len(photos['train'])} photos of `{checked.splits['train']}` has a tag",
             hint="tags are what is learned from: see where data.tags takes them from",
         )
-    for part, listed in photos.items():
+    for split, listed in {checked.splits[part]: listed for part, listed in photos.items()}.items():
         if listed and all(map(_is_swapped, listed)):
             first = listed[0]
             yield UserError(
                 "photos-swapped",
-                f"all photos of `{checked.splits[part]}` are PNG files and their masks JPEG files: they seem swapped",
+                f"all photos of `{split}` are PNG files and their masks JPEG files: they seem swapped",
                 (f"{first.image} with the mask {first.mask and first.mask.path}",),
                 "masks are PNG files, as JPEG changes their numbers: let the folders change places",
             )

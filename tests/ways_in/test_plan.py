@@ -153,7 +153,7 @@ def test_photos_and_masks_that_are_swapped_are_told_by_the_plan(stages: list[str
     (here / "photos/masks").rename(here / "photos/SegmentationClass")
     result = puzzlecam("run-all", "mine.yaml", "--plan", *stages)
     assert result.exit_code == 2, result.output
-    assert "they seem swapped" in result.stderr
+    assert result.stderr.count("they seem swapped") == 2  # of train and of val
     assert "photos/JPEGImages/a.png with the mask photos/SegmentationClass/a.jpg" in result.stderr
 
 
