@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
 from puzzlecam_cli.plain_file import why_no_file
@@ -25,6 +27,14 @@ MODEL = re.compile(r"[A-Za-z0-9_.-]+")  # how libraries call theirs
 
 # Bytes a pixel of a photo that a dense CRF holds, and for each label: measured at 2 megapixels with 3 and 14 labels.
 CRF_BYTES, CRF_LABEL_BYTES = 180, 34
+
+
+def environment(checked: Checked) -> Iterator[UserError]:
+    """Variables that Accelerate would follow against the recipe."""
+    try:
+        check_environment(checked.run.recipe.runtime, os.environ)
+    except UserError as error:
+        yield error
 
 
 def crf_engine(checked: Checked) -> Iterator[UserError]:

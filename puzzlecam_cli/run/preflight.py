@@ -26,6 +26,7 @@ from puzzlecam_cli.run.check_machine import (
     batch_for_batchnorm,
     batch_for_processes,
     crf_engine,
+    environment,
     room_for_photos,
     room_on_disk,
 )
@@ -56,6 +57,7 @@ class Row:
 CHECKS = (
     Row(room_for_pictures),
     Row(lists, of_files=True),
+    Row(environment),
     Row(crf_engine),
     Row(backbone_is_there),
     Row(batch_for_processes),

@@ -200,3 +200,10 @@ def test_a_photo_and_a_mask_that_cannot_be_read_are_named_once_each(here: Path) 
     of_photos, of_masks = pixels(checked())
     assert [line.count("a.jpg") for line in of_photos.where] == [1]
     assert [line.count("a.png") for line in of_masks.where] == [1]
+
+
+def test_a_variable_against_the_recipe_is_told(here: Path, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    result = puzzlecam("run-all", "mine.yaml", "--plan")
+    assert result.exit_code == 2
+    assert "ACCELERATE_GRADIENT_ACCUMULATION_STEPS=4" in result.stderr
