@@ -17,7 +17,7 @@ class Precision(StrEnum):
 
 
 RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")
+    str, typer.Argument(metavar="RECIPE", help="A recipe file, the name of a shipped recipe, or a run folder.")
 ]
 RunOption = Annotated[
     str | None,
