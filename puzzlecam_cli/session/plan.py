@@ -75,6 +75,7 @@ def status_of(recipe: str | Path, run: str | Path | None = None, *, changes: Seq
             state = "failed"
         elif is_held and all(entry.state == "done" for entry in entries):
             state = "running"  # or just before it: photos are looked at, or pictures written
+            decision = replace(decision, because="a process works on it now")
         elif begun:
             state = "interrupted"
         else:
