@@ -32,7 +32,9 @@ def differences(run: Run) -> tuple[str, ...]:
     ]
     if not changed:
         return ()
-    return "the recipe differs from the one this run was made with:", *shorten(changed, 6), goes_on(run.folder.root)
+    until = "once a stage has finished with the recipe as it is now, that is the run's own"
+    heading = "the recipe differs from the one this run was made with:"
+    return heading, *shorten(changed, 6), f"{goes_on(run.folder.root)}; {until}"
 
 
 def goes_on(root: Path) -> str:
