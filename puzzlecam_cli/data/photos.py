@@ -128,6 +128,17 @@ class PhotoSet(ABC):
         """How many pictures `prepare` makes."""
         return 0
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known which photo belongs to which split. Until then no split can be listed, only counted."""
+        return True
+
+    def settle(self, tick: Tick) -> None:  # noqa: B027 - most kinds have lists
+        """Find out which photo belongs to which split and keep it in the run folder, once, in the main process.
+
+        It comes before photos are checked. A person may not wait for a silent second: `tick` is told of photos.
+        """
+
     def facts(self, split: str) -> list[str]:
         """What a person should know about a split and its tags, a sentence each; `photos` was called for it."""
         return []
