@@ -94,7 +94,7 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
         raise known.problem("has one column only, so no tags", where, "a row is a photo, a comma and its tags")
     facts = [f"column {c + 1} numbers the rows and is left out" for c in sorted(index)]
     if has_header is None:
-        has_header = len(rows) > 1 and _is_header(first, columns, name, index, known)
+        has_header = _is_header(first, columns, name, index, known)
     if not has_header:
         columns = list(zip_longest(*(row.cells for row in rows), fillvalue=""))
         return Layout(None, rows, columns, name, index, facts)
@@ -139,10 +139,12 @@ def _only_counts(head: str, column: tuple[Cell, ...]) -> bool:
 
 
 def _is_header(first: list[str], columns: Sequence[tuple[Cell, ...]], name: int, index: set[int], known: Known) -> bool:
-    """Whether the first row heads the others, rather than being a photo itself."""
+    """Whether the first row heads the others, rather than being a photo itself; it may be the only one."""
     head, others = first[name], [c for c in range(len(columns)) if c != name and c not in index]
     if has_photo_suffix(head):
         return False
+    if columns[name] == (head,):
+        return words.rank_of_name(head) is not None and any(map(words.heads_tags, first))
     if words.rank_of_name(head) is not None:
         return True
     if _share(has_photo_suffix, [str(cell) for cell in columns[name]]) >= 0.5:
