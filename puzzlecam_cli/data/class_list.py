@@ -51,8 +51,8 @@ def find_classes(
             facts.append(f"there is no {places[0]}: classes are those of {file}")
         if found.left_out:
             facts.append(f"{file}: {', '.join(map(quoted, found.left_out))} is no object class and left out")
-        if twins := alike(found.names):
-            facts.append(f"{file}: {twins} are two classes")
+        if clash := alike(found.names):
+            facts.append(f"{file}: {clash} are two classes")
         return found.names, tuple(facts)
     if colours:
         names = tuple(canonical(name) for name, _ in colours if not is_no_object(name))
