@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given as examples
+from hypothesis import settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from puzzlecam_cli.data.kinds.folder import FolderData
+from puzzlecam_cli.data.part_of import ids_of_list
+from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
 from tests.ways_in.folders import AB, PART, TABLE, Files, folder_of, photos
 
@@ -167,3 +174,22 @@ def test_settings_that_cannot_be_are_refused(given: dict[str, Any], words: str) 
 @pytest.mark.parametrize("written", [0.2, "0.2", ".2", "20%", " 20 % "])
 def test_a_share_is_a_share_however_it_is_written(written: object) -> None:
     assert FolderData(kind="folder", root="x", val=written).val == 0.2
+
+
+NAMES = st.lists(st.sampled_from(["a", "b.jpg", "x/c", "x\\c.PNG", "ä", "zz", "", "a 1", "c,-1"]), max_size=5)
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@examples(st.binary(max_size=60) | NAMES.map(lambda names: "\n".join(names).encode()))
+def test_a_list_of_any_bytes_is_read_or_refused(data: bytes) -> None:
+    walk = Walk(Path("nowhere"))
+    walk.__dict__["files"] = {image_id: Path(f"{image_id}.jpg") for image_id in ("a", "b", "x/c", "ä")}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "val.txt"
+        path.write_bytes(data)
+        found: list[str] = []
+        with suppress(UserError):
+            found = ids_of_list(path, walk.named, walk.like, walk.files)
+            assert found
+        assert len(set(found)) == len(found)
+        assert set(found) <= set(walk.files)
