@@ -39,10 +39,11 @@ class Sizes:
     note: str = ""
 
 
-def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
+def forecast(recipe: Recipe, whole: PhotoSet, root: Path, photos: int, emit: Emit) -> list[Cost]:
     """The cost of every step, in order; made-up pictures come first.
 
     Args:
+        whole: the recipe's photos, as the run's check has read them: a second time takes as long.
         root: an empty folder to work in; much of what is written to it stays there.
         photos: the fewest photos of a split, and steps of a training, that are timed; more where processes share work.
 
@@ -56,7 +57,6 @@ def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
 
     costs: list[Cost] = []
     recipe = bare(recipe)
-    whole = open_photos(recipe.data, root, recipe.seed)
     if whole.to_prepare:
         few = open_photos(whole.few(count), root, recipe.seed)
 
