@@ -27,7 +27,7 @@ def recipe_for(root: Path) -> str:
     """What writes a recipe for a folder that holds photos and is not in VOC layout; empty for any other folder."""
     if (root / "JPEGImages").is_dir() or not any(_holds_a_photo(folder) for folder in (root, *_folders(root)[:20])):
         return ""
-    return f"it holds photos: `puzzlecam new {shlex.quote(str(root))}` writes a recipe for them; "
+    return f"{root} holds photos: `puzzlecam new {shlex.quote(str(root))}` writes a recipe for them; "
 
 
 def _holds_a_photo(folder: Path) -> bool:
