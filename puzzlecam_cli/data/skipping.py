@@ -182,6 +182,8 @@ class Skipping:
     def why_changed(self, split: str) -> str:
         """See `PhotoSet`: photos that were left out are others now."""
         states = {entry.id: entry.state for entry in self.listed.photos if entry.state}
+        if not states or not self.whole.is_settled:
+            return ""
         files = {photo.id: photo.image for photo in self.whole.photos(split) if photo.id in states}
         mended = [image_id for image_id, file in files.items() if state(file) != states[image_id]]
         return f": left out, and another file now: {', '.join(shorten(list(map(quoted, mended)), 3))}" if mended else ""

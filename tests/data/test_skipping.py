@@ -116,6 +116,21 @@ def test_a_file_that_is_another_now_is_not_left_out_unseen(pile: Pile, mend: obj
         assert data.why_changed("all") == ": left out, and another file now: `b`"
 
 
+def test_photos_of_which_it_is_not_known_where_they_belong_are_not_asked_for(
+    pile: Pile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skipping(pile, "b")
+    monkeypatch.setattr(Pile, "is_settled", False)
+    monkeypatch.setattr(Pile, "photos", None)
+    monkeypatch.setattr(Pile, "fingerprint", lambda *given, **more: "what it follows from")
+    monkeypatch.setattr(Pile, "count", lambda self, split: (4, 0))
+    data = Skipping(pile, pile.run / "left_out.json")
+    assert data.fingerprint("all", tags=True, masks=True) == "what it follows from"
+    assert data.count("all") == (4, 0)
+    assert data.left_out("all") == {}
+    assert data.why_changed("all") == ""
+
+
 def test_differences_to_the_time_before_are_told(pile: Pile) -> None:
     data = skipping(pile, "b")
     entries = [refused(photo) for photo in pile.photos("all") if photo.id == "c"]
