@@ -8,6 +8,7 @@ from pathlib import Path
 from puzzlecam_cli.data.annotations import Annotation, read_image_set_tags, read_objects
 from puzzlecam_cli.data.class_list import did_you_mean, is_no_object
 from puzzlecam_cli.data.ids import canonical
+from puzzlecam_cli.data.photos import Mask
 from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
@@ -76,6 +77,19 @@ def tags_in_lists(root: Path, split: str, classes: Sequence[str], ids: Sequence[
             "a photo without any class stands in them with -1",
         )
     return {i: tags[canonical(i)] for i in ids}, [f"tags of `{split}` are those of {folder}/<class>_{split}.txt"]
+
+
+def tags_in_mask(image_id: str, mask: Mask | None) -> tuple[int, ...]:
+    """The classes that a photo's mask shows.
+
+    Raises:
+        UserError: `mask-missing`; else see `Mask.read`.
+    """
+    import numpy as np
+
+    if mask is None:
+        raise UserError("mask-missing", f"`data.tags: masks` needs a mask of {quoted(image_id)}")
+    return tuple(int(value) for value in np.unique(mask.read()) if value not in (0, 255))
 
 
 def _about_objects(found: Mapping[str, Annotation], split: str) -> list[str]:
