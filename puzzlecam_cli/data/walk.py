@@ -28,16 +28,20 @@ class Walk:
     """The photos below a folder by id: the path below it without suffix, in NFC. Listing reads no photo.
 
     Hidden files and folders are none of them, nor are those in `but` and in the folders of runs. A link to a folder is
-    followed, unless that folder is walked anyway: so no circle is.
+    followed, unless that folder is walked anyway or holds the root: so no circle is.
 
     Args:
         root: the folder.
         suffixes: of the files that count, in lower case; they are found in any case.
         but: folders that are left out, e.g. one of masks.
+        what: the files are, for messages: photos, or masks.
     """
 
-    def __init__(self, root: Path, suffixes: Sequence[str] = PHOTO_SUFFIXES, but: Sequence[Path] = ()):
+    def __init__(
+        self, root: Path, suffixes: Sequence[str] = PHOTO_SUFFIXES, but: Sequence[Path] = (), what: str = "photo"
+    ):
         self.root = root
+        self._what = what
         self._suffixes = frozenset(suffixes)
         self._but = frozenset(os.path.realpath(folder) for folder in but)
         self._ends: dict[tuple[int, bool], dict[str, list[str]]] = {}
@@ -74,9 +78,9 @@ class Walk:
             there = (f"there are: {', '.join(f'{count} × {end}' for end, count in others.most_common(5))}",)
             raise UserError(
                 "data-missing",
-                f"there is no photo below {self.root}",
+                f"there is no {self._what} below {self.root}",
                 there if others else (),
-                f"photos end in {' '.join(sorted(self._suffixes))}, in any case",
+                f"{self._what}s end in {' '.join(sorted(self._suffixes))}, in any case",
             )
         return {image_id: Path(found[image_id][0]) for image_id in sorted(found)}
 
@@ -114,31 +118,32 @@ class Walk:
         """(path below the root with its last slash, path with its last slash, name) of all files that may count."""
         if not self.root.is_dir():
             said = f"{self.root} is no folder" if self.root.exists() else f"there is no folder {self.root}"
-            raise UserError("data-missing", said, hint="--set data.root=FOLDER names your photos")
+            setting = "data.root" if self._what == "photo" else "data.masks"
+            raise UserError("data-missing", said, hint=f"--set {setting}=FOLDER names your {self._what}s")
         home = os.path.realpath(self.root)
-        followed: list[str] = [home]
-        waiting = [("", f"{self.root}/")]
-        linked: list[tuple[str, str]] = []  # followed when all that really lies here is known
+        walked = {home}  # where walks began, by their real paths
+        waiting = [("", f"{self.root}/", home)]
+        linked: list[tuple[str, str, str]] = []  # followed when all that really lies here is known
         while waiting or linked:
             if not waiting:
-                above, path = linked.pop(0)
-                target = os.path.realpath(path)
-                if any(target == f or target.startswith(f"{f}/") for f in followed):
+                above, path, real = linked.pop(0)
+                if f"{home}/".startswith(f"{real}/") or any(f"{real}/".startswith(f"{other}/") for other in walked):
                     self.links.append(above)
                     continue
-                followed.append(target)
-                waiting.append((above, path))
-            above, path = waiting.pop()
+                walked.add(real)
+                waiting.append((above, path, real))
+            above, path, real = waiting.pop()
             files, folders = _listed(path)
             if files.keys() >= RUN_FILES and above:
                 continue
             yield from ((above, path, name) for name in files if not name.startswith("."))
             for name, is_link in sorted(folders.items()):
-                if name.startswith(".") or name.lower() in STRANGERS:
-                    continue
-                if self._but and os.path.realpath(path + name) in self._but:
-                    continue
-                (linked if is_link else waiting).append((f"{above}{name}/", f"{path}{name}/"))
+                where = os.path.realpath(path + name) if is_link else f"{real}/{name}"
+                if not (name.startswith(".") or name.lower() in STRANGERS or where in self._but):
+                    if is_link:
+                        linked.append((f"{above}{name}/", f"{path}{name}/", where))
+                    elif where not in walked:
+                        waiting.append((f"{above}{name}/", f"{path}{name}/", where))
 
     def _refuse_several(self, found: dict[str, list[str]]) -> None:
         several = [image_id for image_id, paths in found.items() if len(paths) > 1]
@@ -151,7 +156,7 @@ class Walk:
                 "file-ambiguous",
                 f"{len(lines)} names below {self.root} are those of several files",
                 shorten(lines),
-                "a photo is called by its path without suffix: keep one file of each, or rename the others",
+                f"a {self._what} is called by its path without suffix: keep one file of each, or rename the others",
             )
 
     def _spellings(self, written: str) -> Iterator[str]:
