@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,11 @@ def draw(objects: Iterable[tuple[int, Any]], size: tuple[int, int]) -> NDArray[n
     seen = [(label, runs) for label, runs in objects if runs is not None]
     areas = [math.inf if label == VOID else float(coco.area(runs)) for label, runs in seen]
     labels = np.zeros(size, dtype=np.uint8)
-    for number in sorted(range(len(seen)), key=lambda number: -areas[number]):
-        label, runs = seen[number]
-        labels[coco.decode(runs).astype(bool)] = label
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy 2, about how pycocotools 2.0 makes arrays
+        for number in sorted(range(len(seen)), key=lambda number: -areas[number]):
+            label, runs = seen[number]
+            labels[coco.decode(runs).astype(bool)] = label
     return labels
 
 
