@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import zip_longest
 
 from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.found import Cell, Known, Row, has_photo_suffix
-from puzzlecam_cli.data.tables.truth import is_truth
+from puzzlecam_cli.data.tables.truth import is_empty, is_truth
+from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.text import quoted
 
 _LOOKED_AT = 200  # rows, to find the column of names
@@ -39,6 +42,34 @@ class Layout:
         """The columns that are neither names nor numbers of rows."""
         return [c for c in range(len(self.columns)) if c != self.name and c not in self.index]
 
+    @cached_property
+    def counts(self) -> list[Counter[Cell]]:
+        """How often each column holds each of its values."""
+        return [Counter(column) for column in self.columns]
+
+    def is_filled(self, c: int) -> bool:
+        """Whether any cell of a column holds anything."""
+        return any(self.counts[c])
+
+    def is_numeric(self, c: int) -> bool:
+        """Whether a column holds nothing but numbers."""
+        return all(is_empty(value) or words.is_number(str(value)) for value in self.counts[c])
+
+    def further(self, used: Sequence[int], facts: list[str]) -> dict[str, list[str]]:
+        """The named columns besides those in use, a value a row, without boxes; a fact says that they are no tags."""
+        header, taken = self.header or [], set(used)
+        has_boxes = words.head_boxes(header)
+        rest = [c for c in self.others if c not in taken and c < len(header) and header[c] and self.is_filled(c)]
+        kept = [c for c in rest if not (has_boxes and words.heads_box(header[c]))]
+        if kept:
+            shown = shorten([quoted(header[c]) for c in kept])
+            facts.append(f"{', '.join(shown)} {'is' if len(kept) == 1 else 'are'} no tags")
+        return {header[c]: [_plain(cell) for cell in self.columns[c]] for c in kept}
+
+
+def _plain(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else ", ".join(cell)
+
 
 def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) -> Layout:
     """The layout of rows that are not blank.
@@ -51,13 +82,15 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
     """
     below = rows[1:] or rows
     columns = list(zip_longest(*(row.cells for row in below), fillvalue=""))
+    if not columns:
+        raise known.problem("names no photo")
     first = [str(cell) for cell in rows[0].cells]
     first += [""] * (len(columns) - len(first))
     index = {c for c in range(min(len(columns), 2)) if _only_counts(first[c], columns[c])}
     name = _name_column(first, columns, index, known)
     index -= {name}
     if len(columns) - len(index) < 2 and len(first) - len(index) < 2:
-        where = (f"line {rows[0].line}: {quoted(first[name])}",)
+        where = (f"{known.at(rows[0].line)}: {quoted(first[name])}",)
         raise known.problem("has one column only, so no tags", where, "a row is a photo, a comma and its tags")
     facts = [f"column {c + 1} numbers the rows and is left out" for c in sorted(index)]
     if has_header is None:
@@ -66,7 +99,7 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
         columns = list(zip_longest(*(row.cells for row in rows), fillvalue=""))
         return Layout(None, rows, columns, name, index, facts)
     if len(rows) == 1:
-        raise known.problem("holds a header and no row", (f"line {rows[0].line}: {quoted(', '.join(first))}",))
+        raise known.problem("holds a header and no row", (f"{known.at(rows[0].line)}: {quoted(', '.join(first))}",))
     columns += [("",) * len(below)] * (len(first) - len(columns))
     header = ["" if word.casefold().startswith("unnamed:") else word for word in first]
     return Layout(header, below, columns, name, index, facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from puzzlecam_cli.data.class_list import is_no_object
 
@@ -34,7 +34,8 @@ _PARTS = (
 _MEASURES = (
     "width height imagewidth imageheight imgwidth imgheight size filesize depth channels year date time timestamp "
     "index idx no nr number row id order rank weight latitude longitude lat lon lng altitude rotation orientation "
-    "age count user annotator worker source quality rating aspectratio area score confidence"
+    "age count user annotator worker source quality rating aspectratio area score confidence "
+    "text caption description title comment note prompt license author"
 )
 _BOX_GROUPS: tuple[str, ...] = (
     "xmin ymin",
@@ -127,7 +128,7 @@ def head_boxes(header: list[str]) -> bool:
     return any(set(group.split()) <= found for group in _BOX_GROUPS)
 
 
-def are_parts(column: Sequence[object]) -> bool:
+def are_parts(column: Iterable[object]) -> bool:
     """Whether all cells below no header name parts of a data set, and not the same one."""
     found = {str(cell).casefold() for cell in column} - {""}
     return len(found) > 1 and found <= _PART_VALUES
