@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -138,6 +138,18 @@ class PhotoSet(ABC):
 
         It comes before photos are checked. A person may not wait for a silent second: `tick` is told of photos.
         """
+
+    def leave_out(self, ids: Collection[str]) -> bool:
+        """From now on list splits without these photos, to look at the rest where some are at fault.
+
+        Returns:
+            Whether this kind of data can.
+        """
+        return False
+
+    def unnamed(self) -> list[str]:
+        """Ids of photos that lie in the folder and that nothing names."""
+        return []
 
     def facts(self, split: str) -> list[str]:
         """What a person should know about a split and its tags, a sentence each; `photos` was called for it."""

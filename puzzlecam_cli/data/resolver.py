@@ -17,6 +17,7 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.text import quoted
 
+NOT_THERE = "not there"
 _ADVISED = 8  # as many as `shorten` shows; the search for a likeness takes milliseconds each
 _LOOKED_AT = 2000  # names compared for one likeness
 _WALKED = 100_000  # files looked at below sub-folders, once something is missing
@@ -74,17 +75,28 @@ class FileIndex:
             needed: False: an id may be without a file (not with two, or with a broken link).
         """
         problems: list[str] = []
+        for image_id, problem in self.at_fault(ids, needed=needed).items():
+            advice = self.suggest(image_id) if problem == NOT_THERE and len(problems) < _ADVISED else ""
+            problems.append(f"{quoted(image_id)}: {problem}{f'; {advice}' if advice else ''}")
+        return problems
+
+    def at_fault(self, ids: Iterable[str], *, needed: bool = True) -> dict[str, str]:
+        """What is wrong with each id without exactly one usable file; see `missing`."""
+        problems: dict[str, str] = {}
         for image_id in ids:
             folder, names = self._files(image_id)
             if len(names) > 1:
-                problems.append(f"{quoted(image_id)}: is {' and '.join(map(_on_disk, names))}; keep one")
+                problems[image_id] = f"is {' and '.join(map(_on_disk, names))}; keep one"
             elif names and names[0] in folder.odd:
                 if problem := why_no_file(Path(folder.path, names[0])):
-                    problems.append(f"{quoted(image_id)}: {_on_disk(names[0])} {problem}")
+                    problems[image_id] = f"{_on_disk(names[0])} {problem}"
             elif not names and needed:
-                advice = self.suggest(image_id) if len(problems) < _ADVISED else ""
-                problems.append(f"{quoted(image_id)}: not there{f'; {advice}' if advice else ''}")
+                problems[image_id] = NOT_THERE
         return problems
+
+    def walked(self) -> list[str]:
+        """The ids of the files below the folder, sub-folders included; of the first 100,000 files."""
+        return sorted({image_id for ids in self._below.values() for image_id in ids})
 
     def suggest(self, image_id: str) -> str:
         """What would be right instead of an id that no file has (leave out `.jpg`); empty if nothing is like it."""

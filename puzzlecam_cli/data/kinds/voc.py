@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import astuple
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError, shorten
@@ -79,6 +80,15 @@ class VocPhotos(PhotoSet):
     Settings = VocData
     settings: VocData
 
+    def __init__(self, settings: VocData, run: Path, seed: int):
+        super().__init__(settings, run, seed)
+        # read once: folders on a network take their time
+        self._ids: dict[str, list[str]] = {}
+        self._listed: dict[tuple[str, bool], list[Photo]] = {}
+        self._facts: dict[str, list[str]] = {}
+        self._stats: dict[tuple[str, str], bytes] = {}  # sizes and times of the files of a folder and split
+        self._left_out: set[str] = set()
+
     @property
     def root(self) -> Path:
         return self.settings.root
@@ -112,10 +122,6 @@ class VocPhotos(PhotoSet):
             self._ids[split] = self._read_ids(split)
         return self._ids[split]
 
-    @cached_property
-    def _ids(self) -> dict[str, list[str]]:
-        return {}
-
     def count(self, split: str) -> tuple[int, int]:
         ids = self.ids(split)
         return len(ids), sum(image_id in self._masks for image_id in ids)
@@ -141,17 +147,22 @@ class VocPhotos(PhotoSet):
                 + (root_elsewhere(self.root) or list_elsewhere(self.root, split))
                 + "a list holds one image id a line; data.train, data.val and data.score name lists",
             )
-        return read_ids(file, self._images.__contains__)
+        return read_ids(file, self._images.__contains__, self._left_out)
+
+    def leave_out(self, ids: Collection[str]) -> bool:
+        self._left_out.update(ids)
+        self._ids, self._listed, self._stats = {}, {}, {}
+        return True
+
+    def unnamed(self) -> list[str]:
+        named = {canonical(i) for split in {*astuple(self.splits)} - {None} for i in self.ids(split)} | self._left_out
+        return [i for i in self._images.walked() if i not in named]
 
     def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
         key = split, tags
         if key not in self._listed:
             self._listed[key] = self._list(split, tags)
         return self._listed[key]
-
-    @cached_property
-    def _listed(self) -> dict[tuple[str, bool], list[Photo]]:
-        return {}
 
     def _list(self, split: str, tags: bool) -> list[Photo]:
         from puzzlecam_cli.data.mask_file import MaskFile
@@ -163,12 +174,14 @@ class VocPhotos(PhotoSet):
                 f"{len(missing)} of {len(ids)} images of `{split}` are not in {self.root / 'JPEGImages'}",
                 shorten(missing),
                 "complete the folder, or correct the list",
+                tuple(self._images.at_fault(ids)),
             )
         if unusable := self._masks.missing(ids, needed=False):
             raise UserError(
                 "mask-unreadable",
                 f"{len(unusable)} masks of `{split}` in {self.root / 'SegmentationClass'} cannot be used",
                 shorten(unusable),
+                ids=tuple(self._masks.at_fault(ids, needed=False)),
             )
         tags_of = self._tags(split, ids) if tags else {}
         count, colours = len(self.classes), self._mask_colours
@@ -199,11 +212,6 @@ class VocPhotos(PhotoSet):
             digest.update(self._stats[name, split])
         return digest.hexdigest()[:16]
 
-    @cached_property
-    def _stats(self) -> dict[tuple[str, str], bytes]:
-        """Sizes and times of the files of a folder and split, looked up once: folders on a network take their time."""
-        return {}
-
     def _add_tag_sources(self, split: str, sources: dict[str, FileIndex], digest: hashlib._Hash) -> None:
         if self.settings.boxes == "clipped":
             digest.update(b"clipped")
@@ -223,10 +231,6 @@ class VocPhotos(PhotoSet):
 
     def facts(self, split: str) -> list[str]:
         return [*self._class_list[1], *self._facts.get(split, [])]
-
-    @cached_property
-    def _facts(self) -> dict[str, list[str]]:
-        return {}
 
     @cached_property
     def _images(self) -> FileIndex:
@@ -273,11 +277,11 @@ class VocPhotos(PhotoSet):
         return white + (f", colours {self._mask_colours}" if self._mask_colours else "")
 
     def _tags(self, split: str, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        from puzzlecam_cli.data.tags import tags_in_annotations, tags_in_lists
+        from puzzlecam_cli.data.tags import tags_in_annotations, tags_in_lists, tags_in_masks
 
         match self.tags_from:
             case "masks":
-                return {i: self._tags_from_mask(i) for i in ids}
+                return tags_in_masks({photo.id: photo.mask for photo in self.photos(split)})
             case "lists":
                 found, facts = tags_in_lists(self.root, split, self.classes, ids)
             case _:
@@ -286,13 +290,3 @@ class VocPhotos(PhotoSet):
         self._facts[split] = facts
         return found
 
-    def _tags_from_mask(self, image_id: str) -> tuple[int, ...]:
-        import numpy as np
-
-        from puzzlecam_cli.data.mask_file import MaskFile
-
-        mask = self._masks.find(image_id)
-        if mask is None:
-            raise UserError("mask-missing", f"`data.tags: masks` needs a mask of {quoted(image_id)}")
-        labels = MaskFile(mask, len(self.classes), self._mask_colours, self.settings.white).read()
-        return tuple(int(value) for value in np.unique(labels) if value not in (0, 255))
