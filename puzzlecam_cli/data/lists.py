@@ -81,9 +81,7 @@ def read_ids(path: Path, exists: Callable[[str], bool] | None = None, but: Colle
             twice[image_id] = f"{quoted(image_id)}: lines {earlier} and {entry.line}"
     if twice:
         said = f"{path} names images twice"
-        raise UserError(
-            "data-invalid", said, shorten(list(twice.values())), "keep one line of each", tuple(twice)
-        )
+        raise UserError("data-invalid", said, shorten(list(twice.values())), "keep one line of each", tuple(twice))
     return [image_id for image_id in ids if image_id not in but] if but else ids
 
 

@@ -289,4 +289,3 @@ class VocPhotos(PhotoSet):
                 found, facts = tags_in_annotations(self._annotations, split, self.classes, ids, clipped=clipped)
         self._facts[split] = facts
         return found
-
