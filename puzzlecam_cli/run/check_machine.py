@@ -172,46 +172,47 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     recipe, listed = checked.run.recipe, checked.photos
     if not any(listed.values()):
         return
-    needs: list[tuple[float, str, str]] = []
-    memory = _memory()
-
-    def largest(part: str) -> tuple[int, str]:
-        sizes = [(checked.seen[photo.image].size or (0, 0), str(photo.image)) for photo in listed.get(part, ())]
-        return max(((h * w, path) for (h, w), path in sizes), default=(0, ""))
-
+    needs: list[tuple[float, str, str]] = []  # bytes a pixel, the part and what for
+    memory = free_memory()
     for step, part, key, views in (
         ("cams", "train", "cams", recipe.cams),
         ("seg/predictions", "val", "seg.predict", recipe.seg.predict),
     ):
         if checked.makes(step):
-            pixels, path = largest(part)
             scale = max(views.scales)
             images = 2 if views.flip else 1
-            needs.append(
-                (pixels * scale**2 * images * checked.found.get("bytes", 0), path, f"{key}.scales up to {scale:g}")
-            )
+            a_pixel = scale**2 * images * checked.found.get("bytes", 0)
+            needs.append((a_pixel, part, f"{key}.scales up to {scale:g}"))
     for step, part, crf in (
         ("affinity/labels", "train", recipe.affinity.labels.crf),
         ("rw/pseudo_labels", "train", recipe.rw.crf),
         ("seg/predictions", "val", recipe.seg.predict.crf),
     ):
         if checked.makes(step) and crf.iterations:
-            pixels, path = largest(part)
             labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
             workers = max(checked.workers, 1)
-            needed = pixels * (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
-            needs.append((needed, path, f"the dense CRF of {step}, {workers} at once"))
-    too_much = [(needed, path, what) for needed, path, what in needs if needed > memory]
-    if too_much:
+            a_pixel = (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
+            needs.append((a_pixel, part, f"the dense CRF of {step}, {workers} at once"))
+    where: list[str] = []
+    ids: dict[str, None] = {}
+    for a_pixel, part, what in needs:
+        sizes = [(photo, checked.seen[photo.image].size or (0, 0)) for photo in listed.get(part, ())]
+        large = [(h * w * a_pixel, str(photo.image), photo.id) for photo, (h, w) in sizes if h * w * a_pixel > memory]
+        if large:
+            needed, path, _ = max(large)
+            where.append(f"{path}: about {needed / 1e9:.0f} GB for {what}")
+            ids |= {image_id: None for _, _, image_id in large}
+    if where:
         yield UserError(
             "photos-too-large",
             f"photos are too large for the {memory / 1e9:.1f} GB of memory that are free",
-            tuple(f"{path}: about {needed / 1e9:.0f} GB for {what}" for needed, path, what in too_much),
+            tuple(where),
             "shrink the photos, leave out the largest scales, or lower runtime.workers",
+            tuple(ids),
         )
 
 
-def _memory() -> float:
+def free_memory() -> float:
     """Bytes this process may still use: what is free, and what limits of the user and of a container leave."""
     import resource
     from pathlib import Path
