@@ -179,8 +179,9 @@ class Survey:
 
     def as_json(self) -> dict[str, Any]:
         """`schema` 1: `splits`, `classes` and `sizes` as above; `findings` by weight: `finding` (its kind), `weight`
-        (`stops`, `harms` or `note`), `said`, `ids` of all photos it is about, their `count`, names of `classes` it is
-        about, `where` (details, shortened), `hint`. `trains`: nothing stops training.
+        (`stops`, `harms` or `note`), `said`, `ids` of all photos and names of all `classes` it is about, `count` of
+        the photos, or of the classes where no photo is named, `where` (details, shortened), `hint`. `trains`: nothing
+        stops training.
         """
         findings = [
             {
@@ -188,7 +189,7 @@ class Survey:
                 "weight": one.weight,
                 "said": one.said,
                 "ids": list(one.ids),
-                "count": len(one.ids),
+                "count": len(one.ids) or len(one.classes),
                 "classes": list(one.classes),
                 "where": list(one.where),
                 "hint": one.hint,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from puzzlecam_cli.data.photos import Tick, open_photos
 from puzzlecam_cli.engine.pool import pool_workers
-from puzzlecam_cli.events import Emit, Progress, RunStarted
+from puzzlecam_cli.events import Emit, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.survey import Survey, survey
@@ -32,12 +33,15 @@ def check_data(
     resolved = load_for(root, recipe, changes)
     alone = Member(accelerator=None, parent=None, is_shown=True)
     with TemporaryDirectory(prefix="puzzlecam-check-") as temporary, open_views(alone, Path(temporary), plain) as emit:
-        emit(RunStarted(f"{TASK} of {Path(recipe).stem}", str(root), (TASK,)))
-        return survey(
+        emit(StageStarted(TASK, f"every photo, tag and mask of {recipe}"))
+        began = time.monotonic()
+        found = survey(
             _settled(resolved, root, Path(temporary), emit),
             workers=pool_workers(resolved.runtime),
             tick=_tick(emit, "looking at photos"),
         )
+        emit(StageEnded(TASK, "done", time.monotonic() - began))
+        return found
 
 
 def _settled(recipe: Recipe, root: Path, temporary: Path, emit: Emit) -> Run:

@@ -60,7 +60,7 @@ def _split(one: dict[str, Any]) -> tuple[str, ...]:
     photos, tags = one["photos"], one["tags"]
     known = tags is not None
     return (
-        one["name"],
+        one["name"] if one["name"] == one["part"] else f"{one['name']} ({one['part']})",
         f"{photos:,}",
         f"{one['tagged']:,}" if known else "?",
         f"{tags / photos:.2f}" if known and photos else "?",
@@ -106,6 +106,10 @@ def _name(name: str) -> str:
 
 
 def _sizes(sizes: dict[str, Any]) -> Iterator[str]:
-    for which in ("smallest", "median", "largest", "longest"):
-        if one := sizes.get(which):
-            yield from _wrapped(f"{which + ' photo':16} {one['width']} × {one['height']}  {one['id']}", "", "    ")
+    """The longest photo only where it is more than twice as long as wide."""
+    if not sizes:
+        return
+    longest = sorted((sizes["longest"]["width"], sizes["longest"]["height"]))
+    for which in ("smallest", "median", "largest", *(["longest"] if longest[1] > 2 * longest[0] else [])):
+        one = sizes[which]
+        yield from _wrapped(f"{which + ' photo':16} {one['width']} × {one['height']}  {one['id']}", "", "    ")
