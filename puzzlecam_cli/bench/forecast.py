@@ -99,7 +99,7 @@ def sizes_of(data: PhotoSet) -> Sizes:
     for split, times in scored.items():
         listed, masks = data.count(split)
         files += times * masks
-        if masks < listed:
+        if masks < listed - len(data.masks_left_out(split)):
             notes.append(missing_masks(split, masks, listed))
     val = data.count(splits.val)[0] if splits.val else 0
     return Sizes(data.count(splits.train)[0], val, files, "; ".join(notes))

@@ -10,7 +10,7 @@ from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.run.find_in_tags import always_tagged, class_names_alike, in_both_splits, never_tagged
-from puzzlecam_cli.run.finding import Tagged
+from puzzlecam_cli.run.finding import Tagged, by
 
 MANY = 0.3  # share of photos whose tags and mask contradict each other that stops a run
 
@@ -27,10 +27,11 @@ def lists(checked: Checked) -> Iterator[UserError]:
     """Splits that cannot be listed, no tags at all, masks for a part only, scored photos that are not trained on."""
     photos = checked.photos
     yield from {error.problem: error for error in checked.refused.values()}.values()
-    if "train" in photos and not any(photo.tags for photo in photos["train"]):
+    if photos.get("train") and not any(photo.tags for photo in photos["train"]):
+        left = " that are left" if checked.run.photos.left_out(checked.splits["train"]) else ""
         yield UserError(
             "tags-missing",
-            f"none of the {len(photos['train'])} photos of `{checked.splits['train']}` has a tag",
+            f"none of the {len(photos['train'])} photos of `{checked.splits['train']}`{left} has a tag",
             hint="tags are what is learned from: see where data.tags takes them from",
         )
     for split, listed in {checked.splits[part]: listed for part, listed in photos.items()}.items():
@@ -43,7 +44,8 @@ def lists(checked: Checked) -> Iterator[UserError]:
                 "masks are PNG files, as JPEG changes their numbers: let the folders change places",
             )
     for part, listed in checked.scored.items():
-        without = [photo.id for photo in listed if photo.mask is None]
+        known = checked.run.photos.masks_left_out(checked.splits[part])
+        without = [photo.id for photo in listed if photo.mask is None and photo.id not in known]
         if without:
             yield UserError(
                 "mask-missing",
@@ -79,19 +81,15 @@ def pixels(checked: Checked) -> Iterator[UserError]:
             "image-unreadable",
             f"{len(bad)} of {len(listed)} photos cannot be used",
             shorten(list(bad.values())),
-            "replace the files, or remove the images from their lists",
+            "replace the files, remove the images from their lists, or leave them out: --set data.on_error=skip",
             tuple(bad),
         )
     wrong: dict[str, str] = {}
     total = 0
     for photo, mask in _masks(checked):
-        seen, size = checked.seen[mask], checked.seen[photo.image].size
         total += 1
-        if seen.problem:
-            wrong[photo.id] = _of(mask, seen.problem)
-        elif size and seen.size != size:
-            turned = ", which its EXIF may have turned" if seen.size == size[::-1] else ""
-            wrong[photo.id] = f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}{turned}"
+        if problem := wrong_with_mask(checked, photo):
+            wrong[photo.id] = _of(mask, problem)
     if wrong:
         yield UserError(
             "mask-unreadable",
@@ -100,6 +98,16 @@ def pixels(checked: Checked) -> Iterator[UserError]:
             "masks are 8-bit PNGs of class indices at the photo's size; without masks nothing is scored",
             tuple(wrong),
         )
+
+
+def wrong_with_mask(checked: Checked, photo: Photo) -> str | None:
+    """Why a photo cannot be scored with its mask, which was looked at."""
+    assert photo.mask is not None
+    seen, size = checked.seen[photo.mask.path], checked.seen[photo.image].size
+    if seen.problem or not size or seen.size == size:
+        return seen.problem
+    turned = ", which its EXIF may have turned" if seen.size == size[::-1] else ""
+    return f"{by(seen.size)} pixels, its photo {by(size)}{turned}"
 
 
 def masks_mean_something(checked: Checked) -> Iterator[UserError]:
@@ -236,7 +244,3 @@ def _masks(checked: Checked) -> list[tuple[Photo, Path]]:
 def _of(path: Path, problem: str) -> str:
     """A problem with the name of its file, once."""
     return problem if str(path) in problem else f"{path}: {problem}"
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return f"{size[0]}×{size[1]}" if size else "?"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import shorten
-from puzzlecam_cli.run.finding import Finding, Looked, several
+from puzzlecam_cli.run.finding import Finding, Looked, by, several
 
 TINY = 32  # pixels of the shorter side: less than a crop or the network's largest stride can do with
 EXTREME = 4  # times as long as wide
@@ -15,18 +15,25 @@ FEW_GREY = 0.5  # share of grey photos up to which they are the odd ones
 Group = list[tuple[str, Photo]]  # parts and photos that are the same
 
 
-def unreadable(looked: Looked) -> Iterator[Finding]:
-    """Photos that cannot be decoded where a run leaves them out; otherwise it is refused, and `pixels` says why."""
-    photos = {photo.image: photo for photos in looked.photos.values() for photo in photos}
-    bad = {photo.id: problem for path, photo in photos.items() if (problem := looked.seen[path].problem)}
-    if bad and looked.skips:
-        said = f"{len(bad):,} of {len(photos):,} photos cannot be read and are left out"
-        yield Finding("image-unreadable", "harms", said, tuple(bad), shorten(list(bad.values())), "replace the files")
+def left_out(looked: Looked) -> Iterator[Finding]:
+    """Photos and masks that `data.on_error: skip` leaves out; without it a run is refused, and `pixels` says why."""
+    data, hint = looked.checked.run.photos, "replace the files"
+    for split in looked.names.values():
+        if gone := data.left_out(split):
+            said = f"{several(len(gone), 'photo')} of `{split}` cannot be read and are left out"
+            yield Finding("image-left-out", "harms", said, tuple(gone), _reasons(gone), hint)
+        if without := data.masks_left_out(split):
+            said = f"masks of {several(len(without), 'photo')} of `{split}` cannot be read; they are not scored"
+            yield Finding("mask-left-out", "harms", said, tuple(without), _reasons(without), hint)
+
+
+def _reasons(of: Mapping[str, str]) -> tuple[str, ...]:
+    return shorten([f"{i}: {reason}" for i, reason in of.items()])
 
 
 def tiny(looked: Looked) -> Iterator[Finding]:
     """Photos of a few pixels."""
-    small = {p.id: _by(s.size) for _, p, s in looked.pictures() if s.size and min(s.size) < TINY}
+    small = {p.id: by(s.size) for _, p, s in looked.pictures() if s.size and min(s.size) < TINY}
     if small:
         said = f"{several(len(small), 'photo')} of less than {TINY} pixels a side"
         lines = [f"{i}: {size} pixels" for i, size in small.items()]
@@ -35,7 +42,7 @@ def tiny(looked: Looked) -> Iterator[Finding]:
 
 def extreme(looked: Looked) -> Iterator[Finding]:
     """Photos many times as long as wide: crops show little of them."""
-    long = {p.id: _by(s.size) for _, p, s in looked.pictures() if s.size and max(s.size) > EXTREME * min(s.size)}
+    long = {p.id: by(s.size) for _, p, s in looked.pictures() if s.size and max(s.size) > EXTREME * min(s.size)}
     if long:
         said = f"{several(len(long), 'photo')} more than {EXTREME} times as long as wide"
         lines = [f"{i}: {size} pixels" for i, size in long.items()]
@@ -125,7 +132,3 @@ def _tagged(looked: Looked, group: Group) -> str:
     """`a: cow; b: cow, dog`."""
     said = [f"{p.id}: {', '.join(map(looked.name, p.tags)) or 'no tag'}" for part, p in group if part in looked.known]
     return "; ".join(shorten(said, 6))
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[1]}×{size[0]}"

@@ -89,7 +89,6 @@ class Looked(Tagged):
     checked: Checked
     problems: tuple[UserError, ...] = ()
     unread: tuple[UserError, ...] = ()
-    skips: bool = False  # photos that cannot be read are left out by a run
     seen: dict[Path, Seen] = field(default_factory=dict)
 
     def pictures(self) -> Iterator[tuple[str, Photo, Seen]]:
@@ -111,6 +110,11 @@ class Looked(Tagged):
                 if photo.mask and seen and not seen.problem and photo.mask.path not in told:
                     told.add(photo.mask.path)
                     yield part, photo, set(seen.classes) - {0, 255}
+
+
+def by(size: tuple[int, int] | None) -> str:
+    """Width and height of (H, W) pixels, as people say it."""
+    return f"{size[1]}×{size[0]}" if size else "?"
 
 
 def several(count: int, what: str) -> str:

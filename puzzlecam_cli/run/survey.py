@@ -7,7 +7,7 @@ that would refuse it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Tick
@@ -24,7 +24,7 @@ from puzzlecam_cli.run.check_data import (
 from puzzlecam_cli.run.check_machine import CRF_BYTES, CRF_LABEL_BYTES, backbone_fits, free_memory, room_for_photos
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.run.find_in_masks import masks_empty, masks_of_some, not_shown, untagged
-from puzzlecam_cli.run.find_in_photos import alike, duplicated, empty, extreme, grey, tiny, unreadable
+from puzzlecam_cli.run.find_in_photos import alike, duplicated, empty, extreme, grey, left_out, tiny
 from puzzlecam_cli.run.find_in_tags import (
     always_beside,
     always_tagged,
@@ -39,6 +39,7 @@ from puzzlecam_cli.run.find_in_tags import (
 )
 from puzzlecam_cli.run.finding import WEIGHTS, Finding, Looked, several
 from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.unreadable import enough_is_left, leave_out
 
 ROUNDS = 4  # in which photos at fault are left out of a split until the rest can be listed
 MOST_BYTES = 1024  # of a pixel in a network's largest layers: photos that fit with so many fit with any backbone
@@ -47,7 +48,7 @@ MOST_BYTES = 1024  # of a pixel in a network's largest layers: photos that fit w
 def refused(looked: Looked) -> Iterator[Finding]:
     """What a run is refused for: lists, files, and masks that mean nothing."""
     yield from map(Finding.of_error, looked.problems)
-    for check in (lists, pixels, masks_mean_something, masks_are_sharp, tags_fit_masks):
+    for check in (enough_is_left, lists, pixels, masks_mean_something, masks_are_sharp, tags_fit_masks):
         yield from map(Finding.of_error, check(looked.checked))
 
 
@@ -66,8 +67,10 @@ def too_large(looked: Looked) -> Iterator[Finding]:
 
 def of_the_kind(looked: Looked) -> Iterator[Finding]:
     """What the kind of data has to say of lists, tags and masks."""
+    record = str(looked.checked.run.folder.left_out)
     for sentence in about_data(looked.checked):
-        yield Finding("about-data", "note", sentence)
+        if record not in sentence:  # told with all that is left out
+            yield Finding("about-data", "note", sentence)
     for error in looked.unread:
         yield Finding.of_error(error, "note")
     if looked.seen:
@@ -91,7 +94,7 @@ FINDINGS: tuple[Callable[[Looked], Iterator[Finding]], ...] = (
     refused,
     nothing_to_learn,
     too_large,
-    unreadable,
+    left_out,
     class_names_alike,
     never_tagged,
     always_tagged,
@@ -221,7 +224,8 @@ def survey(run: Run, *, workers: int, tick: Tick) -> Survey:
         tick: is told of photos that are decoded.
     """
     looked = _look(run, workers, tick)
-    found = [finding for find in FINDINGS for finding in find(looked)] if looked.photos else list(refused(looked))
+    found = [finding for find in FINDINGS for finding in find(looked)] if looked.photos else []
+    found = found or list(map(Finding.of_error, looked.problems))
     told = {name for finding in found for name in SAID_BY.get(finding.finding, ())}
     kept = {(one.finding, one.said): one for one in found if one.finding not in told}
     ordered = sorted(kept.values(), key=lambda finding: WEIGHTS.index(finding.weight))
@@ -230,40 +234,30 @@ def survey(run: Run, *, workers: int, tick: Tick) -> Survey:
 
 def _look(run: Run, workers: int, tick: Tick) -> Looked:
     photos, names = run.photos, run.photos.splits
+    checked = Checked(run, (), 1, tick, workers, everything=True, pictures=True)
     parts = {"train": names.train, "val": names.val, "score": None if names.score == names.train else names.score}
     splits = {part: split for part, split in parts.items() if split is not None}
     problems: list[UserError] = []
-    unread: list[UserError] = []
     for part, split in splits.items():
         problems += _why_not_listed(photos, split, tags=part == "train")
-    found: dict[str, list[Photo]] = {}
-    known: set[str] = set()
-    for part, split in splits.items():  # only now: photos that one part leaves out may stand in another, too
-        try:
-            found[part] = photos.photos(split, tags=True)
-            known.add(part)
-        except UserError as error:
-            try:
-                found[part] = photos.photos(split)
-                unread += [error] if part != "train" else []
-            except UserError:  # one of the problems
-                continue
     try:
         classes = photos.classes
-    except UserError:
-        found, classes = {}, ()
-    checked = Checked(run, (), 1, tick, workers, everything=True, pictures=True)
-    looked = Looked(
-        found,
-        splits,
-        classes,
-        frozenset(known),
-        checked,
-        tuple(problems),
-        tuple(unread),
-        skips=run.recipe.data.on_error == "skip",
-    )
-    return replace(looked, seen=checked.seen) if found else looked
+        leave_out(checked)
+    except UserError as error:
+        return Looked({}, splits, (), frozenset(), checked, (*problems, error))
+    found: dict[str, list[Photo]] = {}
+    unread: list[UserError] = []
+    known: set[str] = set()
+    for part, split in splits.items():  # only now: a photo at fault may stand in two lists
+        for tags in (True, False):
+            try:
+                found[part] = photos.photos(split, tags=tags)
+                known |= {part} if tags else set()
+                break
+            except UserError as error:
+                unread += [error] if tags and part != "train" else []
+    seen = checked.seen if found else {}
+    return Looked(found, splits, classes, frozenset(known), checked, tuple(problems), tuple(unread), seen)
 
 
 def _why_not_listed(photos: PhotoSet, split: str, *, tags: bool) -> list[UserError]:
@@ -276,6 +270,6 @@ def _why_not_listed(photos: PhotoSet, split: str, *, tags: bool) -> list[UserErr
                 break
             except UserError as error:
                 problems.append(error)
-                if not error.ids or not photos.leave_out(error.ids):
+                if not error.ids or not photos.look_past(error.ids):
                     return problems
     return problems

@@ -47,8 +47,8 @@ def check_data(
 def _settled(recipe: Recipe, root: Path, temporary: Path, emit: Emit) -> Run:
     """The run, if it is there and its photos are divided; else one in a temporary folder, with what it makes first."""
     found = Run.at(recipe, root)
-    if not found.ledger.is_there or not found.photos.is_settled or found.photos.to_prepare:
-        found = Run.at(recipe, temporary)
+    if not found.ledger.is_there or not found.photos.is_settled or found.photos.to_prepare or recipe.data.skips:
+        found = Run.at(recipe, temporary)  # what a check divides or leaves out is not the run's
     if found.photos.to_prepare:
         few = open_photos(found.photos.few(MOST_DRAWN), temporary, recipe.seed)
         few.prepare(_tick(emit, "drawing pictures"))
