@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import shorten
-from puzzlecam_cli.run.finding import Finding, Looked, by, several
+from puzzlecam_cli.run.finding import Finding, Looked, Weight, by, several
 
 TINY = 32  # pixels of the shorter side: less than a crop or the network's largest stride can do with
+MOST_ALIKE = 50  # photos of a group that are nearly the same
 EXTREME = 4  # times as long as wide
 FEW_GREY = 0.5  # share of grey photos up to which they are the odd ones
 
@@ -76,7 +77,13 @@ def duplicated(looked: Looked) -> Iterator[Finding]:
 
 def alike(looked: Looked) -> Iterator[Finding]:
     """Near-identical photos: saved again, resized, brightened, cropped a little, taken in a burst."""
-    yield from _same(looked, "near-duplicates", "nearly the same", _groups_alike(looked))
+    groups, too_many = _groups_alike(looked)
+    yield from _same(looked, "near-duplicates", "nearly the same", groups)
+    if too_many:
+        said = f"{several(too_many, 'photo')} are like more than {MOST_ALIKE} others, from one to the next"
+        yield Finding(
+            "near-duplicates-many", "note", said, hint="those most alike are named; frames of films are like that"
+        )
 
 
 def _same(looked: Looked, name: str, words: str, groups: list[Group]) -> Iterator[Finding]:
@@ -92,7 +99,13 @@ def _same(looked: Looked, name: str, words: str, groups: list[Group]) -> Iterato
     if differ:
         said = f"{several(len(differ), 'group')} of photos that are {words} have different tags"
         lines = shorten([_tagged(looked, group) for group in differ])
-        yield Finding(f"{name}-disagree", "harms", said, _ids(differ), lines, "one of the tags is wrong, or forgotten")
+        weight: Weight = "harms" if name == "duplicates" else "note"  # a small object may be all the difference
+        hint = (
+            "one of the tags is wrong, or forgotten"
+            if weight == "harms"
+            else "see whether a tag is wrong, or forgotten"
+        )
+        yield Finding(f"{name}-disagree", weight, said, _ids(differ), lines, hint)
     if within:
         photos = sum(len(group) for group in within)
         said = f"{several(photos, 'photo')} {'are' if photos > 1 else 'is'} {words} in {several(len(within), 'group')}"
@@ -107,8 +120,12 @@ def _groups_of_bytes(looked: Looked) -> list[Group]:
     return [group for group in found.values() if len(group) > 1]
 
 
-def _groups_alike(looked: Looked) -> list[Group]:
-    """One photo of each file stands for its duplicates, which are told already; what is empty is like all that is."""
+def _groups_alike(looked: Looked) -> tuple[list[Group], int]:
+    """One photo of each file stands for its duplicates, which are told already; what is empty is like all that is.
+
+    Returns:
+        The groups, and how many photos were in groups that were too large.
+    """
     from puzzlecam_cli.data.likeness import near_identical
 
     first: dict[str, tuple[str, Photo, bytes]] = {}
@@ -116,8 +133,8 @@ def _groups_alike(looked: Looked) -> list[Group]:
         if seen.picture and seen.picture.tone != "flat":
             first.setdefault(seen.picture.digest, (part, photo, seen.picture.thumbnail))
     photos = list(first.values())
-    groups = near_identical([thumbnail for _, _, thumbnail in photos])
-    return [[(photos[number][0], photos[number][1]) for number in group] for group in groups]
+    groups, too_many = near_identical([thumbnail for _, _, thumbnail in photos], MOST_ALIKE, looked.compare)
+    return [[(photos[number][0], photos[number][1]) for number in group] for group in groups], too_many
 
 
 def _ids(groups: Iterable[Group]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from puzzlecam_cli.data.look import Seen
-from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.data.photos import Photo, Tick
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run.checked import Checked
 
@@ -84,12 +84,15 @@ class Looked(Tagged):
         checked: what the checks before a run are given.
         problems: what kept splits from being listed, or photos of them; those photos are not in `photos`.
         unread: why the tags of `val` or `score` are not known.
+        seen: of every photo, and of every mask to be scored.
+        compare: is told of photos that are compared with each other.
     """
 
     checked: Checked
     problems: tuple[UserError, ...] = ()
     unread: tuple[UserError, ...] = ()
     seen: dict[Path, Seen] = field(default_factory=dict)
+    compare: Tick | None = None
 
     def pictures(self) -> Iterator[tuple[str, Photo, Seen]]:
         """Every photo that could be decoded, once, and the part it belongs to."""

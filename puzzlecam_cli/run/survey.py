@@ -41,6 +41,7 @@ from puzzlecam_cli.run.finding import WEIGHTS, Finding, Looked, several
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.unreadable import enough_is_left, leave_out
 
+COMPARING = "comparing photos"
 ROUNDS = 4  # in which photos at fault are left out of a split until the rest can be listed
 MOST_BYTES = 1024  # of a pixel in a network's largest layers: photos that fit with so many fit with any backbone
 
@@ -216,12 +217,12 @@ class Survey:
         return UserError("data-unfit", said, shorten(lines), self.stops[0].hint or None)
 
 
-def survey(run: Run, *, workers: int, tick: Tick) -> Survey:
+def survey(run: Run, *, workers: int, tick: Callable[[str], Tick]) -> Survey:
     """Look at every photo, mask and tag of a recipe's data.
 
     Args:
         workers: processes that decode.
-        tick: is told of photos that are decoded.
+        tick: gives, for a task in words, what is told of photos that are done.
     """
     looked = _look(run, workers, tick)
     found = [finding for find in FINDINGS for finding in find(looked)] if looked.photos else []
@@ -232,9 +233,9 @@ def survey(run: Run, *, workers: int, tick: Tick) -> Survey:
     return Survey(run.recipe.data.kind, looked, tuple(ordered))
 
 
-def _look(run: Run, workers: int, tick: Tick) -> Looked:
+def _look(run: Run, workers: int, tick: Callable[[str], Tick]) -> Looked:
     photos, names = run.photos, run.photos.splits
-    checked = Checked(run, (), 1, tick, workers, everything=True, pictures=True)
+    checked = Checked(run, (), 1, tick("looking at photos"), workers, everything=True, pictures=True)
     parts = {"train": names.train, "val": names.val, "score": None if names.score == names.train else names.score}
     splits = {part: split for part, split in parts.items() if split is not None}
     problems: list[UserError] = []
@@ -257,7 +258,8 @@ def _look(run: Run, workers: int, tick: Tick) -> Looked:
             except UserError as error:
                 unread += [error] if tags and part != "train" else []
     seen = checked.seen if found else {}
-    return Looked(found, splits, classes, frozenset(known), checked, tuple(problems), tuple(unread), seen)
+    compare = tick(COMPARING)
+    return Looked(found, splits, classes, frozenset(known), checked, tuple(problems), tuple(unread), seen, compare)
 
 
 def _why_not_listed(photos: PhotoSet, split: str, *, tags: bool) -> list[UserError]:

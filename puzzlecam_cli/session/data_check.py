@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,7 @@ from puzzlecam_cli.engine.pool import pool_workers
 from puzzlecam_cli.events import Emit, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.run import Run
-from puzzlecam_cli.run.survey import Survey, survey
+from puzzlecam_cli.run.survey import COMPARING, Survey, survey
 from puzzlecam_cli.session.member import Member
 from puzzlecam_cli.session.stages import load_for, run_folder
 from puzzlecam_cli.session.views import open_views
@@ -38,7 +39,7 @@ def check_data(
         found = survey(
             _settled(resolved, root, Path(temporary), emit),
             workers=pool_workers(resolved.runtime),
-            tick=_tick(emit, "looking at photos"),
+            tick=partial(_tick, emit),
         )
         emit(StageEnded(TASK, "done", time.monotonic() - began))
         return found
@@ -59,4 +60,5 @@ def _settled(recipe: Recipe, root: Path, temporary: Path, emit: Emit) -> Run:
 
 
 def _tick(emit: Emit, task: str) -> Tick:
-    return lambda done, total: emit(Progress(TASK, task, done, total))
+    unit = "rounds" if task == COMPARING else "images"
+    return lambda done, total: emit(Progress(TASK, task, done, total, unit))
