@@ -228,9 +228,11 @@ def survey(run: Run, *, workers: int, tick: Callable[[str], Tick]) -> Survey:
     found = [finding for find in FINDINGS for finding in find(looked)] if looked.photos else []
     found = found or list(map(Finding.of_error, looked.problems))
     told = {name for finding in found for name in SAID_BY.get(finding.finding, ())}
-    kept = {(one.finding, one.said): one for one in found if one.finding not in told}
-    ordered = sorted(kept.values(), key=lambda finding: WEIGHTS.index(finding.weight))
-    return Survey(run.recipe.data.kind, looked, tuple(ordered))
+    ordered = sorted((one for one in found if one.finding not in told), key=lambda one: WEIGHTS.index(one.weight))
+    once: dict[tuple[str, str], Finding] = {}
+    for one in ordered:
+        once.setdefault((one.finding, one.said), one)
+    return Survey(run.recipe.data.kind, looked, tuple(once.values()))
 
 
 def _look(run: Run, workers: int, tick: Callable[[str], Tick]) -> Looked:

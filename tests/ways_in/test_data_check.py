@@ -42,7 +42,10 @@ NAMES = ("cow", "grass", "sky", "boat")
 
 
 def tagged(train: Sequence[str], val: Sequence[str] = (), names: Sequence[str] = NAMES) -> Tagged:
-    """Photos `t0`, `t1` ... and `v0` ... with the tags of a text each (`~`: a blank); `t1=...` in `val` is a photo of train."""
+    """Photos `t0`, `t1` ... and `v0` ... with the tags of a text each (`~`: a blank).
+
+    `t1=cow` in `val` is a photo of train.
+    """
     photos = {
         part: [
             Photo(
@@ -89,8 +92,13 @@ OF_TAGS: dict[str, tuple[Tagged, str, str, set[str]]] = {
         "harms",
         {"sky", "v0"},
     ),
-    "a class on one photo": (tagged([*MIXED[:5], "boat"]), "class-rare", "harms", {"boat", "t5"}),
-    "a class on two photos": (tagged([*MIXED[:4], "boat", "cow", "boat"]), "class-rare", "harms", {"boat", "t4", "t6"}),
+    "a class on one photo": (tagged([*MIXED[:5] * 2, "boat"]), "class-rare", "harms", {"boat", "t10"}),
+    "a class on two photos": (
+        tagged([*MIXED[:5] * 2, "boat", "cow", "boat"]),
+        "class-rare",
+        "harms",
+        {"boat", "t10", "t12"},
+    ),
     "two classes always together": (
         tagged([*["cow grass"] * 4, "sky", "boat"]),
         "classes-always-together",
