@@ -126,14 +126,14 @@ def _groups_alike(looked: Looked) -> tuple[list[Group], int]:
     Returns:
         The groups, and how many photos were in groups that were too large.
     """
-    from puzzlecam_cli.data.likeness import near_identical
+    from puzzlecam_cli.data.likeness import groups_alike
 
     first: dict[str, tuple[str, Photo, bytes]] = {}
     for part, photo, seen in looked.pictures():
         if seen.picture and seen.picture.tone != "flat":
             first.setdefault(seen.picture.digest, (part, photo, seen.picture.thumbnail))
     photos = list(first.values())
-    groups, too_many = near_identical([thumbnail for _, _, thumbnail in photos], MOST_ALIKE, looked.compare)
+    groups, too_many = groups_alike([thumbnail for _, _, thumbnail in photos], MOST_ALIKE, looked.compare)
     return [[(photos[number][0], photos[number][1]) for number in group] for group in groups], too_many
 
 
