@@ -50,7 +50,7 @@ def find_list(root: Path, split: str, shipped: Path) -> Path:
     places = [root / "ImageSets" / folder / f"{split}.txt" for folder in LISTS]
     if file := next((place for place in (*places, shipped / f"{split}.txt") if place.exists()), None):
         return file
-    from puzzlecam_cli.data.near_misses import list_elsewhere, root_elsewhere
+    from puzzlecam_cli.data.near_misses import list_elsewhere, recipe_for, root_elsewhere
 
     there = sorted({path.stem for place in places for path in place.parent.glob("*.txt")})
     close = get_close_matches(split, there, 1)
@@ -59,7 +59,7 @@ def find_list(root: Path, split: str, shipped: Path) -> Path:
         f"there is no list {places[0]}",
         (f"lists that are there: {', '.join(shorten(there))}",) if there else (),
         (f"did you mean {quoted(close[0])}? " if close else "")
-        + (root_elsewhere(root) or list_elsewhere(root, split))
+        + (root_elsewhere(root) or recipe_for(root) or list_elsewhere(root, split))
         + "a list holds one image id a line; data.train, data.val and data.score name lists",
     )
 

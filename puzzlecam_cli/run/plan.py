@@ -119,6 +119,8 @@ def _data_input(run: Run, wanted: str, tolerant: bool) -> Inputs:
         return {f"data.{which}": None}
     try:
         value = run.photos.fingerprint(split, tags="tags" in extra, masks="masks" in extra)
+        if "masks" in extra and (left := len(run.photos.left_out(split)) + len(run.photos.masks_left_out(split))):
+            value = f"{value}, {left} left out"  # which scores tell
     except UserError:
         if not tolerant:
             raise

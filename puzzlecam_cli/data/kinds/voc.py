@@ -245,9 +245,9 @@ class VocPhotos(PhotoSet):
     def _images(self) -> FileIndex:
         folder = self.root / "JPEGImages"
         if not folder.is_dir():
-            from puzzlecam_cli.data.near_misses import root_elsewhere
+            from puzzlecam_cli.data.near_misses import recipe_for, root_elsewhere
 
-            hint = f"{root_elsewhere(self.root)}data.root is not in VOC layout"
+            hint = f"{root_elsewhere(self.root) or recipe_for(self.root)}data.root is not in VOC layout"
             raise UserError("data-missing", f"there is no folder {folder}", hint=hint)
         return FileIndex(folder, PHOTO_SUFFIXES)
 
