@@ -66,6 +66,12 @@ def names_alike(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
+def alike(names: Sequence[str]) -> str:
+    """Two such names in words; empty if there are none."""
+    groups = names_alike(names)
+    return " and ".join(map(quoted, groups[0][:2])) if groups else ""
+
+
 def _bare(name: str) -> str:
     """A name without what people write now in one way, now in another: capitals, blanks, `_`, `-`, `/`."""
     return re.sub(r"[\s_/-]", "", name).casefold()

@@ -108,11 +108,17 @@ def check_masks(run: Run) -> None:
     Raises:
         UserError: masks are missing.
     """
-    split = run.photos.splits.score
-    listed, with_mask = run.photos.count(split)
-    known = run.photos.masks_left_out(split)
-    if with_mask < listed - len(known):
-        without = [photo.id for photo in run.photos.photos(split) if photo.mask is None and photo.id not in known]
+    data, split = run.photos, run.photos.splits.score
+    listed, with_mask = data.count(split)
+    known = data.masks_left_out(split)
+    if data.scores_some and with_mask == 0:
+        raise UserError(
+            "mask-missing",
+            f"no photo of `{split}` has a mask: an ablation compares scores{data.why_no_masks(split)}",
+            hint="--set data.masks=FOLDER names the masks",
+        )
+    if with_mask < listed - len(known) and not data.scores_some:
+        without = [photo.id for photo in data.photos(split) if photo.mask is None and photo.id not in known]
         raise UserError(
             "mask-missing",
             f"{len(without)} images of `{split}` have no mask: an ablation compares scores",
