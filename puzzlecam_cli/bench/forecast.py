@@ -20,8 +20,9 @@ from puzzlecam_cli.bench.costs import Cost, Extent, Observed, Report, at_once, c
 from puzzlecam_cli.bench.sample import Sample, SampleContext
 from puzzlecam_cli.data.loaders import TrainingBatches
 from puzzlecam_cli.data.photos import PhotoSet, open_photos
-from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator, pool_workers
+from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator
 from puzzlecam_cli.engine.checkpoint import KEPT
+from puzzlecam_cli.engine.pool import pool_workers
 from puzzlecam_cli.events import Emit, Event, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe, Training
 from puzzlecam_cli.run.pipeline import Step

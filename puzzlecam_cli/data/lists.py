@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -89,12 +89,12 @@ def read_entries(path: Path) -> list[Entry]:
     return entries
 
 
-def read_ids(path: Path, exists: Callable[[str], bool] | None = None) -> list[str]:
+def read_ids(path: Path, exists: Callable[[str], bool] | None = None, but: Collection[str] = ()) -> list[str]:
     """The image ids of a list, as they are written there, in its order.
 
     A last column `1`, `0` or `-1` is left out. Names may end like that, too: with `exists`, which says whether there
     is a photo of an id, the whole line is the id where there is such a photo. Should every line end like that and
-    not every line be a photo, it is a column after all where both are photos.
+    not every line be a photo, it is a column after all where both are photos. Ids in `but` are left out.
 
     Raises:
         UserError: `data-invalid`: see `read_entries`; or an id stands in two lines (in NFC, as files are found).
@@ -102,14 +102,15 @@ def read_ids(path: Path, exists: Callable[[str], bool] | None = None) -> list[st
     entries = read_entries(path)
     ids = [entry.name for entry in entries] if exists is None else _chosen(entries, exists)
     first: dict[str, int] = {}
-    twice: list[str] = []
+    twice: dict[str, str] = {}
     for entry, image_id in zip(entries, ids, strict=True):
         earlier = first.setdefault(canonical(image_id), entry.line)
-        if earlier != entry.line:
-            twice.append(f"{quoted(image_id)}: lines {earlier} and {entry.line}")
+        if earlier != entry.line and image_id not in but:
+            twice[image_id] = f"{quoted(image_id)}: lines {earlier} and {entry.line}"
     if twice:
-        raise UserError("data-invalid", f"{path} names images twice", shorten(twice), "keep one line of each")
-    return ids
+        said = f"{path} names images twice"
+        raise UserError("data-invalid", said, shorten(list(twice.values())), "keep one line of each", tuple(twice))
+    return [image_id for image_id in ids if image_id not in but] if but else ids
 
 
 def _entry(number: int, text: str) -> Entry | str:

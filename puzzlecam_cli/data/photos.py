@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -177,6 +177,18 @@ class PhotoSet(ABC):
 
         It comes before photos are checked. A person may not wait for a silent second: `tick` is told of photos.
         """
+
+    def look_past(self, ids: Collection[str]) -> bool:
+        """From now on list splits as if nothing named these photos, to look at the rest where some are at fault.
+
+        Returns:
+            Whether this kind of data can.
+        """
+        return False
+
+    def unnamed(self) -> list[str]:
+        """Ids of photos that lie in the folder and that nothing names."""
+        return []
 
     def facts(self, split: str) -> list[str]:
         """What a person should know about a split and its tags, a sentence each; `photos` was called for it."""

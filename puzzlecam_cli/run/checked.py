@@ -24,6 +24,7 @@ class Checked:
     tick: Tick | None
     workers: int
     everything: bool = False  # as if all steps were to be made
+    pictures: bool = False  # what tells photos from each other is asked for
     refused: dict[str, UserError] = field(default_factory=dict)  # splits that cannot be listed
     found: dict[str, int] = field(default_factory=dict)  # numbers that one check finds and another needs
 
@@ -95,4 +96,4 @@ class Checked:
         photos = [photo for listed in self.all_photos.values() for photo in listed]
         masks = [photo for listed in self.all_scored.values() for photo in listed]
         known = Remembered.read(self.run.folder.looked_at, self.run.photos.mask_meaning)
-        return look(jobs_of(photos, masks), known, self.workers, self.tick)
+        return look(jobs_of(photos, masks), known, self.workers, self.tick, self.pictures)

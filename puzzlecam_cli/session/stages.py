@@ -133,7 +133,7 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
     Raises:
         UserError: all problems in one.
     """
-    from puzzlecam_cli.engine.accelerator import pool_workers
+    from puzzlecam_cli.engine.pool import pool_workers
     from puzzlecam_cli.group.launch import group_size
 
     mark(run)

@@ -15,8 +15,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from puzzlecam_cli.data.photos import Photo
-from puzzlecam_cli.engine.accelerator import pool_workers, share
-from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.engine.accelerator import share
+from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Note
 from puzzlecam_cli.files import as_json, write_text

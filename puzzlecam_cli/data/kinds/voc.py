@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
 from puzzlecam_cli.data.lists import find_list, read_ids
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.resolver import FileIndex
@@ -78,6 +79,28 @@ class VocPhotos(PhotoSet):
     Settings = VocData
     settings: VocData
 
+    def __init__(self, settings: VocData, run: Path, seed: int):
+        super().__init__(settings, run, seed)
+        self._past: set[str] = set()
+        self._forget()
+
+    def _forget(self) -> None:
+        """What is read once: folders on a network take their time."""
+        self._ids: dict[str, list[str]] = {}
+        self._gone: dict[str | tuple[str, str], dict[str, str]] = {}
+        self._listed: dict[tuple[str, bool], list[Photo]] = {}
+        self._facts: dict[str, list[str]] = {}
+        self._stats: dict[tuple[str, str], list[str]] = {}  # sizes and times of the files of a folder and split
+
+    def look_past(self, ids: Collection[str]) -> bool:
+        self._past.update(ids)
+        self._forget()
+        return True
+
+    def unnamed(self) -> list[str]:
+        named = {canonical(i) for split in {*astuple(self.splits)} - {None} for i in self._named(split)} | self._past
+        return [i for i in self._images.walked() if i not in named]
+
     @property
     def root(self) -> Path:
         return self.settings.root
@@ -112,12 +135,9 @@ class VocPhotos(PhotoSet):
 
     def _named(self, split: str) -> list[str]:
         if split not in self._ids:
-            self._ids[split] = read_ids(find_list(self.root, split, SHIPPED_LISTS), self._images.__contains__)
+            file = find_list(self.root, split, SHIPPED_LISTS)
+            self._ids[split] = read_ids(file, self._images.__contains__, self._past)
         return self._ids[split]
-
-    @cached_property
-    def _ids(self) -> dict[str, list[str]]:
-        return {}
 
     def left_out(self, split: str) -> dict[str, str]:
         if not self.settings.skips:
@@ -135,10 +155,6 @@ class VocPhotos(PhotoSet):
             self._gone["masks", split] = self._masks.unusable(ids, needed=some)
         return self._gone["masks", split]
 
-    @cached_property
-    def _gone(self) -> dict[str | tuple[str, str], dict[str, str]]:
-        return {}
-
     def count(self, split: str) -> tuple[int, int]:
         ids, gone = self.ids(split), self.masks_left_out(split)
         return len(ids), sum(i in self._masks and i not in gone for i in ids)
@@ -149,25 +165,27 @@ class VocPhotos(PhotoSet):
             self._listed[key] = self._list(split, tags)
         return self._listed[key]
 
-    @cached_property
-    def _listed(self) -> dict[tuple[str, bool], list[Photo]]:
-        return {}
-
     def _list(self, split: str, tags: bool) -> list[Photo]:
         ids, no_mask = self.ids(split), self.masks_left_out(split)
-        if missing := self._images.missing(ids):
-            are = "are not in" if all(": not there" in line for line in missing) else "do not have one file each in"
+        if missing := self._images.unusable(ids):
+            are = (
+                "are not in"
+                if all("not there" in line for line in missing.values())
+                else "do not have one file each in"
+            )
             raise UserError(
                 "image-missing",
                 f"{len(missing)} of {len(ids)} images of `{split}` {are} {self._images.folder}",
-                shorten(missing),
+                shorten(self._images.missing(missing)),
                 "complete the folder, correct the list, or leave them out: --set data.on_error=skip",
+                tuple(missing),
             )
-        if unusable := self._masks.missing([i for i in ids if i not in no_mask], needed=False):
+        if unusable := self._masks.unusable([i for i in ids if i not in no_mask], needed=False):
             raise UserError(
                 "mask-unreadable",
                 f"{len(unusable)} masks of `{split}` in {self._masks.folder} cannot be used",
-                shorten(unusable),
+                shorten(self._masks.missing(unusable, needed=False)),
+                ids=tuple(unusable),
             )
         tags_of = self._tags(split, ids) if tags else {}
         return [
@@ -203,11 +221,6 @@ class VocPhotos(PhotoSet):
             digest.update("\n".join(stats[number] for number in kept).encode())
         return digest.hexdigest()[:16]
 
-    @cached_property
-    def _stats(self) -> dict[tuple[str, str], list[str]]:
-        """Sizes and times of the files of a folder and split, looked up once: folders on a network take their time."""
-        return {}
-
     def _add_tag_sources(self, split: str, sources: dict[str, FileIndex], digest: hashlib._Hash) -> None:
         if self.settings.boxes == "clipped":
             digest.update(b"clipped")
@@ -227,10 +240,6 @@ class VocPhotos(PhotoSet):
 
     def facts(self, split: str) -> list[str]:
         return [*self._class_list[1], *self._facts.get(split, [])]
-
-    @cached_property
-    def _facts(self) -> dict[str, list[str]]:
-        return {}
 
     @cached_property
     def _images(self) -> FileIndex:
@@ -277,12 +286,11 @@ class VocPhotos(PhotoSet):
         return white + (f", colours {self._mask_colours}" if self._mask_colours else "")
 
     def _tags(self, split: str, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        from puzzlecam_cli.data.tags import tags_in_annotations, tags_in_lists, tags_in_mask
+        from puzzlecam_cli.data.tags import tags_in_annotations, tags_in_lists, tags_in_masks
 
         match self.tags_from:
             case "masks":
-                masks = {i: self._mask(i) for i in ids}
-                return {i: tags_in_mask(i, mask) for i, mask in masks.items()}
+                return tags_in_masks({i: self._mask(i) for i in ids})
             case "lists":
                 found, facts = tags_in_lists(self.root, split, self.classes, ids)
             case _:
