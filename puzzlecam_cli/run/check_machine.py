@@ -173,7 +173,7 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     if not any(listed.values()):
         return
     needs: list[tuple[float, str, str]] = []
-    memory = _memory()
+    memory = free_memory()
 
     def largest(part: str) -> tuple[int, str]:
         sizes = [(checked.seen[photo.image].size or (0, 0), str(photo.image)) for photo in listed.get(part, ())]
@@ -211,14 +211,14 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
         )
 
 
-def _memory() -> float:
+def free_memory() -> float:
     """Bytes this process may still use: what is free, and what limits of the user and of a container leave."""
     import resource
     from pathlib import Path
 
     import psutil
 
-    free = float(psutil.virtual_memory().available)
+    free = float(psutil.virtualfree_memory().available)
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         free = min(free, limit - psutil.Process().memory_info().vms)

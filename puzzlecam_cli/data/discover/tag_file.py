@@ -1,0 +1,139 @@
+"""A table of tags inside the folder or beside it: CSV, TSV, JSON lines, exports of image tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from puzzlecam_cli.data.class_list import FILES, read_classes
+from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
+from puzzlecam_cli.data.discover.coco import is_coco
+from puzzlecam_cli.data.discover.parts import Parts, in_columns, in_lists
+from puzzlecam_cli.data.discover.place import Place
+from puzzlecam_cli.data.resolver import FileIndex
+from puzzlecam_cli.data.tables.tags import TagTable, read_tags
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.plain_file import why_no_file
+from puzzlecam_cli.text import marked, quoted
+
+SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".xml", ".txt")
+MASK_SUFFIXES = (".png", ".gif", ".bmp", ".tif", ".tiff")
+FEW = 20  # photos, of which none are set aside
+_HEAD = 64 << 10  # bytes that tell of what kind a file is
+_CELL = re.compile(r"\s*\"?([^,;\t|\"]+?)\"?\s*[,;\t|]\s*\S|(\S+)\s+\S")
+
+
+def find(place: Place) -> Iterator[Candidate | Unusable]:
+    """Every table that names photos of the folder."""
+    paths = [place.given] if place.given else place.about_all(SUFFIXES)
+    for path in paths:
+        if why_no_file(path) or (not place.given and not _may_be_tags(path, place)) or is_coco(path):
+            continue
+        place.tell(f"reading {path}")
+        try:
+            yield _candidate(path, place)
+        except UserError as error:
+            yield Unusable(str(path), "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2])))
+
+
+def _may_be_tags(path: Path, place: Place) -> bool:
+    """Whether it is worth reading: lists of ids, of classes and a photo's own XML or JSON are no tables of tags."""
+    suffix = path.suffix.lower()
+    if suffix not in (".txt", ".xml", ".json"):
+        return True
+    with path.open("rb") as file:
+        data = file.read(_HEAD)
+    mark, codec = marked(data) or (b"", "utf-8")
+    head = data[len(mark) :].decode(codec, "replace")
+    if suffix == ".xml":
+        return "<annotations" in head
+    if suffix == ".json":
+        return '"items"' in head or head.lstrip().startswith("[")
+    cells = [_CELL.match(line) for line in head.splitlines()[:20]]
+    return any(place.is_photo((cell[1] or cell[2]).strip()) for cell in cells if cell)
+
+
+def _candidate(path: Path, place: Place) -> Candidate:
+    classes, facts = _classes(place, path)
+    table, classes, facts = _read(path, place, classes, facts)
+    match = place.match(table.names)
+    if not match.found:
+        first = quoted(table.names[0]) if table.names else ""
+        raise UserError("tags-strange", f"names no photo of {place.folder}; its first name is {first}")
+    if match.missing:
+        facts.append(f"{path}: {len(match.missing)} names are of no photo: {', '.join(shorten(list(match.missing), 3))}")
+    data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
+    reasons: dict[str, str] = {}
+    ids = [image_id for image_id, file in place.walk.files.items() if match.root in file.parents]
+    if elsewhere := len(place.walk.files) - len(ids):
+        facts.append(f"{elsewhere:,} photos outside of {match.root} are not used")
+    if classes:
+        data["classes"] = classes
+        reasons["classes"] = "the order of the classes"
+    if masks := masks_of(place, match.root, ids):
+        data["masks"] = masks
+        reasons["masks"] = "for scores only"
+    divisions = tuple(in_columns(table.columns))
+    if lists := in_lists(place, match.root, facts.append):
+        divisions = (*divisions, lists)
+    what = f"tags of {path}"
+    return with_parts(Candidate(str(path), what, data, reasons, tuple(facts), False, divisions), len(ids))
+
+
+def with_parts(candidate: Candidate, photos: int) -> Candidate:
+    """The candidate with the first of its divisions; without one a fifth is set aside, if there are enough photos."""
+    if candidate.divisions:
+        return candidate.divided(candidate.divisions[0])
+    if photos < FEW:
+        return candidate.divided(Parts(None, None, f"of {photos} photos none is set aside"))
+    drawn = "a fifth of the photos, drawn with all classes, is predicted at the end"
+    return Candidate(
+        candidate.source,
+        candidate.what,
+        {**candidate.data, "train": None, "val": 0.2},
+        {**candidate.reasons, "val": drawn},
+        candidate.facts,
+        candidate.is_guess,
+    )
+
+
+def _classes(place: Place, source: Path) -> tuple[Path | None, list[str]]:
+    """The list of classes that lies with the photos or their tags."""
+    for folder in dict.fromkeys((source.parent, place.folder, place.above)):
+        for name in FILES:
+            path = folder / name
+            if path == source or not path.is_file():
+                continue
+            try:
+                read_classes(path)
+            except UserError as error:
+                return None, [f"{path} is not used: {error.problem.removeprefix(f'{path} ')}"]
+            return path, []
+    return None, []
+
+
+def _read(
+    path: Path, place: Place, classes: Path | None, facts: list[str]
+) -> tuple[TagTable, Path | None, list[str]]:
+    """The table; the list of classes only where it has all of its classes."""
+    if classes:
+        names = read_classes(classes).names
+        table = read_tags(path, classes=names, is_photo=place.is_photo)
+        lacking = sorted(set(table.classes) - set(names))
+        if not lacking:
+            return table, classes, facts
+        facts = [*facts, f"{classes} is not used: it lacks {', '.join(map(quoted, shorten(lacking, 3)))}"]
+    return read_tags(path, is_photo=place.is_photo), None, facts
+
+
+def masks_of(place: Place, root: Path, ids: list[str]) -> Path | None:
+    """The folder with most masks of these photos, whose names say that it holds masks."""
+    best, most = None, 0
+    for folder in place.mask_folders:
+        index = FileIndex(folder, MASK_SUFFIXES)
+        count = sum(image_id in index for image_id in ids)
+        if count > most:
+            best, most = folder, count
+    return best
