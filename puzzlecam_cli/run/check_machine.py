@@ -218,7 +218,7 @@ def free_memory() -> float:
 
     import psutil
 
-    free = float(psutil.virtualfree_memory().available)
+    free = float(psutil.virtual_memory().available)
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         free = min(free, limit - psutil.Process().memory_info().vms)

@@ -44,7 +44,11 @@ class Candidate:
     def without(self, setting: str, fact: str) -> Candidate:
         """The same without a setting, and why."""
         data = {key: value for key, value in self.data.items() if key != setting}
-        return replace(self, data=data, facts=(*self.facts, fact))
+        return replace(self, data=data).noted(fact)
+
+    def noted(self, fact: str) -> Candidate:
+        """The same with one fact more."""
+        return replace(self, facts=(*self.facts, fact))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ from puzzlecam_cli.data.discover.candidate import Candidate
 from puzzlecam_cli.data.discover.place import Place
 
 # What folders of photos are called that say nothing of what is on them.
-NO_CLASSES = frozenset(
-    "images image img imgs photos photo pictures pics jpegimages jpegs jpeg jpg png data dataset raw input inputs "
-    "train training val valid validation test testing dev all".split()
-)
+# fmt: off
+NO_CLASSES = frozenset((
+    "images", "image", "img", "imgs", "photos", "photo", "pictures", "pics", "jpegimages", "jpegs", "jpeg", "jpg",
+    "png", "data", "dataset", "raw", "input", "inputs", "all", "train", "training", "val", "valid", "validation", "test",
+    "testing", "dev",
+))
+# fmt: on
 
 
 def find(place: Place) -> Iterator[Candidate]:

@@ -21,6 +21,7 @@ LAYOUTS: tuple[Callable[[Place], Iterator[Candidate | Unusable]], ...] = (
     folders.find,
 )
 
+
 @dataclass(frozen=True)
 class Discovery:
     """What was tried: readings that a run could use, the surest first, and what could not be used, and why."""
@@ -61,9 +62,7 @@ def why(error: UserError) -> str:
 
 def say_the_same(readings: tuple[Reading, ...]) -> bool:
     """Whether readings give the same photos the same tags."""
-    first, *others = (
-        {path.resolve(): sorted(names) for path, names in reading.tags().items()} for reading in readings
-    )
+    first, *others = ({path.resolve(): sorted(names) for path, names in reading.tags().items()} for reading in readings)
     return all(tags == first for tags in others)
 
 

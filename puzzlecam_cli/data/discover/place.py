@@ -50,7 +50,7 @@ class Place:
 
     @cached_property
     def folders(self) -> dict[Path, list[str]]:
-        """The names of the files in each folder, the nearest folders first. Hidden ones and runs of ours are left out."""
+        """The names of the files in each folder, the nearest folders first; without hidden ones and runs of ours."""
         found: dict[Path, list[str]] = {}
         seen = 0
         for at, (above, folders, files) in enumerate(os.walk(self.folder)):

@@ -63,7 +63,9 @@ def _candidate(path: Path, place: Place) -> Candidate:
         first = quoted(table.names[0]) if table.names else ""
         raise UserError("tags-strange", f"names no photo of {place.folder}; its first name is {first}")
     if match.missing:
-        facts.append(f"{path}: {len(match.missing)} names are of no photo: {', '.join(shorten(list(match.missing), 3))}")
+        facts.append(
+            f"{path}: {len(match.missing)} names are of no photo: {', '.join(shorten(list(match.missing), 3))}"
+        )
     data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
     reasons: dict[str, str] = {}
     ids = [image_id for image_id, file in place.walk.files.items() if match.root in file.parents]
@@ -114,9 +116,7 @@ def _classes(place: Place, source: Path) -> tuple[Path | None, list[str]]:
     return None, []
 
 
-def _read(
-    path: Path, place: Place, classes: Path | None, facts: list[str]
-) -> tuple[TagTable, Path | None, list[str]]:
+def _read(path: Path, place: Place, classes: Path | None, facts: list[str]) -> tuple[TagTable, Path | None, list[str]]:
     """The table; the list of classes only where it has all of its classes."""
     if classes:
         names = read_classes(classes).names
