@@ -38,7 +38,7 @@ def new(
 
     Finds the layout, tags, classes, parts, masks and sizes. Nothing is overwritten.
     """
-    from puzzlecam_cli.recipe.writing import path_text
+    from puzzlecam_cli.recipe.writing import no_home
     from puzzlecam_cli.session.new import new_recipe, shell
 
     with _Person(asks=not yes and sys.stdin.isatty() and sys.stderr.isatty(), plain=plain) as person:
@@ -47,7 +47,7 @@ def new(
         print(f"{what:9} {printable(words, 2 * LINE)}")
     for note in written.notes:
         print(f"note      {printable(note, 2 * LINE)}")
-    name = shell(path_text(written.path))
+    name = shell(str(no_home(written.path)))
     print(f"\nnext: puzzlecam data check {name}\n      puzzlecam run-all {name}", flush=True)
     if not no_forecast:
         _forecast(str(written.path), name, plain)

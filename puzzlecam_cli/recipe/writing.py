@@ -93,7 +93,7 @@ def _unwritable(value: Any) -> UserError:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
-        return path_text(value)
+        return str(no_home(value))
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -101,9 +101,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def path_text(path: Path) -> str:
+def no_home(path: Path) -> Path:
     """A path as a recipe has to name it: a name that begins with `~` is not to be taken for one's home."""
-    return str(path.absolute()) if str(path).startswith("~") else str(path)
+    return path.absolute() if str(path).startswith("~") else path
 
 
 def write_recipe(path: Path, text: str) -> Recipe:

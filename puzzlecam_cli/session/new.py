@@ -18,7 +18,7 @@ from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.fitting import Facts, Fitted, fitting
-from puzzlecam_cli.recipe.writing import path_text, recipe_text, write_recipe
+from puzzlecam_cli.recipe.writing import no_home, recipe_text, write_recipe
 
 # Ask a person to choose: the number of an answer, from 0; None where nobody may be asked.
 Ask = Callable[[str, Sequence[str]], int | None]
@@ -67,7 +67,7 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     reasons = {f"data.{key}": reason for key, reason in reading.candidate.reasons.items()}
     values |= {key: fit.value for key, fit in fitted.values.items()}
     reasons |= {key: fit.reason for key, fit in fitted.values.items()}
-    command = shell(path_text(target))
+    command = shell(str(no_home(target)))
     heading = (
         f"{len(reading.photos):,} photos of {len(reading.classes)} classes in {place.folder}, as `puzzlecam new` "
         "found them.",
@@ -101,7 +101,7 @@ def _place(folder: str, tags: str | None, tell: Tell) -> tuple[Place, str | None
         if not places:
             raise UserError("tags-missing", f"there is no file {tags}", hint=f"--tags takes a file, or {SOURCES}")
         given, source = places[0], None
-    return Place(path, given, tell), source
+    return Place(no_home(path), given and no_home(given), tell), source
 
 
 def _existing(folder: str) -> Path:
@@ -172,7 +172,7 @@ def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[st
 
 def _only(reading: Reading) -> str:
     """Arguments that leave no other reading."""
-    return f"{shell(path_text(reading.candidate.data['root']))} --tags {shell(reading.candidate.source)}"
+    return f"{shell(str(reading.candidate.data['root']))} --tags {shell(reading.candidate.source)}"
 
 
 def _divided(reading: Reading, ask: Ask) -> Reading:

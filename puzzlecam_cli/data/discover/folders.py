@@ -12,8 +12,8 @@ from puzzlecam_cli.data.discover.place import Place
 # fmt: off
 NO_CLASSES = frozenset((
     "images", "image", "img", "imgs", "photos", "photo", "pictures", "pics", "jpegimages", "jpegs", "jpeg", "jpg",
-    "png", "data", "dataset", "raw", "input", "inputs", "all", "train", "training", "val", "valid", "validation", "test",
-    "testing", "dev",
+    "png", "data", "dataset", "raw", "input", "inputs", "all", "train", "training", "val", "valid", "validation",
+    "test", "testing", "dev",
 ))
 # fmt: on
 

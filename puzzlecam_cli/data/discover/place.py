@@ -16,6 +16,7 @@ from puzzlecam_cli.data.walk import Walk
 Tell = Callable[[str], None]  # is told what is being done, for a person who waits
 
 _MANY = 50  # files of one suffix in a folder are one a photo, and none of them is about all photos
+LISTS = "ImageSets"  # VOC's folder of lists
 _BESIDE = 10_000  # entries beside the folder that are looked at
 
 
@@ -109,6 +110,8 @@ class Place:
             yield from [self.given] if self.given.suffix.lower() in wanted else []
             return
         for folder, names in self.folders.items():
+            if LISTS in folder.relative_to(self.folder).parts:
+                continue
             by_suffix = Counter(PurePosixPath(name).suffix.lower() for name in names)
             for name in names:
                 suffix = PurePosixPath(name).suffix.lower()
