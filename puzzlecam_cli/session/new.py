@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -177,15 +177,18 @@ def _only(reading: Reading) -> str:
 
 def _divided(reading: Reading, ask: Ask) -> Reading:
     """The reading with the division that a person chooses, if the data tell of several."""
-    divisions = reading.candidate.divisions
-    if len(divisions) < 2:
+    candidate = reading.candidate
+    sure = [parts for parts in candidate.divisions if isinstance(parts.train, str) or isinstance(parts.val, str)]
+    taken = next((n for n, parts in enumerate(sure) if candidate.divided(parts).data == candidate.data), len(sure))
+    others = sure[taken + 1 :]  # those before it cannot be used
+    if not others:
         return reading
-    answer = ask("What tells which photos are trained on?", [parts.what for parts in divisions])
+    answer = ask("What tells which photos are trained on?", [parts.what for parts in sure[taken:]])
     if answer:
-        return read(reading.candidate.divided(divisions[answer]))
+        return read(candidate.divided(sure[taken + answer]))
     if answer is None:
-        others = ", ".join(parts.what for parts in divisions[1:])
-        return read(reading.candidate.noted(f"photos are divided by {divisions[0].what}, not by {others}"))
+        unused = ", ".join(parts.what for parts in others)
+        return replace(reading, facts=(*reading.facts, f"photos are divided by {sure[taken].what}, not by {unused}"))
     return reading
 
 

@@ -25,7 +25,7 @@ class Candidate:
         reasons: of settings, for a person who reads the recipe.
         facts: what a person should know, a sentence each.
         is_guess: whether nothing but names of folders says that it is meant so.
-        divisions: ways to divide the photos that the data tell of; the first is in `data`.
+        divisions: ways to divide the photos, the surest first; none where `data` says it.
     """
 
     source: str
@@ -99,6 +99,25 @@ def read(candidate: Candidate) -> Reading:
     masks = sum(photo.mask is not None for photo in photos)
     facts = tuple(dict.fromkeys((*candidate.facts, *facts)))
     return Reading(candidate, found.classes, photos, found.count(splits.train)[0], val, masks, facts)
+
+
+def read_divided(candidate: Candidate) -> Reading:
+    """The reading with the first division that can be used; the others it names are those that can, too.
+
+    Raises:
+        UserError: see `read`.
+    """
+    told = candidate
+    for number, parts in enumerate(candidate.divisions):
+        try:
+            reading = read(told.divided(parts))
+        except UserError as error:
+            if number + 1 == len(candidate.divisions):
+                raise
+            told = told.noted(f"photos are not divided by {parts.what}: {error.problem}")
+        else:
+            return reading
+    return read(candidate)
 
 
 def _listed(found: ListedPhotos) -> tuple[tuple[Photo, ...], tuple[str, ...]]:

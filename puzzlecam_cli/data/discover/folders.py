@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from puzzlecam_cli.data.discover.candidate import Candidate
+from puzzlecam_cli.data.discover.parts import by_share, in_folders, in_lists
 from puzzlecam_cli.data.discover.place import Place
 
 # What folders of photos are called that say nothing of what is on them.
@@ -32,12 +33,14 @@ def find(place: Place) -> Iterator[Candidate]:
         below = _first_names(root, folders)
     if all(name.casefold() in NO_CLASSES for name in below) and not _in_parts(root, below, folders):
         return
+    ids = [file.relative_to(root).as_posix() for file in place.walk.files.values()]
     yield Candidate(
         "folders",
         "a sub-folder a class",
-        {"kind": "folder", "root": root, "tags": "folders", "train": None, "val": None},
+        {"kind": "folder", "root": root, "tags": "folders"},
         {"tags": "the sub-folder a photo lies in is its class"},
         is_guess=True,
+        divisions=tuple(filter(None, (in_folders(ids), in_lists(place, root), by_share(len(ids))))),
     )
 
 

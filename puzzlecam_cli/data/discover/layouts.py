@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from puzzlecam_cli.data.discover import coco, folders, tag_file, voc, yolo
-from puzzlecam_cli.data.discover.candidate import Candidate, Reading, Unusable, read
+from puzzlecam_cli.data.discover.candidate import Candidate, Reading, Unusable, read_divided
 from puzzlecam_cli.data.discover.place import Place
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
@@ -50,7 +50,7 @@ def discover(place: Place, source: str | None = None) -> Discovery:
             continue
         place.tell(f"reading {candidate.what}")
         try:
-            readings.append(read(candidate))
+            readings.append(read_divided(candidate))
         except UserError as error:
             unusable.append(Unusable(candidate.source, why(error)))
     return Discovery(tuple(readings), tuple(unusable))

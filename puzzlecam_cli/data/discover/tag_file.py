@@ -10,7 +10,7 @@ from typing import Any
 from puzzlecam_cli.data.class_list import FILES, read_classes
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.coco import is_coco
-from puzzlecam_cli.data.discover.parts import Parts, in_columns, in_lists
+from puzzlecam_cli.data.discover.parts import by_share, in_columns, in_folders, in_lists
 from puzzlecam_cli.data.discover.place import Place
 from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.data.tables.tags import TagTable, read_tags
@@ -20,7 +20,6 @@ from puzzlecam_cli.text import marked, quoted
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".xml", ".txt")
 MASK_SUFFIXES = (".png", ".gif", ".bmp", ".tif", ".tiff")
-FEW = 20  # photos, of which none are set aside
 _HEAD = 64 << 10  # bytes that tell of what kind a file is
 _CELL = re.compile(r"\s*\"?([^,;\t|\"]+?)\"?\s*[,;\t|]\s*\S|(\S+)\s+\S")
 
@@ -68,37 +67,19 @@ def _candidate(path: Path, place: Place) -> Candidate:
         )
     data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
     reasons: dict[str, str] = {}
-    ids = [image_id for image_id, file in place.walk.files.items() if match.root in file.parents]
-    if elsewhere := len(place.walk.files) - len(ids):
+    above = "" if match.root == place.folder else f"{match.root.relative_to(place.folder).as_posix()}/"
+    below = [image_id.removeprefix(above) for image_id in place.walk.files if image_id.startswith(above)]
+    if elsewhere := len(place.walk.files) - len(below):
         facts.append(f"{elsewhere:,} photos outside of {match.root} are not used")
     if classes:
         data["classes"] = classes
         reasons["classes"] = "the order of the classes"
-    if masks := masks_of(place, match.root, ids):
+    if masks := masks_of(place, below):
         data["masks"] = masks
         reasons["masks"] = "for scores only"
-    divisions = tuple(in_columns(table.columns))
-    if lists := in_lists(place, match.root, facts.append):
-        divisions = (*divisions, lists)
-    what = f"tags of {path}"
-    return with_parts(Candidate(str(path), what, data, reasons, tuple(facts), False, divisions), len(ids))
-
-
-def with_parts(candidate: Candidate, photos: int) -> Candidate:
-    """The candidate with the first of its divisions; without one a fifth is set aside, if there are enough photos."""
-    if candidate.divisions:
-        return candidate.divided(candidate.divisions[0])
-    if photos < FEW:
-        return candidate.divided(Parts(None, None, f"of {photos} photos none is set aside"))
-    drawn = "a fifth of the photos, drawn with all classes, is predicted at the end"
-    return Candidate(
-        candidate.source,
-        candidate.what,
-        {**candidate.data, "train": None, "val": 0.2},
-        {**candidate.reasons, "val": drawn},
-        candidate.facts,
-        candidate.is_guess,
-    )
+    divisions = (*in_columns(table.columns), in_lists(place, match.root), in_folders(below), by_share(match.found))
+    told = tuple(filter(None, divisions))
+    return Candidate(str(path), f"tags of {path}", data, reasons, tuple(facts), False, told)
 
 
 def _classes(place: Place, source: Path) -> tuple[Path | None, list[str]]:
@@ -128,7 +109,7 @@ def _read(path: Path, place: Place, classes: Path | None, facts: list[str]) -> t
     return read_tags(path, is_photo=place.is_photo), None, facts
 
 
-def masks_of(place: Place, root: Path, ids: list[str]) -> Path | None:
+def masks_of(place: Place, ids: list[str]) -> Path | None:
     """The folder with most masks of these photos, whose names say that it holds masks."""
     best, most = None, 0
     for folder in place.mask_folders:
