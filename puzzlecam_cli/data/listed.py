@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
@@ -95,7 +95,7 @@ class ListedPhotos(PhotoSet):
     A share of `val` is taken out of the photos that `train` names, all where it names none; and the other way round.
     """
 
-    Settings = ListedData
+    Settings: ClassVar[type[DataSettings]] = ListedData
     settings: ListedData
 
     @cached_property

@@ -34,10 +34,14 @@ class Walk:
         root: the folder.
         suffixes: of the files that count, in lower case; they are found in any case.
         but: folders that are left out, e.g. one of masks.
+        what: the files are, for messages: photos, or masks.
     """
 
-    def __init__(self, root: Path, suffixes: Sequence[str] = PHOTO_SUFFIXES, but: Sequence[Path] = ()):
+    def __init__(
+        self, root: Path, suffixes: Sequence[str] = PHOTO_SUFFIXES, but: Sequence[Path] = (), what: str = "photo"
+    ):
         self.root = root
+        self._what = what
         self._suffixes = frozenset(suffixes)
         self._but = frozenset(os.path.realpath(folder) for folder in but)
         self._ends: dict[tuple[int, bool], dict[str, list[str]]] = {}
@@ -74,9 +78,9 @@ class Walk:
             there = (f"there are: {', '.join(f'{count} × {end}' for end, count in others.most_common(5))}",)
             raise UserError(
                 "data-missing",
-                f"there is no photo below {self.root}",
+                f"there is no {self._what} below {self.root}",
                 there if others else (),
-                f"photos end in {' '.join(sorted(self._suffixes))}, in any case",
+                f"{self._what}s end in {' '.join(sorted(self._suffixes))}, in any case",
             )
         return {image_id: Path(found[image_id][0]) for image_id in sorted(found)}
 
@@ -114,7 +118,8 @@ class Walk:
         """(path below the root with its last slash, path with its last slash, name) of all files that may count."""
         if not self.root.is_dir():
             said = f"{self.root} is no folder" if self.root.exists() else f"there is no folder {self.root}"
-            raise UserError("data-missing", said, hint="--set data.root=FOLDER names your photos")
+            setting = "data.root" if self._what == "photo" else "data.masks"
+            raise UserError("data-missing", said, hint=f"--set {setting}=FOLDER names your {self._what}s")
         home = os.path.realpath(self.root)
         followed: list[str] = [home]
         waiting = [("", f"{self.root}/")]
@@ -151,7 +156,7 @@ class Walk:
                 "file-ambiguous",
                 f"{len(lines)} names below {self.root} are those of several files",
                 shorten(lines),
-                "a photo is called by its path without suffix: keep one file of each, or rename the others",
+                f"a {self._what} is called by its path without suffix: keep one file of each, or rename the others",
             )
 
     def _spellings(self, written: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from puzzlecam_cli.data.near_misses import MASK_FOLDER
+from puzzlecam_cli.data.near_misses import MASKS
 from puzzlecam_cli.data.walk import Walk
 
 Tell = Callable[[str], None]  # is told what is being done, for a person who waits
@@ -71,7 +71,7 @@ class Place:
         own = self.folder.absolute().name
         beside = [path for path in _entries(self.above) if path.name != own]
         inside = [path for path in self.folders if path != self.folder]
-        return tuple(path for path in [*inside, *beside] if MASK_FOLDER.fullmatch(path.name) and path.is_dir())
+        return tuple(path for path in [*inside, *beside] if MASKS.fullmatch(path.name) and path.is_dir())
 
     @cached_property
     def walk(self) -> Walk:
