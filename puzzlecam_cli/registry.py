@@ -17,6 +17,7 @@ DATASETS = "puzzlecam.datasets"
 DATA_KINDS = {
     "voc": "puzzlecam_cli.data.kinds.voc:VocPhotos",
     "folder": "puzzlecam_cli.data.kinds.folder:FolderPhotos",
+    "coco": "puzzlecam_cli.data.kinds.coco:CocoPhotos",
     "synthetic": "puzzlecam_cli.data.kinds.synthetic:SyntheticPhotos",
 }
 

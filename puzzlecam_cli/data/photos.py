@@ -24,7 +24,11 @@ class Mask(Protocol):
 
     @property
     def path(self) -> Path:
-        """The file it reads: for messages, and to see whether it changed."""
+        """The file it reads, to see whether it changed."""
+
+    @property
+    def key(self) -> Path:
+        """What messages call it and what was seen of it is remembered by: `path`, or `path#id` in a file of many."""
 
     def read(self) -> NDArray[np.uint8]:
         """(H, W) classes 0..C, 0 background, 255 void.
@@ -151,6 +155,13 @@ class PhotoSet(ABC):
     def why_no_masks(self, split: str) -> str:
         """What a person should know about masks none of which was found, as the end of a sentence."""
         return ""
+
+    def check_masks(self) -> None:  # noqa: B027
+        """Whether masks can be read on this machine, without reading one; asked where they are to be scored with.
+
+        Raises:
+            UserError: a package is missing.
+        """
 
     def count(self, split: str) -> tuple[int, int]:
         """Photos of a split, and how many of them have a mask."""

@@ -40,6 +40,11 @@ def lists(checked: Checked) -> Iterator[UserError]:
                 (f"{first.image} with the mask {first.mask and first.mask.path}",),
                 "masks are PNG files, as JPEG changes their numbers: let the folders change places",
             )
+    if checked.scored:
+        try:
+            checked.run.photos.check_masks()
+        except UserError as error:
+            yield error
     for part, listed in checked.scored.items():
         without = [photo.id for photo in listed if photo.mask is None]
         if without and not checked.run.photos.scores_some:
@@ -91,7 +96,7 @@ def pixels(checked: Checked) -> Iterator[UserError]:
             "mask-unreadable",
             f"{len(wrong)} of {total} masks cannot be scored with",
             shorten(wrong),
-            "masks are 8-bit PNGs of class indices at the photo's size; without masks nothing is scored",
+            "masks are of the photo's size, as files 8-bit PNGs of class indices; without masks nothing is scored",
         )
 
 
@@ -100,13 +105,13 @@ def masks_mean_something(checked: Checked) -> Iterator[UserError]:
     for part, photos in checked.scored.items():
         masks = [photo.mask for photo in photos if photo.mask is not None]
         values = _values(checked, part)
-        if any(checked.seen[mask.path].problem for mask in masks) or not values <= {0, 255}:
+        if any(checked.seen[mask.key].problem for mask in masks) or not values <= {0, 255}:
             continue
         if values == {255} or (255 in values and masks[0].is_grey()):
             yield UserError(
                 "masks-empty",
                 f"the masks of `{checked.splits[part]}` hold no class: {_held(values)}",
-                (f"for example {masks[0].path}",),
+                (f"for example {masks[0].key}",),
                 "masks hold class indices: 0 background, 1 the first class, 255 void; where 255 is the one class, say "
                 "--set data.white=class",
             )
@@ -127,7 +132,7 @@ def masks_are_sharp(checked: Checked) -> Iterator[UserError]:
 
 def _values(checked: Checked, part: str) -> set[int]:
     """All that the masks of a part hold."""
-    masks = [photo.mask.path for photo in checked.scored[part] if photo.mask is not None]
+    masks = [photo.mask.key for photo in checked.scored[part] if photo.mask is not None]
     return {value for mask in masks for value in checked.seen[mask].classes}
 
 
@@ -216,7 +221,7 @@ def _contradictions(checked: Checked) -> tuple[int, list[str]]:
 
 
 def _masks(checked: Checked) -> list[tuple[Photo, Path]]:
-    found = {photo.mask.path: photo for photos in checked.scored.values() for photo in photos if photo.mask is not None}
+    found = {photo.mask.key: photo for photos in checked.scored.values() for photo in photos if photo.mask is not None}
     return [(photo, path) for path, photo in found.items()]
 
 

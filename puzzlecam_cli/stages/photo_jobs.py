@@ -113,6 +113,6 @@ def score_photo(job: ScoreJob) -> tuple[str, Tensor]:
     except ValueError as error:
         raise UserError(
             "score-impossible",
-            f"{job.artifact} does not fit {job.mask.path}: {error}",
+            f"{job.artifact} does not fit {job.mask.key}: {error}",
             hint=f"delete {job.artifact.name}: the stage that wrote it makes it again",
         ) from None
