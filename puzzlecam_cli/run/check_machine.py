@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+from puzzlecam_cli.data.sizes import Size, size_at, size_within
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
@@ -27,6 +30,7 @@ MODEL = re.compile(r"[A-Za-z0-9_.-]+")  # how libraries call theirs
 
 # Bytes a pixel of a photo that a dense CRF holds, and for each label: measured at 2 megapixels with 3 and 14 labels.
 CRF_BYTES, CRF_LABEL_BYTES = 180, 34
+PROBABILITY_BYTES = 12  # a pixel and label of a prediction: the sum of all views, one of them, and what they become
 
 
 def environment(checked: Checked) -> Iterator[UserError]:
@@ -175,16 +179,16 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     needs: list[tuple[float, str, str]] = []
     memory = free_memory()
 
-    def largest(part: str) -> tuple[int, str]:
-        sizes = [(checked.seen[photo.image].size or (0, 0), str(photo.image)) for photo in listed.get(part, ())]
-        return max(((h * w, path) for (h, w), path in sizes), default=(0, ""))
+    def largest(part: str, seen_at: Callable[[Size], Size]) -> tuple[int, str]:
+        sizes = [(checked.seen[photo.image].size, str(photo.image)) for photo in listed.get(part, ())]
+        return max(((prod(seen_at(size)), path) for size, path in sizes if size), default=(0, ""))
 
     for step, part, key, views in (
         ("cams", "train", "cams", recipe.cams),
         ("seg/predictions", "val", "seg.predict", recipe.seg.predict),
     ):
         if checked.makes(step):
-            pixels, path = largest(part)
+            pixels, path = largest(part, partial(size_at, longer_side=views.longer_side))
             scale = max(views.scales)
             images = 2 if views.flip else 1
             needs.append(
@@ -196,18 +200,23 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
         ("seg/predictions", "val", recipe.seg.predict.crf),
     ):
         if checked.makes(step) and crf.iterations:
-            pixels, path = largest(part)
+            pixels, path = largest(part, partial(size_within, largest_side=crf.largest_side))
             labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
             workers = max(checked.workers, 1)
             needed = pixels * (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
             needs.append((needed, path, f"the dense CRF of {step}, {workers} at once"))
+    if checked.makes("seg/predictions"):
+        pixels, path = largest("val", partial(size_within, largest_side=recipe.seg.predict.crf.largest_side))
+        labels = len(checked.run.photos.classes) + 1
+        needs.append((pixels * labels * PROBABILITY_BYTES, path, f"the probabilities of {labels} labels"))
     too_much = [(needed, path, what) for needed, path, what in needs if needed > memory]
     if too_much:
         yield UserError(
             "photos-too-large",
             f"photos are too large for the {memory / 1e9:.1f} GB of memory that are free",
             tuple(f"{path}: about {needed / 1e9:.0f} GB for {what}" for needed, path, what in too_much),
-            "shrink the photos, leave out the largest scales, or lower runtime.workers",
+            "look at them shrunk: longer_side in cams and seg.predict, largest_side in crf (1000, say); or lower "
+            "runtime.workers",
         )
 
 
