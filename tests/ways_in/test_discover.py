@@ -48,7 +48,7 @@ def voc(root: str = "", lists: Mapping[str, str] | None = None) -> dict[str, byt
 
 
 def coco(*names: str, images: str = "") -> str:
-    """Instances: the first photo shows a cat, the others a dog."""
+    """Instances: photo a shows a cat, the others a dog."""
     square = [1, 1, 9, 1, 9, 9, 1, 9]
     box = {"segmentation": [square], "bbox": [1, 1, 8, 8], "area": 64, "iscrowd": 0}
     return json.dumps(
@@ -56,7 +56,9 @@ def coco(*names: str, images: str = "") -> str:
             "images": [
                 {"id": n, "file_name": f"{images}{name}.jpg", "width": 30, "height": 20} for n, name in enumerate(names)
             ],
-            "annotations": [{"id": n, "image_id": n, "category_id": 3 + (n > 0), **box} for n in range(len(names))],
+            "annotations": [
+                {"id": n, "image_id": n, "category_id": 3 + (names[n] > "a"), **box} for n in range(len(names))
+            ],
             "categories": [{"id": 3, "name": "cat"}, {"id": 4, "name": "dog"}],
         }
     )
@@ -183,7 +185,7 @@ FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
     "sub-folders in images": ({f"images/{name}": data for name, data in CATS.items()}, {**IMAGES, "tags": "folders"}),
     "sub-folders in train and val": (
         {"train/cats/a.jpg": JPEG, "train/dogs/b.jpg": JPEG, "val/cats/c.jpg": JPEG, "val/dogs/d.jpg": JPEG},
-        {**FOLDER, "tags": "folders", "train": "folder", "val": "folder"},
+        {**FOLDER, "tags": "folders", "train": "train", "val": "val"},
     ),
     "sub-folders, and a table of something else": (
         {**CATS, "prices.csv": "item,price\nbread,1\n"},

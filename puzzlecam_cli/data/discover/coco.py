@@ -6,13 +6,15 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
-from puzzlecam_cli.data.discover.parts import TRAIN, VAL
+from puzzlecam_cli.data.discover.parts import by_share
 from puzzlecam_cli.data.discover.place import Place
+from puzzlecam_cli.data.part_of import TRAIN, VAL
 from puzzlecam_cli.text import quoted
 
 _END = 1 << 20  # bytes at the beginning and the end of a file that tell what it is
@@ -67,11 +69,16 @@ def _candidate(place: Place, parts: dict[str, Path]) -> Candidate | Unusable:
     match = place.match(names)
     if not match.found:
         return Unusable(str(train), f"names no photo of {place.folder}; its first name is {quoted(names[0])}")
-    data: dict[str, Any] = {"kind": "coco", "root": match.root, "train": str(train), "val": str(val) if val else 0.2}
-    reasons = {} if val else {"val": "a fifth of the photos, drawn with all classes, is predicted at the end"}
+    data: dict[str, Any] = {"kind": "coco", "root": match.root, "train": str(train), "val": val and str(val)}
+    reasons: dict[str, str] = {}
+    if match.is_nearly_all:
+        data["on_error"] = "skip"
+        reasons["on_error"] = "not all of its photos are here"
     unused = [str(path) for path in parts.values() if path not in (train, val)]
     facts = (f"not used: {', '.join(unused)}",) if unused else ()
-    return Candidate(str(train), f"COCO JSON {train}{f' and {val}' if val else ''}", data, reasons, facts)
+    divisions = () if val else (replace(by_share(match.found), train=str(train)),)
+    what = f"COCO JSON {train}{f' and {val}' if val else ''}"
+    return Candidate(str(train), what, data, reasons, facts, divisions=divisions)
 
 
 def _names(path: Path) -> Iterator[str]:

@@ -34,6 +34,11 @@ class Match:
     found: int
     missing: tuple[str, ...]
 
+    @property
+    def is_nearly_all(self) -> bool:
+        """Whether some photos are not there, but most are: those can be used."""
+        return 0 < len(self.missing) <= self.found
+
 
 class Place:
     """A folder as somebody has it.

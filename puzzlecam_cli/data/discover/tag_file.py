@@ -12,14 +12,14 @@ from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.coco import is_coco
 from puzzlecam_cli.data.discover.parts import by_share, in_columns, in_folders, in_lists
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.resolver import FileIndex
+from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, masks_of
 from puzzlecam_cli.data.tables.tags import TagTable, read_tags
+from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.text import marked, quoted
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".xml", ".txt")
-MASK_SUFFIXES = (".png", ".gif", ".bmp", ".tif", ".tiff")
 _HEAD = 64 << 10  # bytes that tell of what kind a file is
 _CELL = re.compile(r"\s*\"?([^,;\t|\"]+?)\"?\s*[,;\t|]\s*\S|(\S+)\s+\S")
 
@@ -74,7 +74,7 @@ def _candidate(path: Path, place: Place) -> Candidate:
     if classes:
         data["classes"] = classes
         reasons["classes"] = "the order of the classes"
-    if masks := masks_of(place, below):
+    if masks := masks_here(place, match.root, facts):
         data["masks"] = masks
         reasons["masks"] = "for scores only"
     divisions = (*in_columns(table.columns), in_lists(place, match.root), in_folders(below), by_share(match.found))
@@ -109,12 +109,23 @@ def _read(path: Path, place: Place, classes: Path | None, facts: list[str]) -> t
     return read_tags(path, is_photo=place.is_photo), None, facts
 
 
-def masks_of(place: Place, ids: list[str]) -> Path | None:
-    """The folder with most masks of these photos, whose names say that it holds masks."""
+def masks_here(place: Place, root: Path, facts: list[str]) -> Path | None:
+    """The folder with most masks of the photos below the root: one called so, or the root where they lie beside them.
+
+    Args:
+        facts: what to say of folders that cannot be used is added.
+    """
+    photos = Walk(root, but=place.mask_folders)
+    if any(is_beside(image_id, photos.files) for image_id in photos.files):
+        return root
     best, most = None, 0
     for folder in place.mask_folders:
-        index = FileIndex(folder, MASK_SUFFIXES)
-        count = sum(image_id in index for image_id in ids)
-        if count > most:
-            best, most = folder, count
+        try:
+            found, _ = masks_of(photos, photos.files, Walk(folder, MASK_SUFFIXES, but=(root,), what="mask"))
+        except UserError as error:
+            if error.reference != "data-missing":
+                facts.append(f"masks in {folder} are not used: {error.problem}")
+            continue
+        if len(found) > most:
+            best, most = folder, len(found)
     return best
