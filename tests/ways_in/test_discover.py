@@ -66,7 +66,7 @@ def coco(*names: str, images: str = "") -> str:
 
 CSV = "file,tags\na.jpg,cat\nb.jpg,dog\n"
 TWO = photos("a", "b")
-FOLDER = {"kind": "folder", "root": ".", "tags": "tags.csv", "train": None, "val": None}
+FOLDER = {"kind": "folder", "root": ".", "tags": "tags.csv", "val": None}
 IMAGES = {**FOLDER, "root": "images"}
 MANY = [f"{number:02}" for number in range(40)]
 MANY_ROWS = "".join(f"{name}.jpg,{'cat' if int(name) % 2 else 'dog'}\n" for name in MANY)
@@ -96,6 +96,18 @@ FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
             "ImageSets/Main/val.txt": "b\n",
         },
         VOC,
+    ),
+    "VOC without lists": (
+        voc(lists={}),
+        {**FOLDER, "root": "JPEGImages", "tags": "Annotations", "classes": "classes.txt"},
+    ),
+    "XML of labelImg beside the photos": (
+        {**TWO, "a.xml": xml("cat"), "b.xml": xml("dog")},
+        {**FOLDER, "tags": "."},
+    ),
+    "XML of labelImg in a folder of its own": (
+        {**photos("a", "b", below="images/"), "xml/a.xml": xml("cat"), "xml/b.xml": xml("dog")},
+        {**IMAGES, "tags": "xml"},
     ),
     "a table beside the photos": ({**TWO, "tags.csv": CSV}, FOLDER),
     "a table above the photos": ({**photos("a", "b", below="images/"), "tags.csv": CSV}, IMAGES),
@@ -139,7 +151,10 @@ FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
         {**TWO, "tags.csv": CSV, "classes.txt": "dog\ncat\n"},
         {**FOLDER, "classes": "classes.txt"},
     ),
-    "a list that lacks a class": ({**TWO, "tags.csv": CSV, "classes.txt": "dog\n"}, FOLDER),
+    "a list that lacks a class": (
+        {**photos("a", "b", below="images/"), "tags.csv": CSV, "classes.txt": "dog\n"},
+        IMAGES,
+    ),
     "masks": (
         {**photos("a", "b", below="images/"), "masks/a.png": MASK, "tags.csv": CSV},
         {**IMAGES, "masks": "masks"},

@@ -20,7 +20,7 @@ class Candidate:
 
     Args:
         source: where tags are from, as `--tags` names it: a file, `folders` or `annotations`.
-        what: the layout in words.
+        what: the same in words.
         data: settings by name, `kind` among them; paths as they are to be written.
         reasons: of settings, for a person who reads the recipe.
         facts: what a person should know, a sentence each.
@@ -38,7 +38,8 @@ class Candidate:
 
     def divided(self, parts: Parts) -> Candidate:
         """The same with another division."""
-        data = {**self.data, "train": parts.train, "val": parts.val}
+        data = {key: value for key, value in self.data.items() if key not in ("train", "val")}
+        data |= {"val": parts.val} if parts.train is None else {"train": parts.train, "val": parts.val}
         return replace(self, data=data, reasons={**self.reasons, "val": parts.what})
 
     def without(self, setting: str, fact: str) -> Candidate:

@@ -77,7 +77,7 @@ def _candidate(place: Place, parts: dict[str, Path]) -> Candidate | Unusable:
     unused = [str(path) for path in parts.values() if path not in (train, val)]
     facts = (f"not used: {', '.join(unused)}",) if unused else ()
     divisions = () if val else (replace(by_share(match.found), train=str(train)),)
-    what = f"COCO JSON {train}{f' and {val}' if val else ''}"
+    what = f"{train}{f' and {val}' if val else ''} (COCO JSON)"
     return Candidate(str(train), what, data, reasons, facts, divisions=divisions)
 
 

@@ -36,7 +36,7 @@ def find(place: Place) -> Iterator[Candidate]:
     ids = [file.relative_to(root).as_posix() for file in place.walk.files.values()]
     yield Candidate(
         "folders",
-        "a sub-folder a class",
+        "sub-folders as classes",
         {"kind": "folder", "root": root, "tags": "folders"},
         {"tags": "the sub-folder a photo lies in is its class"},
         is_guess=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.data.class_list import FILES, read_classes
+from puzzlecam_cli.data.discover import voc
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.coco import is_coco
 from puzzlecam_cli.data.discover.parts import by_share, in_columns, in_folders, in_lists
@@ -25,11 +26,8 @@ _CELL = re.compile(r"\s*\"?([^,;\t|\"]+?)\"?\s*[,;\t|]\s*\S|(\S+)\s+\S")
 
 
 def find(place: Place) -> Iterator[Candidate | Unusable]:
-    """Every table that names photos of the folder."""
-    paths = [place.given] if place.given else place.about_all(SUFFIXES)
-    for path in paths:
-        if why_no_file(path) or (not place.given and not _may_be_tags(path, place)) or is_coco(path):
-            continue
+    """Every table that names photos of the folder; VOC's annotations are one, where no lists are with them."""
+    for path in [place.given] if place.given else [*_annotations(place), *_tables(place)]:
         place.tell(f"reading {path}")
         try:
             yield _candidate(path, place)
@@ -37,21 +35,51 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
             yield Unusable(str(path), "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2])))
 
 
+def _tables(place: Place) -> Iterator[Path]:
+    for path in place.about_all(SUFFIXES):
+        if not why_no_file(path) and _may_be_tags(path, place) and not is_coco(path):
+            yield path
+
+
+def _annotations(place: Place) -> Iterator[Path]:
+    """The folders with VOC's annotations of photos that are here, the topmost ones."""
+    found: list[Path] = []
+    folders = dict(place.folders)
+    beside = place.above / "Annotations"
+    if beside.is_dir():
+        folders[beside] = sorted(path.name for path in beside.glob("*.xml"))
+    for folder, names in folders.items():
+        xml = [name for name in names if name.lower().endswith(".xml")]
+        if not xml or _is_below(folder, found) or voc.lists_of(folder.parent):
+            continue
+        if place.is_photo(xml[0][:-4]) and "<annotation>" in _head(folder / xml[0]):
+            found.append(folder)
+            yield folder
+
+
+def _is_below(folder: Path, others: list[Path]) -> bool:
+    return any(other in folder.parents for other in others)
+
+
 def _may_be_tags(path: Path, place: Place) -> bool:
     """Whether it is worth reading: lists of ids, of classes and a photo's own XML or JSON are no tables of tags."""
     suffix = path.suffix.lower()
     if suffix not in (".txt", ".xml", ".json"):
         return True
-    with path.open("rb") as file:
-        data = file.read(_HEAD)
-    mark, codec = marked(data) or (b"", "utf-8")
-    head = data[len(mark) :].decode(codec, "replace")
+    head = _head(path)
     if suffix == ".xml":
         return "<annotations" in head
     if suffix == ".json":
         return '"items"' in head or head.lstrip().startswith("[")
     cells = [_CELL.match(line) for line in head.splitlines()[:20]]
     return any(place.is_photo((cell[1] or cell[2]).strip()) for cell in cells if cell)
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_HEAD)
+    mark, codec = marked(data) or (b"", "utf-8")
+    return data[len(mark) :].decode(codec, "replace")
 
 
 def _candidate(path: Path, place: Place) -> Candidate:
@@ -79,7 +107,7 @@ def _candidate(path: Path, place: Place) -> Candidate:
         reasons["masks"] = "for scores only"
     divisions = (*in_columns(table.columns), in_lists(place, match.root), in_folders(below), by_share(match.found))
     told = tuple(filter(None, divisions))
-    return Candidate(str(path), f"tags of {path}", data, reasons, tuple(facts), False, told)
+    return Candidate(str(path), str(path), data, reasons, tuple(facts), False, told)
 
 
 def _classes(place: Place, source: Path) -> tuple[Path | None, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,30 +21,29 @@ def find(place: Place) -> Iterator[Candidate]:
     if place.folder.absolute().name == "JPEGImages":
         folders.insert(0, place.above)
     for root in folders:
-        tags = _tags(root)
-        lists = {path.stem for name in LISTS for path in (root / "ImageSets" / name).glob("*.txt")}
-        train = "train_aug" if _has_train_aug(root, lists) else next((name for name in TRAIN if name in lists), None)
-        if tags is None or train is None:
+        tags, lists = _tags(root), lists_of(root)
+        if tags is None or lists is None:
             continue
-        val = next((name for name in VAL if name in lists), None)
+        train, val = lists
         data: dict[str, Any] = {"kind": "voc", "root": root, "train": train, "val": val}
-        reasons = {"train": f"ids of ImageSets/*/{train}.txt"} if train in lists else {}
-        if val is None:
-            reasons["val"] = "there is no other list"
-        yield Candidate("annotations", f"PASCAL VOC layout, {tags}", data, reasons)
+        reasons = {} if val else {"val": "there is no other list"}
+        yield Candidate("annotations", f"{tags} (PASCAL VOC layout)", data, reasons)
 
 
-def without_lists(place: Place) -> Sequence[Path]:
-    """The folders that have photos and annotations of VOC, but no lists."""
-    return [folder.parent for folder in place.folders if folder.name == "JPEGImages" and _tags(folder.parent)]
+def lists_of(root: Path) -> tuple[str, str | None] | None:
+    """The lists of `train` and `val`; None if there is none to train on."""
+    lists = {path.stem for name in LISTS for path in (root / "ImageSets" / name).glob("*.txt")}
+    train = "train_aug" if _has_train_aug(root, lists) else next((name for name in TRAIN if name in lists), None)
+    val = next((name for name in VAL if name in lists), None)
+    return (train, val) if train else None
 
 
 def _tags(root: Path) -> str | None:
     """Where tags are from, in words; None: there are none."""
     if any((root / "Annotations").glob("*.xml")):
-        return "tags of Annotations"
+        return "Annotations"
     lists = (root / "ImageSets" / "Main").glob("*_*.txt")
-    return "tags of ImageSets/Main" if any(path.stem.rpartition("_")[2] in (*TRAIN, *VAL) for path in lists) else None
+    return "ImageSets/Main" if any(path.stem.rpartition("_")[2] in (*TRAIN, *VAL) for path in lists) else None
 
 
 def _has_train_aug(root: Path, lists: set[str]) -> bool:

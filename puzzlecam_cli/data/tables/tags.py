@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from puzzlecam_cli.data.class_list import LONGEST, alike
+from puzzlecam_cli.data.tables.annotations import annotations_in, tags_of_annotations
 from puzzlecam_cli.data.tables.encoding import decoded
 from puzzlecam_cli.data.tables.forms import read_rows
 from puzzlecam_cli.data.tables.found import Found, Known, clean, has_photo_suffix
@@ -49,7 +50,7 @@ def read_tags(
     classes: Sequence[str] | None = None,
     is_photo: Callable[[str], bool] = lambda name: True,
 ) -> TagTable:
-    """Tags of photos from a CSV, TSV or JSON-lines file, or an export of image tags by CVAT or Datumaro.
+    """Tags of photos from a CSV, TSV or JSON-lines file, an export of image tags, or a folder of VOC's annotations.
 
     Args:
         encoding: None: found out.
@@ -60,12 +61,24 @@ def read_tags(
     Raises:
         UserError: `tags-...` with lines: what cannot be read, or could be read in two ways.
     """
+    if path.is_dir():
+        return _of_annotations(path)
     known = Known(path, is_photo, separator, None if classes is None else frozenset(map(clean, classes)))
     text, facts = decoded(read_file(path, limit=LARGEST, kind="tags"), known, encoding)
     rows, divided = rows_of(text, known)
     found = read_rows(rows, known)
     found.facts[:0] = [*facts, f"cells are divided by {divided}"]
     return _table(found, known)
+
+
+def _of_annotations(folder: Path) -> TagTable:
+    files = annotations_in(folder)
+    tags = tags_of_annotations(files, folder)
+    numbers = tuple(range(1, len(files) + 1))
+    facts = (f"{folder}: one XML file a photo, an object a tag",)
+    return TagTable(
+        folder, tuple(files), numbers, tags, tuple(sorted({name for own in tags for name in own})), {}, facts
+    )
 
 
 def _table(found: Found, known: Known) -> TagTable:
