@@ -9,7 +9,8 @@ from pathlib import Path
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.text import CONTROL, quoted
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")  # in any case
+# in any case
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 LONGEST_NAME = 240  # bytes; file systems take 255, and results add suffixes
 LONGEST_ID = 1024
 _NAME = rf"[\w -][\w .-]{{0,{LONGEST_NAME - 1}}}"

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, model_validator
 
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits, Tick
 from puzzlecam_cli.data.resolver import stat_of
-from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Location, default
 from puzzlecam_cli.text import quoted
@@ -257,7 +257,10 @@ class ListedPhotos(PhotoSet):
         return {}
 
     def facts(self, split: str) -> list[str]:
-        return list(self.listing.facts)
+        used = {image_id for ids in (self.parts or {}).values() for image_id in ids}
+        unused = [quoted(image_id) for image_id in self._by_id if image_id not in used] if used else []
+        some = f"{len(unused)} of {len(self._by_id)} photos are neither in `train` nor in `val`"
+        return [*self.listing.facts, *([f"{some}: {', '.join(shorten(unused, 3))}"] if unused else [])]
 
     def pinned(self) -> DataSettings:
         """See `PhotoSet`: the settings themselves where lists, columns or files name every part."""

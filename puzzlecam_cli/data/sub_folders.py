@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from puzzlecam_cli.data.part_of import TRAIN, VAL
-from puzzlecam_cli.data.rows import Tagged
+from puzzlecam_cli.data.tagged import Tagged
 from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.text import quoted
 

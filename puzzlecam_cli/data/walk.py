@@ -28,7 +28,7 @@ class Walk:
     """The photos below a folder by id: the path below it without suffix, in NFC. Listing reads no photo.
 
     Hidden files and folders are none of them, nor are those in `but` and in the folders of runs. A link to a folder is
-    followed, unless that folder is walked anyway: so no circle is.
+    followed, unless that folder is walked anyway or holds the root: so no circle is.
 
     Args:
         root: the folder.
@@ -121,29 +121,29 @@ class Walk:
             setting = "data.root" if self._what == "photo" else "data.masks"
             raise UserError("data-missing", said, hint=f"--set {setting}=FOLDER names your {self._what}s")
         home = os.path.realpath(self.root)
-        followed: list[str] = [home]
-        waiting = [("", f"{self.root}/")]
-        linked: list[tuple[str, str]] = []  # followed when all that really lies here is known
+        walked = {home}  # where walks began, by their real paths
+        waiting = [("", f"{self.root}/", home)]
+        linked: list[tuple[str, str, str]] = []  # followed when all that really lies here is known
         while waiting or linked:
             if not waiting:
-                above, path = linked.pop(0)
-                target = os.path.realpath(path)
-                if any(target == f or target.startswith(f"{f}/") for f in followed):
+                above, path, real = linked.pop(0)
+                if f"{home}/".startswith(f"{real}/") or any(f"{real}/".startswith(f"{other}/") for other in walked):
                     self.links.append(above)
                     continue
-                followed.append(target)
-                waiting.append((above, path))
-            above, path = waiting.pop()
+                walked.add(real)
+                waiting.append((above, path, real))
+            above, path, real = waiting.pop()
             files, folders = _listed(path)
             if files.keys() >= RUN_FILES and above:
                 continue
             yield from ((above, path, name) for name in files if not name.startswith("."))
             for name, is_link in sorted(folders.items()):
-                if name.startswith(".") or name.lower() in STRANGERS:
-                    continue
-                if self._but and os.path.realpath(path + name) in self._but:
-                    continue
-                (linked if is_link else waiting).append((f"{above}{name}/", f"{path}{name}/"))
+                where = os.path.realpath(path + name) if is_link else f"{real}/{name}"
+                if not (name.startswith(".") or name.lower() in STRANGERS or where in self._but):
+                    if is_link:
+                        linked.append((f"{above}{name}/", f"{path}{name}/", where))
+                    elif where not in walked:
+                        waiting.append((f"{above}{name}/", f"{path}{name}/", where))
 
     def _refuse_several(self, found: dict[str, list[str]]) -> None:
         several = [image_id for image_id, paths in found.items() if len(paths) > 1]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from puzzlecam_cli.data.class_list import LONGEST, MOST, did_you_mean, is_no_object
+from puzzlecam_cli.data.class_list import LONGEST, did_you_mean, is_no_object
+from puzzlecam_cli.data.class_names import named_classes
 from puzzlecam_cli.data.coco.instances import Category, Instances
 from puzzlecam_cli.data.coco.mask import VOID
 from puzzlecam_cli.errors import UserError, shorten
@@ -31,58 +31,49 @@ class Classes:
     facts: tuple[str, ...]
 
 
-def classes_of(
-    documents: Sequence[Instances],
-    given: tuple[str, ...] | None = None,
-    unlisted: Literal["refuse", "ignore"] = "refuse",
-) -> Classes:
+def classes_of(documents: Sequence[Instances], given: Path | None, *, ignore: bool) -> Classes:
     """The classes of one or several documents.
 
     Categories of one name are one class. `background`, `void` and their like are none; nor is Roboflow's first
     category, which is never used and stands above all others. Categories that are never used otherwise are classes.
 
     Args:
-        given: names of the classes wanted; None: all, in the order of the first document's ids.
-        unlisted: what becomes of categories that are not in `given`.
+        given: a list of classes; None: all, in the order of the first document's ids.
+        ignore: categories that are not in the list are left out; otherwise they are refused.
 
     Raises:
-        UserError: `coco-classes`: no class, more than 254, names that are none, other names in one document than in
-            another, categories that are not in `given`.
+        UserError: `coco-classes`: names that are none, or other names in one document than in another; see
+            `named_classes`.
     """
     facts: list[str] = []
     dummy = _above_all(documents)
     if dummy is not None:
         facts.append(f"category {quoted(dummy)} stands above all others and is never used: it is no class")
-    found: list[list[str]] = []
+    found: list[dict[str, str]] = []
     for document in documents:
         kept = [row for row in sorted(document.categories, key=_order) if row.name != dummy]
         facts += _about_names(document.path, kept)
-        found.append(list(dict.fromkeys(row.name for row in kept if not is_no_object(row.name))))
-    if given is not None:
-        strangers = dict.fromkeys(name for names in found for name in names if name not in given)
-        if strangers and unlisted == "refuse":
-            raise UserError(
-                "coco-classes",
-                f"{len(strangers)} categories are not in data.classes",
-                shorten([quoted(name) + did_you_mean(name, given) for name in strangers]),
-                "add them to the list, or --set data.unlisted=ignore leaves them out",
-            )
-        if strangers:
-            facts.append(f"categories left out, as data.classes lacks them: {', '.join(shorten([*strangers]))}")
-    elif len(documents) > 1:
-        _refuse_other_names(documents, found)
-    names = found[0] if given is None else list(given)
-    _refuse_number(documents[0].path, names)
+        found.append(_firsts((row.name, f"category {row.key}") for row in kept))
+    if given is None:
+        _refuse_other_names(documents, [[name for name in each if not is_no_object(name)] for each in found])
+    source = " and ".join(str(document.path) for document in documents)
+    together = _firsts(pair for each in found for pair in each.items())
+    names, about = named_classes(together, given, ignore=ignore, source=source)
     number = {name: label for label, name in enumerate(names, start=1)}
-    labels = [tuple(_label(row.name, number, dummy) for row in document.categories) for document in documents]
-    return Classes(tuple(names), tuple(labels), tuple(dict.fromkeys(facts)))
+    labels = [tuple(_label(row.name, number) for row in document.categories) for document in documents]
+    return Classes(names, tuple(labels), (*facts, *about))
 
 
-def _label(name: str, number: dict[str, int], dummy: str | None) -> int:
-    if name == dummy or name not in number:
-        is_void = is_no_object(name) and not any(part in name.casefold() for part in ("background", "bg"))
-        return VOID if is_void else BACKGROUND
-    return number[name]
+def _firsts(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
+
+
+def _label(name: str, number: dict[str, int]) -> int:
+    is_void = is_no_object(name) and not any(part in name.casefold() for part in ("background", "bg"))
+    return number.get(name, VOID if is_void else BACKGROUND)
 
 
 def _order(category: Category) -> tuple[bool, int]:
@@ -116,14 +107,11 @@ def _about_names(path: Path, rows: Sequence[Category]) -> list[str]:
     by_name: dict[str, list[str]] = {}
     for row in rows:
         by_name.setdefault(row.name, []).append(str(row.key))
-    facts = [
+    return [
         f"{path}: categories {', '.join(shorten(keys))} are all called {quoted(name)}: they are one class"
         for name, keys in by_name.items()
         if len(keys) > 1
     ]
-    if left_out := [quoted(name) for name in by_name if is_no_object(name)]:
-        facts.append(f"{path}: {', '.join(left_out)} is no object class and left out")
-    return facts
 
 
 def _refuse_other_names(documents: Sequence[Instances], found: Sequence[Sequence[str]]) -> None:
@@ -137,10 +125,3 @@ def _refuse_other_names(documents: Sequence[Instances], found: Sequence[Sequence
             raise UserError(
                 "coco-classes", f"{first.path} and {document.path} have different categories", shorten(where), _OUT
             )
-
-
-def _refuse_number(path: Path, names: Sequence[str]) -> None:
-    if not names:
-        raise UserError("coco-classes", f"{path} has no category that is an object class")
-    if len(names) > MOST:
-        raise UserError("coco-classes", f"{path} has {len(names)} categories; a mask has room for {MOST}", hint=_OUT)

@@ -55,7 +55,7 @@ def photos_of(document: Instances, labels: Sequence[int], walk: Walk, *, keep_em
     ends = np.searchsorted(image[order], np.arange(len(document.images) + 1))
     columns = [label, crowd, label_drawn, np.frombuffer(rows.shape, np.int8)]
     columns += [np.frombuffer(column, dtype=np.int64) for column in (rows.start, rows.size)]
-    sorted_rows = list(zip(*(column[order].tolist() for column in columns), strict=True))
+    table = np.stack(columns, axis=1)[order]  # (A, 6), those of an image side by side
     any_shapes = any(rows.shape)
 
     finder = Finder(walk, document.path)
@@ -65,7 +65,7 @@ def photos_of(document: Instances, labels: Sequence[int], walk: Walk, *, keep_em
     twice: list[str] = []
     count = {"empty": 0, "crowds": 0, "sizeless": 0, "boxes": 0}
     for number, (key, name, size) in enumerate(document.images):
-        own = sorted_rows[ends[number] : ends[number + 1]]
+        own = table[ends[number] : ends[number + 1]].tolist()
         count["empty"] += not own
         if not own and not keep_empty:
             continue

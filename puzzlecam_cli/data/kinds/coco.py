@@ -57,7 +57,7 @@ class CocoPhotos(ListedPhotos):
     def walk(self) -> Walk:
         from puzzlecam_cli.data.walk import Walk
 
-        return Walk(self.root)
+        return Walk(self.root, but=(self.run,))
 
     @property
     def listing(self) -> Listing:
@@ -98,7 +98,8 @@ class CocoPhotos(ListedPhotos):
         from puzzlecam_cli.data.coco.photos import photos_of
 
         documents = [read_instances(path) for path in dict.fromkeys(self._files.values())]
-        classes = classes_of(documents, self._given_classes, self.settings.unlisted)
+        given = self.settings.classes and (self.place(self.settings.classes) or self.settings.classes)
+        classes = classes_of(documents, given, ignore=self.settings.unlisted == "ignore")
         keep_empty = self.settings.empty == "background"
         found = {
             document.path: photos_of(document, labels, self.walk, keep_empty=keep_empty)
@@ -111,20 +112,15 @@ class CocoPhotos(ListedPhotos):
                 f"{len(missing)} of {sum(len(document.images) for document in documents)} images of "
                 f"{' and '.join(map(str, found))} are not below {self.root}",
                 shorten(missing),
-                "complete the folder, or --set data.root=FOLDER above all of them",
+                "complete the folder; data.root=FOLDER lies above all of them; or leave them out: data.on_error=skip",
             )
         photos = _joined(found)
         facts = [*classes.facts, *(fact for each in found.values() for fact in each.facts)]
+        if missing:
+            facts.append(f"{len(missing)} images are left out, as they are not there: {', '.join(shorten(missing, 3))}")
         if others := len(self.walk.files.keys() - photos.keys()):
             facts.append(f"{others} photos below {self.root} are in no split")
         return Listing(tuple(photos[i] for i in sorted(photos)), classes.names, tuple(facts)), found
-
-    @property
-    def _given_classes(self) -> tuple[str, ...] | None:
-        from puzzlecam_cli.data.class_list import read_classes
-
-        given = self.settings.classes
-        return read_classes(self.place(given) or given).names if given else None
 
 
 def _joined(found: dict[Path, Found]) -> dict[str, Photo]:

@@ -15,10 +15,10 @@ from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
 from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, like_masks, masks_of
 from puzzlecam_cli.data.part_of import ids_of_column, ids_of_list
 from puzzlecam_cli.data.photos import Photo
-from puzzlecam_cli.data.rows import Tagged, rows_of
 from puzzlecam_cli.data.sub_folders import FOLDERS, parts_of, tags_of_folders
 from puzzlecam_cli.data.tables.tags import read_tags
 from puzzlecam_cli.data.tag_file import annotation_folder, find_tag_file, no_tag_file
+from puzzlecam_cli.data.tagged import Tagged, tagged_by
 from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.section import Location, default
@@ -134,7 +134,7 @@ class FolderPhotos(ListedPhotos):
             classes=read_classes(self._class_file).names if self._class_file else None,
             is_photo=lambda name: bool(self._walk.named(name)),
         )
-        return rows_of(table, self._walk, self._ids, skip=self.settings.on_error == "skip")
+        return tagged_by(table, self._walk, self._ids, skip=self.settings.on_error == "skip")
 
     @cached_property
     def _class_file(self) -> Path | None:

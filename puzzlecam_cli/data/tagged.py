@@ -30,7 +30,7 @@ class Tagged:
     facts: tuple[str, ...]
 
 
-def rows_of(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) -> Tagged:
+def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) -> Tagged:
     """The photos that rows are about. Those without a row are left out.
 
     Args:
