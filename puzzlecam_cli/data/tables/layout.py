@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import zip_longest
 
 from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.found import Cell, Known, Row, has_photo_suffix
-from puzzlecam_cli.data.tables.truth import is_truth
+from puzzlecam_cli.data.tables.truth import is_empty, is_truth
+from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.text import quoted
 
 _LOOKED_AT = 200  # rows, to find the column of names
@@ -38,6 +41,34 @@ class Layout:
     def others(self) -> list[int]:
         """The columns that are neither names nor numbers of rows."""
         return [c for c in range(len(self.columns)) if c != self.name and c not in self.index]
+
+    @cached_property
+    def counts(self) -> list[Counter[Cell]]:
+        """How often each column holds each of its values."""
+        return [Counter(column) for column in self.columns]
+
+    def is_filled(self, c: int) -> bool:
+        """Whether any cell of a column holds anything."""
+        return any(self.counts[c])
+
+    def is_numeric(self, c: int) -> bool:
+        """Whether a column holds nothing but numbers."""
+        return all(is_empty(value) or words.is_number(str(value)) for value in self.counts[c])
+
+    def further(self, used: Sequence[int], facts: list[str]) -> dict[str, list[str]]:
+        """The named columns besides those in use, a value a row, without boxes; a fact says that they are no tags."""
+        header, taken = self.header or [], set(used)
+        has_boxes = words.head_boxes(header)
+        rest = [c for c in self.others if c not in taken and c < len(header) and header[c] and self.is_filled(c)]
+        kept = [c for c in rest if not (has_boxes and words.heads_box(header[c]))]
+        if kept:
+            shown = shorten([quoted(header[c]) for c in kept])
+            facts.append(f"{', '.join(shown)} {'is' if len(kept) == 1 else 'are'} no tags")
+        return {header[c]: [_plain(cell) for cell in self.columns[c]] for c in kept}
+
+
+def _plain(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else ", ".join(cell)
 
 
 def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) -> Layout:

@@ -37,13 +37,22 @@ def rows_of(text: str, known: Known) -> tuple[list[Row], str]:
     return rows, DELIMITERS[delimiter] if delimiter else "blanks"
 
 
+class _Cleaned(dict[str, str]):
+    """Cells without blanks around them; those that are alike are kept once."""
+
+    def __missing__(self, cell: str) -> str:
+        kept = clean(cell)
+        self[cell] = kept
+        return kept
+
+
 def _parsed(text: str, delimiter: str, known: Known, skipped: int = 0) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-    same: dict[str, str] = {}  # cells are alike: each is kept once
+    kept_of = _Cleaned().__getitem__
     line = 1
     try:
         for cells in reader:
-            kept = [same.get(cell) or same.setdefault(cell, clean(cell)) for cell in cells]
+            kept = list(map(kept_of, cells))
             if any(kept):
                 yield Row(line + skipped, kept)
             line = reader.line_num + 1

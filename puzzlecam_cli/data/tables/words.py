@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from puzzlecam_cli.data.class_list import is_no_object
 
@@ -127,7 +127,7 @@ def head_boxes(header: list[str]) -> bool:
     return any(set(group.split()) <= found for group in _BOX_GROUPS)
 
 
-def are_parts(column: Sequence[object]) -> bool:
+def are_parts(column: Iterable[object]) -> bool:
     """Whether all cells below no header name parts of a data set, and not the same one."""
     found = {str(cell).casefold() for cell in column} - {""}
     return len(found) > 1 and found <= _PART_VALUES
