@@ -55,14 +55,13 @@ def new(
 
 def _forecast(recipe: str, name: str, plain: bool) -> None:
     """Say how long a run will take. The recipe stands, whatever comes of it."""
-    from puzzlecam_cli.bench.costs import total
     from puzzlecam_cli.cli.mendable import as_mendable
     from puzzlecam_cli.session.forecast import forecast_recipe
-    from puzzlecam_cli.view.words import duration
+    from puzzlecam_cli.view.costs import cost_line
 
     print("\nReckoning how long a run takes: a minute or so; Ctrl-C leaves it out.", file=sys.stderr, flush=True)
     try:
-        machine, costs = forecast_recipe(recipe, [], 4, plain)
+        _, costs = forecast_recipe(recipe, [], 4, plain)
     except KeyboardInterrupt:
         print("no forecast: interrupted; the recipe is written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -72,13 +71,7 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
             raise
         print(f"\nno forecast, and no run before it is mended:\n{mendable}", file=sys.stderr)
         return
-    stages: dict[str, float] = {}
-    for cost in costs:
-        stages[cost.stage] = stages.get(cost.stage, 0.0) + cost.seconds
-    whole = total(costs)
-    print(f"\na run takes about {duration(whole['seconds'])} on {printable(str(machine))}")
-    print(f"          {', '.join(f'{stage} {duration(seconds)}' for stage, seconds in stages.items())}")
-    print(f"          {whole['disk'] / 1e9:.2g} GB of disk; `puzzlecam bench {name}` tells more")
+    print(f"\na run takes {cost_line(costs)}: `puzzlecam bench {name}` tells more")
 
 
 class _Person:

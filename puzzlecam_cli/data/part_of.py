@@ -87,8 +87,7 @@ def ids_of_column(part: str, written: str, columns: Mapping[str, Mapping[str, st
             known = ", ".join(TRAIN if part == "train" else VAL)
             raise _no_value(part, f"no value of the column {quoted(name)} is {known} or true", name, values, source)
         value = meant
-    found = [i for i, held in column.items() if held.strip() == value]
-    found = found or [i for i, held in column.items() if held.strip().casefold() == value.casefold()]
+    found = [i for i, held in column.items() if held.strip().casefold() == value.casefold()]
     if not found:
         raise _no_value(part, f"no value of the column {quoted(name)} is {quoted(value)}", name, values, source)
     return found

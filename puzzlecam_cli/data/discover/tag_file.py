@@ -22,6 +22,7 @@ from puzzlecam_cli.text import marked, quoted
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".xml", ".txt")
 _HEAD = 64 << 10  # bytes that tell of what kind a file is
+_PIECES = re.compile(r"[,;|\t\n\r\"'<>{}\[\]=]+")
 _CELL = re.compile(r"\s*\"?([^,;\t|\"]+?)\"?\s*[,;\t|]\s*\S|(\S+)\s+\S")
 
 
@@ -37,8 +38,15 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
 
 def _tables(place: Place) -> Iterator[Path]:
     for path in place.about_all(SUFFIXES):
-        if not why_no_file(path) and _may_be_tags(path, place) and not is_coco(path):
+        if why_no_file(path) or not _may_be_tags(path, place) or is_coco(path):
+            continue
+        if place.folder in path.parents or _mentions_photos(path, place):
             yield path
+
+
+def _mentions_photos(path: Path, place: Place) -> bool:
+    """Whether a file that only lies beside the folder begins with names of its photos."""
+    return any(place.is_photo(piece) for piece in _PIECES.split(_head(path))[:2000])
 
 
 def _annotations(place: Place) -> Iterator[Path]:
@@ -143,7 +151,7 @@ def masks_here(place: Place, root: Path, facts: list[str]) -> Path | None:
     Args:
         facts: what to say of folders that cannot be used is added.
     """
-    photos = Walk(root, but=place.mask_folders)
+    photos = Walk(root, but=place.mask_folders) if root != place.folder else place.walk
     if any(is_beside(image_id, photos.files) for image_id in photos.files):
         return root
     best, most = None, 0

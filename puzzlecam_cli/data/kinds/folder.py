@@ -83,6 +83,7 @@ class FolderPhotos(ListedPhotos):
     @cached_property
     def _tag_file(self) -> Path | None:
         """None: the folders are the tags."""
+        self._walk.check_root()
         written = self.settings.tags
         if written is None:
             return find_tag_file(self.root, self._other_files)

@@ -82,13 +82,15 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
     """
     below = rows[1:] or rows
     columns = list(zip_longest(*(row.cells for row in below), fillvalue=""))
+    if not columns:
+        raise known.problem("names no photo")
     first = [str(cell) for cell in rows[0].cells]
     first += [""] * (len(columns) - len(first))
     index = {c for c in range(min(len(columns), 2)) if _only_counts(first[c], columns[c])}
     name = _name_column(first, columns, index, known)
     index -= {name}
     if len(columns) - len(index) < 2 and len(first) - len(index) < 2:
-        where = (f"line {rows[0].line}: {quoted(first[name])}",)
+        where = (f"{known.at(rows[0].line)}: {quoted(first[name])}",)
         raise known.problem("has one column only, so no tags", where, "a row is a photo, a comma and its tags")
     facts = [f"column {c + 1} numbers the rows and is left out" for c in sorted(index)]
     if has_header is None:
@@ -97,7 +99,7 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
         columns = list(zip_longest(*(row.cells for row in rows), fillvalue=""))
         return Layout(None, rows, columns, name, index, facts)
     if len(rows) == 1:
-        raise known.problem("holds a header and no row", (f"line {rows[0].line}: {quoted(', '.join(first))}",))
+        raise known.problem("holds a header and no row", (f"{known.at(rows[0].line)}: {quoted(', '.join(first))}",))
     columns += [("",) * len(below)] * (len(first) - len(columns))
     header = ["" if word.casefold().startswith("unnamed:") else word for word in first]
     return Layout(header, below, columns, name, index, facts)

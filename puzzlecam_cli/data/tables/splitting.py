@@ -61,7 +61,9 @@ def _separator(
         return told[0], told[1]
     present = [mark for mark in _MARKS if any(mark in cell for cell in lines)]
     if len(present) > 1:
-        where = [next(f"line {n}: {quoted(cell)}" for cell, n in lines.items() if mark in cell) for mark in present]
+        where = [
+            next(f"{known.at(n)}: {quoted(cell)}" for cell, n in lines.items() if mark in cell) for mark in present
+        ]
         said = " or ".join(quoted(mark) for mark in present)
         raise known.ambiguous(f"has {said} between tags, which could also be part of a name", where, _HINT)
     if present == [","]:
@@ -93,7 +95,7 @@ def _comma(lines: Mapping[str, int], often: Mapping[str, int], known: Known) -> 
     seen = Counter(part for cell in lines for part in set(_split(cell, ",", None)))
     again = [cell for cell in inside if often[cell] > 1 and ", " in cell]
     if again and not any(seen[part] > 1 for parts in inside.values() for part in parts):
-        where = f"line {lines[again[0]]}: {quoted(again[0])} is one class, or {_both(inside[again[0]])}"
+        where = f"{known.at(lines[again[0]])}: {quoted(again[0])} is one class, or {_both(inside[again[0]])}"
         raise known.ambiguous("has commas in tags that divide them, or belong to names", (where,), _HINT)
     return ",", ["tags are divided by `,`"]
 
@@ -114,7 +116,7 @@ def _blank(lines: Mapping[str, int], known: Known, single: bool) -> tuple[str | 
     if all(again[cell] == words[cell] for cell in blank) and not _could_be_names(lines, blank):
         return " ", [f"blanks divide tags: {example} is {_both(blank[0].split())}"]
     odd = next((cell for cell in blank if again[cell] != words[cell]), blank[0])
-    where = f"line {lines[odd]}: {quoted(odd)} is one class, or {_both(odd.split())}"
+    where = f"{known.at(lines[odd])}: {quoted(odd)} is one class, or {_both(odd.split())}"
     raise known.ambiguous("has blanks in tags that divide them, or belong to names", (where,), _HINT)
 
 

@@ -31,6 +31,7 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
         else:
             tagged, facts = split_cells(one, lines, known, single=is_single)
         has_several = any(len(parts) > 1 for parts in tagged)
+        has_several |= any(isinstance(cell, tuple) for cell in one)
         a_row = "object" if is_object else "tag" if is_single and not has_several else "photo"
         below = f", tags in column {quoted(header[tags[0]])}" if header and header[tags[0]] else ""
         facts.insert(0, f"one row {'an object' if is_object else f'a {a_row}'}{below}")
@@ -42,7 +43,7 @@ def _check_whole(cells: list[tuple[str, ...]], lines: list[int], known: Known) -
     """Refuses `cat;dog` where tags have cells of their own."""
     classes = known.classes or frozenset()
     odd = [
-        f"line {line}: {quoted(cell)}"
+        f"{known.at(line)}: {quoted(cell)}"
         for line, tags in zip(lines, cells, strict=True)
         for cell in tags
         if (";" in cell or "|" in cell) and cell not in classes

@@ -34,7 +34,8 @@ _PARTS = (
 _MEASURES = (
     "width height imagewidth imageheight imgwidth imgheight size filesize depth channels year date time timestamp "
     "index idx no nr number row id order rank weight latitude longitude lat lon lng altitude rotation orientation "
-    "age count user annotator worker source quality rating aspectratio area score confidence"
+    "age count user annotator worker source quality rating aspectratio area score confidence "
+    "text caption description title comment note prompt license author"
 )
 _BOX_GROUPS: tuple[str, ...] = (
     "xmin ymin",
