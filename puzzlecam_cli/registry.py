@@ -18,6 +18,7 @@ DATA_KINDS = {
     "voc": "puzzlecam_cli.data.kinds.voc:VocPhotos",
     "folder": "puzzlecam_cli.data.kinds.folder:FolderPhotos",
     "coco": "puzzlecam_cli.data.kinds.coco:CocoPhotos",
+    "yolo": "puzzlecam_cli.data.kinds.yolo:YoloPhotos",
     "synthetic": "puzzlecam_cli.data.kinds.synthetic:SyntheticPhotos",
 }
 

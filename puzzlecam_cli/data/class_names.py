@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from puzzlecam_cli.data.class_list import MOST, alike, did_you_mean, is_no_object, read_classes
@@ -62,6 +62,14 @@ def named_classes(
     if names and len(strange) == len(names):
         raise UserError("tags-missing", f"none of the classes of {given} is a tag of {source}", (_some(strange),))
     return listed.names, facts
+
+
+def label_of(name: str, names: Sequence[str]) -> int:
+    """What a name is drawn with in masks: 1..C; 255 for a name that means void, 0 for what is no class otherwise."""
+    if name in names:
+        return names.index(name) + 1
+    means_void = is_no_object(name) and not any(part in name.casefold() for part in ("background", "bg"))
+    return 255 if means_void else 0
 
 
 def _some(names: list[str]) -> str:

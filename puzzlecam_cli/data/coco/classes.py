@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from puzzlecam_cli.data.class_list import LONGEST, did_you_mean, is_no_object
-from puzzlecam_cli.data.class_names import named_classes
+from puzzlecam_cli.data.class_names import label_of, named_classes
 from puzzlecam_cli.data.coco.instances import Category, Instances
-from puzzlecam_cli.data.coco.mask import VOID
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import CONTROL, quoted
 
-BACKGROUND = 0
 _OUT = "take data.classes: FILE with the names wanted, one a line, and data.unlisted: ignore"
 
 
@@ -59,8 +57,7 @@ def classes_of(documents: Sequence[Instances], given: Path | None, *, ignore: bo
     source = " and ".join(str(document.path) for document in documents)
     together = _firsts(pair for each in found for pair in each.items())
     names, about = named_classes(together, given, ignore=ignore, source=source)
-    number = {name: label for label, name in enumerate(names, start=1)}
-    labels = [tuple(_label(row.name, number) for row in document.categories) for document in documents]
+    labels = [tuple(label_of(row.name, names) for row in document.categories) for document in documents]
     return Classes(names, tuple(labels), (*facts, *about))
 
 
@@ -69,11 +66,6 @@ def _firsts(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     for key, value in pairs:
         found.setdefault(key, value)
     return found
-
-
-def _label(name: str, number: dict[str, int]) -> int:
-    is_void = is_no_object(name) and not any(part in name.casefold() for part in ("background", "bg"))
-    return number.get(name, VOID if is_void else BACKGROUND)
 
 
 def _order(category: Category) -> tuple[bool, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from puzzlecam_cli.data.coco.items import Item, items
+from puzzlecam_cli.data.coco.outlines import POINTS, is_rectangle
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
@@ -16,7 +17,6 @@ from puzzlecam_cli.text import quoted
 Key = int | str
 LISTS = ("images", "annotations", "categories")
 OF = {"image_id": "images", "category_id": "categories"}
-POINTS = 3  # that an outline has at least
 _HINT = "instances JSON has `images`, `annotations` and `categories`, as COCO's instances_train2017.json has"
 
 
@@ -223,7 +223,7 @@ class _Reader:
         if not outline or (isinstance(outline, list) and all(_is_no_polygon(part) for part in outline)):
             return False
         self._shapes += 1
-        if isinstance(outline, list) and len(outline) == 1 and _is_box(outline[0]):
+        if isinstance(outline, list) and len(outline) == 1 and is_rectangle(outline[0]):
             self._boxes += 1
         return True
 
@@ -255,13 +255,6 @@ def _is_side(value: Any) -> bool:
 
 def _is_no_polygon(part: Any) -> bool:
     return isinstance(part, list) and len(part) < 2 * POINTS
-
-
-def _is_box(part: Any) -> bool:
-    """Whether an outline of x, y, x, y, ... is an upright rectangle."""
-    if not isinstance(part, list) or len(part) not in (8, 10) or not all(isinstance(n, int | float) for n in part):
-        return False
-    return len({*part[::2]}) == 2 == len({*part[1::2]})
 
 
 def _shown(value: Any) -> str:

@@ -132,23 +132,25 @@ class _Document:
             except ValueError as error:  # torn by the window, or no JSON; also numbers of 5,000 digits
                 problem, at = str(getattr(error, "msg", "a number is too long")), getattr(error, "pos", self._at)
             else:
-                if end < len(self._text) or self._is_end:  # else a number may go on
+                if end + 2 < len(self._text) or self._is_end:  # else a number may go on: `1` of `1e+6`
                     break
                 problem, at = "an item is too long", self._at
             if self._is_end or self._length >= LARGEST:
                 raise self._invalid(problem[:1].lower() + problem[1:], at)
             self._move(self._origin(self._at), WINDOW if self._at else 2 * self._length)
         first, self._at = self._at, end
-        span = self._origin(first), self._origin(end)
         text = self._text[first:end]
-        return (value if text.isascii() else self._as_utf8(text, span[0])), *span
+        if not text.isascii():
+            value = self._as_utf8(text, first)
+        return value, self._origin(first), self._origin(end)
 
-    def _as_utf8(self, text: str, start: int) -> Any:
+    def _as_utf8(self, text: str, first: int) -> Any:
         try:
             return self._decode(text.encode("latin-1").decode("utf-8"))[0]
         except UnicodeDecodeError as error:
             shown = text[max(error.start - 30, 0) : error.start]
-            where = f"{self._place(start)}: byte 0x{ord(text[error.start]):02X} after {quoted(shown)}"
+            place = self._place(self._origin(first + error.start))
+            where = f"{place}: byte 0x{ord(text[error.start]):02X} after {quoted(shown)}"
             raise UserError("json-encoding", f"{self._path} is not in UTF-8", (where,), _HINT) from None
 
     def _move(self, start: int, length: int) -> None:

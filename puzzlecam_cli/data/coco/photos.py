@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.data.coco.instances import Instances
-from puzzlecam_cli.data.coco.mask import VOID, CocoMask, pack
+from puzzlecam_cli.data.coco.mask import CocoMask, pack
+from puzzlecam_cli.data.coco.outlines import VOID
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten

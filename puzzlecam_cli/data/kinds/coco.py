@@ -49,7 +49,7 @@ class CocoPhotos(ListedPhotos):
         return "annotations"
 
     def check_masks(self) -> None:
-        from puzzlecam_cli.data.coco.mask import check_package
+        from puzzlecam_cli.data.coco.outlines import check_package
 
         check_package()
 
