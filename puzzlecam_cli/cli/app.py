@@ -12,6 +12,7 @@ from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.data import data
 from puzzlecam_cli.cli.look import backbones, status
+from puzzlecam_cli.cli.new import new
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
@@ -20,6 +21,7 @@ from puzzlecam_cli.stages import PIPELINE
 STAGES = "Stages, in order"
 COMPARE = "Compare"
 LOOK = "Look around"
+BEGIN = "Begin"
 
 app = typer.Typer(
     cls=BoundaryGroup,
@@ -46,6 +48,7 @@ def puzzlecam(
     """Learn to segment from image tags alone: Puzzle-CAM, one command per stage."""
 
 
+app.command("new", rich_help_panel=BEGIN)(new)
 for _stage in PIPELINE:
     app.command(_stage.name, rich_help_panel=STAGES)(stage_command(_stage))
 app.command("run-all", rich_help_panel=STAGES)(run_all)

@@ -32,6 +32,12 @@ def find_tag_file(root: Path, others: Container[str] = ()) -> Path | None:
     return root / found[0] if found else None
 
 
+def annotation_folder(written: Path, root: Path) -> Path | None:
+    """The folder of VOC's annotations that a setting names, as it stands or below the root; None if it names none."""
+    places = (place for place in (written, root / written) if place.is_dir())
+    return next((place for place in places if any(place.rglob("*.xml"))), None)
+
+
 def no_tag_file(written: Path, root: Path) -> UserError:
     """The error for a setting that names no file."""
     places = [place for place in (written, root / written) if place.is_dir()]

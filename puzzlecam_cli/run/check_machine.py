@@ -183,7 +183,7 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
         ("seg/predictions", "val", "seg.predict", recipe.seg.predict),
     ):
         if checked.makes(step):
-            seen_at = partial(size_at, longer_side=views.longer_side)
+            seen_at: Callable[[Size], Size] = partial(size_at, longer_side=views.longer_side)
             scale = max(views.scales)
             images = 2 if views.flip else 1
             a_pixel = scale**2 * images * checked.found.get("bytes", 0)

@@ -17,7 +17,7 @@ from puzzlecam_cli.data.part_of import ids_of_column, ids_of_list
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.sub_folders import FOLDERS, parts_of, tags_of_folders
 from puzzlecam_cli.data.tables.tags import read_tags
-from puzzlecam_cli.data.tag_file import find_tag_file, no_tag_file
+from puzzlecam_cli.data.tag_file import annotation_folder, find_tag_file, no_tag_file
 from puzzlecam_cli.data.tagged import Tagged, tagged_by
 from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
@@ -36,8 +36,8 @@ class FolderData(ListedData):
     root: Location = Field(description="Folder of the photos; those in its sub-folders count.")
     tags: Location | None = default(
         None,
-        "A CSV, TSV or JSON-lines file, or `folders`: a sub-folder is a class; null: root/tags.csv, labels.csv and the "
-        "like, else `folders` [ours].",
+        "A CSV, TSV or JSON-lines file, a folder of VOC's annotations, or `folders`: a sub-folder is a class; null: "
+        "root/tags.csv, labels.csv and the like, else `folders` [ours].",
     )
     masks: Location | None = default(
         None, "Folder of masks called like the photos, of some or all of them; null: nothing is scored [ours]."
@@ -87,7 +87,7 @@ class FolderPhotos(ListedPhotos):
         written = self.settings.tags
         if written is None:
             return find_tag_file(self.root, self._other_files)
-        place = self.place(written)
+        place = self.place(written) or annotation_folder(written, self.root)
         if place is None and str(written) != FOLDERS:
             raise no_tag_file(written, self.root)
         return place

@@ -32,7 +32,8 @@ def read_class_columns(layout: Layout, known: Known) -> Found | None:
     if any(truths[c] < 1 for c in tags):
         return None
     further = {c for c in truths if c not in listed and _is_further(header[c], truths[c], header, known)}
-    further |= {c for c in truths if c > _last_named(header) and layout.counts[c][""]}  # rows that are too long
+    last = _last_named(header)
+    further |= {c for c in truths if c > last and layout.counts[c][""]}  # rows that are too long
     mine = [c for c in truths if c in listed or (truths[c] >= 0.5 and c not in further)]
     if not mine or not any(truths[c] for c in mine):
         return None

@@ -35,8 +35,8 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
             tagged, facts = split_cells(one, lines, known, single=is_single)
         has_several = any(len(parts) > 1 for parts in tagged)
         has_several |= any(isinstance(cell, tuple) for cell in one)
-        named = tuple(dict.fromkeys(chain.from_iterable(tagged)))
         if is_single and (absent := _absent(layout, tags)):
+            named = tuple(dict.fromkeys(chain.from_iterable(tagged)))
             tagged = [() if number in absent else parts for number, parts in enumerate(tagged)]
             facts.append(f"{len(absent)} rows say that a tag is not shown")
         a_row = "object" if is_object else "tag" if is_single and not has_several else "photo"
