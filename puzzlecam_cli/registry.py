@@ -16,6 +16,7 @@ DATASETS = "puzzlecam.datasets"
 # The kinds of data that come with this package: one file and one row each.
 DATA_KINDS = {
     "voc": "puzzlecam_cli.data.kinds.voc:VocPhotos",
+    "folder": "puzzlecam_cli.data.kinds.folder:FolderPhotos",
     "synthetic": "puzzlecam_cli.data.kinds.synthetic:SyntheticPhotos",
 }
 

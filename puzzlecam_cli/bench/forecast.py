@@ -100,14 +100,16 @@ def sizes_of(data: PhotoSet) -> Sizes:
         listed, masks = data.count(split)
         files += times * masks
         if masks < listed:
-            notes.append(missing_masks(split, masks, listed))
+            notes.append(missing_masks(split, masks, listed, data.scores_some))
     val = data.count(splits.val)[0] if splits.val else 0
     return Sizes(data.count(splits.train)[0], val, files, "; ".join(notes))
 
 
-def missing_masks(split: str, masks: int, listed: int) -> str:
+def missing_masks(split: str, masks: int, listed: int, is_fine: bool) -> str:
     if not masks:
         return f"`{split}` has no masks: not scored"
+    if is_fine:
+        return f"{masks} of {listed} photos of `{split}` have a mask to score with"
     return f"{listed - masks} of {listed} masks of `{split}` are missing: eval will refuse"
 
 

@@ -51,8 +51,8 @@ def find_classes(
             facts.append(f"there is no {places[0]}: classes are those of {file}")
         if found.left_out:
             facts.append(f"{file}: {', '.join(map(quoted, found.left_out))} is no object class and left out")
-        if alike := _alike(found.names):
-            facts.append(f"{file}: {alike} are two classes")
+        if clash := alike(found.names):
+            facts.append(f"{file}: {clash} are two classes")
         return found.names, tuple(facts)
     if colours:
         names = tuple(canonical(name) for name, _ in colours if not is_no_object(name))
@@ -60,7 +60,7 @@ def find_classes(
     return otherwise, (f"there is no {places[0]}: PASCAL VOC's {len(otherwise)} classes are taken",)
 
 
-def _alike(names: Sequence[str]) -> str:
+def alike(names: Sequence[str]) -> str:
     """Two names that differ by capitals and blanks only, which is usually an oversight; empty if there are none."""
     first: dict[str, str] = {}
     for name in names:

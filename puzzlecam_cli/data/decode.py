@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from PIL import Image
+from PIL import Image, features
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -20,6 +20,11 @@ from puzzlecam_cli.plain_file import why_no_file
 Kind = Literal["image", "mask", "artifact"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a phone's MPO opens as a JPEG
+# Formats that not every installation can read: how files begin, what they are, and what is missing.
+EXTRA = {
+    "HEIF": (rb"....ftyp(hei|hev|mif1|msf1)", "HEIC, as phones write it", "python -m pip install pillow-heif"),
+    "AVIF": (rb"....ftypavi", "AVIF", "python -m pip install --upgrade pillow"),
+}
 MOST_PIXELS = 500_000_000
 MOST_BYTES = 4 << 30
 MOST_PAGES = 1000
@@ -32,8 +37,6 @@ HINTS = {
 
 # How files begin that bear a photo's name all the same, what they are, and what to do.
 STRANGERS = (
-    (rb"....ftyp(hei|hev|mif1|msf1)", "is HEIC, as phones write it; save it as JPEG or PNG"),
-    (rb"....ftypavi", "is AVIF; save it as JPEG or PNG"),
     (rb"version https://git-lfs", "is what Git LFS left in place of a file; `git lfs pull` brings the file itself"),
     (rb"\s*<(!doctype html|html|\?xml)", "is a web page or XML; download the file again"),
     (rb"%PDF|8BPS|PK\x03\x04", "is a PDF, a Photoshop file or an archive"),
@@ -77,6 +80,25 @@ def _file(path: Path, kind: Kind) -> Iterator[BinaryIO]:
         yield stream
 
 
+def _extra_format(stream: BinaryIO) -> str | None:
+    """The format of `EXTRA` that a file is of."""
+    head = stream.read(12)
+    stream.seek(0)
+    return next((name for name, (pattern, *_) in EXTRA.items() if re.match(pattern, head, re.DOTALL)), None)
+
+
+def _can_read(extra: str) -> bool:
+    """Whether a format of `EXTRA` can be read here, of which Pillow is told now."""
+    try:
+        if extra == "HEIF":
+            importlib.import_module("pillow_heif").register_heif_opener(thumbnails=False)
+            return True
+        importlib.import_module("PIL.AvifImagePlugin")
+    except ImportError:
+        return False
+    return bool(features.check("avif"))
+
+
 @contextmanager
 def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
     """A picture whose header has been read, and whose pixels can be asked for while it is open.
@@ -88,8 +110,12 @@ def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
     """
     with _file(path, kind) as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        extra = _extra_format(stream)
+        if extra and not _can_read(extra):
+            _, what, remedy = EXTRA[extra]
+            raise refused(kind, path, f"cannot be decoded: it is {what}, which needs a package: {remedy}", remedy)
         try:
-            with Image.open(stream, formats=FORMATS) as file:
+            with Image.open(stream, formats=(*FORMATS, *filter(None, (extra,)))) as file:
                 if file.width * file.height > MOST_PIXELS:
                     size = f"{file.width:,} × {file.height:,}"
                     raise refused(kind, path, f"claims {size} pixels; at most {MOST_PIXELS:,} are read")
@@ -97,6 +123,8 @@ def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
         except UserError:
             raise
         except Image.UnidentifiedImageError:
+            if extra:
+                raise refused(kind, path, f"cannot be decoded: it is {EXTRA[extra][1]}, but broken") from None
             stream.seek(0)
             head = stream.read(64)
             for pattern, what in STRANGERS:
@@ -114,12 +142,12 @@ def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
 def prepare(file: ImageFile, kind: Kind, path: Path) -> None:
     """To be called before the pixels are: a file is to hold one picture.
 
-    The further views of a phone's photo (MPO) and a TIFF's thumbnails do not count.
+    The further views of a phone's photo (MPO, HEIC) and a TIFF's thumbnails do not count.
 
     Raises:
         UserError: an animation, or a TIFF of several pages.
     """
-    several = file.format != "MPO" and getattr(file, "is_animated", False)
+    several = file.format not in ("MPO", "HEIF") and getattr(file, "is_animated", False)
     if isinstance(file, TiffImageFile):
         pages = _pages(file) if several else 1
         if pages > 1:

@@ -9,10 +9,12 @@ from pathlib import Path
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.text import CONTROL, quoted
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")  # in any case
+# in any case
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 LONGEST_NAME = 240  # bytes; file systems take 255, and results add suffixes
 LONGEST_ID = 1024
-_PLAIN = re.compile(rf"[\w -][\w .-]{{0,{LONGEST_NAME - 1}}}", re.ASCII)  # nearly all ids: 10,000 take milliseconds
+_NAME = rf"[\w -][\w .-]{{0,{LONGEST_NAME - 1}}}"
+_PLAIN = re.compile(rf"{_NAME}(?:/{_NAME})*", re.ASCII)  # nearly all ids: 10,000 take milliseconds
 
 
 def check_id(text: str) -> str | None:
@@ -21,7 +23,7 @@ def check_id(text: str) -> str | None:
     An id is one or more names joined by `/`. A good one never leads out of the folder it is joined to, and its
     results fit into names that file systems take.
     """
-    if _PLAIN.fullmatch(text):
+    if len(text) <= LONGEST_ID and _PLAIN.fullmatch(text):
         return None
     if not text:
         return "is empty"

@@ -11,7 +11,7 @@ from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.text import quoted
 
 _LOOKED_AT = 1000  # entries of a folder
-_MASKS = re.compile(r"segmentation_?class.*|.*masks?|seg|labels?|gt|ground_?truth", re.IGNORECASE)
+MASKS = re.compile(r"segmentation_?class.*|.*masks?|seg|labels?|gt|ground_?truth", re.IGNORECASE)
 
 
 def root_elsewhere(root: Path) -> str:
@@ -33,7 +33,7 @@ def masks_elsewhere(masks: FileIndex, image_id: str) -> str:
     if masks.folder.is_dir():
         like = masks.suggest(image_id)
         return f" (in {masks.folder}, for {quoted(image_id)}: {like})" if like else ""
-    others = sorted(folder.name for folder in _folders(masks.folder.parent) if _MASKS.fullmatch(folder.name))
+    others = sorted(folder.name for folder in _folders(masks.folder.parent) if MASKS.fullmatch(folder.name))
     return f": there is no folder {masks.folder}, but {', '.join(shorten(others))}" if others else ""
 
 

@@ -96,6 +96,11 @@ class PhotoSet(ABC):
     def tags_from(self) -> str:
         """Where tags come from, as the scores say it; `masks` where they were read off pixel masks."""
 
+    @property
+    def scores_some(self) -> bool:
+        """Whether scores are of the photos that have a mask; otherwise each photo of a scored split must have one."""
+        return False
+
     @abstractmethod
     def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
         """The photos of a split in the order of its list; `tags` reads their tags as well."""

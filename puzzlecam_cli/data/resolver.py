@@ -120,13 +120,13 @@ class FileIndex:
                 return f"is written {' or '.join(quoted(above + slash + other) for other in alike[:3])}"
         if places := self._found_elsewhere(name):
             return f"write {' or '.join(quoted(place) for place in places[:3])}, which is there"
-        close = difflib.get_close_matches(name, _neighbours(name, listed.stems), n=2, cutoff=0.8) if listed else []
+        close = difflib.get_close_matches(name, neighbours(name, listed.stems), n=2, cutoff=0.8) if listed else []
         return f"did you mean {' or '.join(quoted(above + slash + other) for other in close)}?" if close else ""
 
     def stats(self, ids: Iterable[str]) -> list[str]:
         """Size and time of change (ns) of each id's file as `<size> <mtime_ns>`, `-` without one: for fingerprints."""
         found = map(self._files, ids)
-        return [" ".join(_stat(f"{folder.path}/{name}") for name in names) or "-" for folder, names in found]
+        return [" ".join(stat_of(f"{folder.path}/{name}") for name in names) or "-" for folder, names in found]
 
     def _files(self, image_id: str) -> tuple[_Folder, list[str]]:
         """The folder an id lies in, and the names of its files there: one if all is well."""
@@ -187,14 +187,14 @@ class FileIndex:
         return found
 
 
-def _neighbours(name: str, names: Iterable[str]) -> list[str]:
+def neighbours(name: str, names: Iterable[str]) -> list[str]:
     """The names that begin most like a name: a folder of a million is not compared one by one."""
     ordered = sorted(names)
     middle = bisect(ordered, name)
     return ordered[max(middle - _LOOKED_AT // 2, 0) : middle + _LOOKED_AT // 2]
 
 
-def _stat(file: str) -> str:
+def stat_of(file: str) -> str:
     try:
         status = os.stat(file)  # noqa: PTH116 -- a Path doubles the time of 10,000
     except OSError:

@@ -42,7 +42,7 @@ def lists(checked: Checked) -> Iterator[UserError]:
             )
     for part, listed in checked.scored.items():
         without = [photo.id for photo in listed if photo.mask is None]
-        if without:
+        if without and not checked.run.photos.scores_some:
             yield UserError(
                 "mask-missing",
                 f"{len(without)} of {len(listed)} images of `{checked.splits[part]}` have no mask; every image counts",
@@ -155,6 +155,9 @@ def about_tags(checked: Checked) -> Iterator[str]:
         if photos.get(part) and part not in checked.scored:
             split = checked.splits[part]
             yield f"no photo of `{split}` has a mask, so nothing is scored on it{data.why_no_masks(split)}"
+    for part, listed in checked.scored.items():
+        if (masks := sum(photo.mask is not None for photo in listed)) < len(listed):
+            yield f"scores of `{checked.splits[part]}` are of the {masks} of its {len(listed)} photos with a mask"
     if "train" not in photos:
         return
     train, name = photos["train"], checked.splits["train"]

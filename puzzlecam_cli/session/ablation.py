@@ -104,12 +104,18 @@ def check_masks(run: Run) -> None:
     Raises:
         UserError: masks are missing.
     """
-    split = run.photos.splits.score
-    listed, with_mask = run.photos.count(split)
-    if with_mask < listed:
+    data, split = run.photos, run.photos.splits.score
+    listed, with_mask = data.count(split)
+    if data.scores_some and with_mask == 0:
+        raise UserError(
+            "mask-missing",
+            f"no photo of `{split}` has a mask: an ablation compares scores{data.why_no_masks(split)}",
+            hint="--set data.masks=FOLDER names the masks",
+        )
+    if with_mask < listed and not data.scores_some:
         raise UserError(
             "mask-missing",
             f"{listed - with_mask} images of `{split}` have no mask: an ablation compares scores",
-            shorten([photo.id for photo in run.photos.photos(split) if photo.mask is None]),
+            shorten([photo.id for photo in data.photos(split) if photo.mask is None]),
             "name a list of images that have masks: --set data.score=LIST",
         )

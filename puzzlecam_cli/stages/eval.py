@@ -128,12 +128,19 @@ def _of_all_processes(counts: Tensor, accelerator: Accelerator) -> Tensor:
 
 
 def _with_masks(context: Context, row: Scored, photos: Sequence[Photo]) -> Sequence[Photo]:
-    """All photos of the row's split, which have masks and artifacts; none, with a note, where there are no masks."""
+    """The photos of the row's split that are scored, which have masks and artifacts; a note where these are not all.
+
+    None where there are no masks; those with one where the data says that masks are of some photos only.
+    """
     without = [photo.id for photo in photos if photo.mask is None]
     if len(without) == len(photos):
         context.emit(Note("eval", f"`{row.split}` has no masks: {row.what} are not scored"))
         return []
-    if without:
+    if without and context.data.scores_some:
+        masked = [photo for photo in photos if photo.mask is not None]
+        context.note_once(f"scores of `{row.split}` are of the {len(masked)} of its {len(photos)} photos with a mask")
+        photos = masked
+    elif without:
         raise UserError(
             "mask-missing",
             f"{len(without)} of {len(photos)} images of `{row.split}` have no mask; every image counts",

@@ -100,7 +100,7 @@ MISSING = {
     "a line of CSV": ("7,msrc_01_09,cow", "write `msrc_01_09` alone"),
     "quotes": ('"msrc_01_09"', "write `msrc_01_09` alone"),
     "a slip of the finger": ("mscr_01_09", "did you mean `msrc_01_09`?"),
-    "a photo of a kind that is not read": ("film", "there is `film.heic`, which is none of"),
+    "a photo of a kind that is not read": ("film", "there is `film.jp2`, which is none of"),
     "a name on disk with a blank at its end": ("blank", "is written `blank `"),
     "the way up": ("..", "`..`: not there"),
     "the way up and back": ("../photos/msrc_01_09", "write `msrc_01_09`"),
@@ -117,7 +117,7 @@ def test_an_id_without_a_file_is_told_as_written_with_what_would_be_right(
     tmp_path: Path, image_id: str, said: str
 ) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"x")
-    index = index_of(tmp_path / "photos", "msrc_01_09.jpg", "Cat_01.jpg", "a/inner.jpg", "film.heic", "blank .jpg")
+    index = index_of(tmp_path / "photos", "msrc_01_09.jpg", "Cat_01.jpg", "a/inner.jpg", "film.jp2", "blank .jpg")
     assert index.find(image_id) is None
     assert image_id not in index
     (line,) = index.missing([image_id])

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+
+from puzzlecam_cli.data.class_list import LONGEST, alike
+from puzzlecam_cli.data.tables.encoding import decoded
+from puzzlecam_cli.data.tables.forms import read_rows
+from puzzlecam_cli.data.tables.found import Found, Known, clean, has_photo_suffix
+from puzzlecam_cli.data.tables.rows import rows_of
+from puzzlecam_cli.data.tables.words import is_no_tag, is_nothing, is_number
+from puzzlecam_cli.errors import shorten
+from puzzlecam_cli.plain_file import read_file
+from puzzlecam_cli.text import CONTROL, LARGEST, quoted
 
 
 @dataclass(frozen=True)
@@ -49,4 +60,121 @@ def read_tags(
     Raises:
         UserError: `tags-...` with lines: what cannot be read, or could be read in two ways.
     """
-    raise NotImplementedError
+    known = Known(path, is_photo, separator, None if classes is None else frozenset(map(clean, classes)))
+    text, facts = decoded(read_file(path, limit=LARGEST, kind="tags"), known, encoding)
+    rows, divided = rows_of(text, known)
+    found = read_rows(rows, known)
+    found.facts[:0] = [*facts, f"cells are divided by {divided}"]
+    return _table(found, known)
+
+
+def _table(found: Found, known: Known) -> TagTable:
+    """A table of photos, from rows of which several may be of one photo."""
+    names, problems = _classes(found, known)
+    places: dict[str, int] = {}  # of photos in the lists below
+    lines: list[int] = []
+    tags: list[tuple[str, ...]] = []
+    rows: list[list[int]] = []
+    repeated: list[str] = []
+    for number, (line, name, written) in enumerate(found.tagged):
+        if not name or CONTROL.search(name):
+            problems.append(f"line {line}: {f'{quoted(name)} is no name of a photo' if name else 'names no photo'}")
+            continue
+        own = tuple(dict.fromkeys(kept for tag in written if (kept := names[tag]) is not None))
+        place = places.setdefault(name, len(lines))
+        if place == len(lines):
+            lines.append(line)
+            tags.append(own)
+            rows.append([number])
+            continue
+        rows[place].append(number)
+        is_same = set(own) <= set(tags[place])
+        if found.a_row == "photo" and (not is_same or len(own) < len(tags[place])):
+            problems.append(
+                f"line {line}: {quoted(name)} is in line {lines[place]}, too, with other tags: "
+                f"{_listed(tags[place])} and {_listed(own)}"
+            )
+        elif is_same and found.a_row != "object":
+            repeated.append(f"{quoted(name)} in lines {lines[place]} and {line}")
+        tags[place] = tuple(dict.fromkeys((*tags[place], *own)))
+    if problems:
+        hint = "a photo has all its tags in one row, or one tag in each of its rows"
+        raise known.problem("cannot be used", problems, hint if "too, with other" in problems[0] else None)
+    classes = tuple(dict.fromkeys(kept for kept in names.values() if kept is not None))
+    if not classes:
+        raise known.problem("has no tag of any photo")
+    if repeated:
+        found.facts.append(f"{len(repeated)} row(s) say again what others do: {'; '.join(shorten(repeated, 3))}")
+    columns, facts = _columns(found, list(places), rows)
+    facts = [*found.facts, *facts, *_about(found, names, tags)]
+    return TagTable(
+        known.file,
+        tuple(places),
+        tuple(lines),
+        tuple(tags),
+        classes if found.is_ordered else tuple(sorted(classes)),
+        columns,
+        tuple(f"{known.file.name}: {fact}" for fact in facts),
+    )
+
+
+def _classes(found: Found, known: Known) -> tuple[dict[str, str | None], list[str]]:
+    """The class that each written tag means, None for no tag; and a line for each that is no name of a class."""
+    given = known.classes or frozenset()
+    names: dict[str, str | None] = {}
+    problems: list[str] = []
+    written = ((row.line, tag) for row in found.tagged for tag in row.tags)
+    for line, tag in chain(((0, tag) for tag in found.classes), written):
+        if tag in names:
+            continue
+        name = clean(tag)
+        names[tag] = name if name in given or not is_no_tag(name) else None
+        if problem := _why_no_class(name) if name not in given else None:
+            problems.append(f"{f'line {line}' if line else 'the header'}: {quoted(name)} {problem}")
+    return names, problems
+
+
+def _why_no_class(name: str) -> str | None:
+    if len(name) > LONGEST:
+        return f"is longer than {LONGEST} characters, so no class"
+    if CONTROL.search(name):
+        return "holds a control character, so it is no class"
+    if has_photo_suffix(name):
+        return "is a photo, no class"
+    if is_number(name) and not name.lstrip("-").isdigit():
+        return "is a number with a fraction, so no class"
+    return None
+
+
+def _columns(found: Found, photos: list[str], rows: list[list[int]]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Further columns with a value a photo; those that differ within a photo are told instead."""
+    columns: dict[str, tuple[str, ...]] = {}
+    facts = []
+    for head, values in found.columns.items():
+        odd = next((place for place, own in enumerate(rows) if len({values[n] for n in own}) > 1), None)
+        if odd is None:
+            columns[head] = tuple(values[own[0]] for own in rows)
+        else:
+            said = " and ".join(dict.fromkeys(quoted(values[n]) for n in rows[odd][:8]))
+            differs = f"differs between rows of {quoted(photos[odd])} ({said})"
+            facts.append(f"column {quoted(head)} {differs} and is left out")
+    return columns, facts
+
+
+def _about(found: Found, names: dict[str, str | None], tags: list[tuple[str, ...]]) -> list[str]:
+    facts = []
+    if none := sorted(tag for tag, name in names.items() if name is None and not is_nothing(clean(tag))):
+        facts.append(f"{_listed(none)} {'is' if len(none) == 1 else 'are'} no object class and left out")
+    if nothing := sum(not own for own in tags):
+        said = sorted({clean(tag) for tag, name in names.items() if name is None and is_nothing(clean(tag))} - {""})
+        facts.append(f"{nothing} photo(s) show no class{f' ({_listed(said)} says so)' if said else ''}")
+    kept = [name for name in names.values() if name is not None]
+    if clash := alike(kept):
+        facts.append(f"{clash} are two classes")
+    if kept and all(map(str.isdigit, kept)):
+        facts.append(f"class names are numbers: {_listed(sorted(set(kept)))}")
+    return facts
+
+
+def _listed(tags: Sequence[str]) -> str:
+    return ", ".join(map(quoted, shorten(list(tags)))) or "none"

@@ -1,0 +1,88 @@
+"""The mask of each photo, where some have one: a file called like it in a folder of masks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
+from puzzlecam_cli.data.near_misses import MASKS
+from puzzlecam_cli.data.walk import Walk
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import quoted
+
+MASK_SUFFIXES = (*PHOTO_SUFFIXES, ".gif")  # those that cannot be masks are refused when they are read
+ENDING = re.compile(r"(.+)[_-](masks?|seg|segmentation|labels?|gt)", re.IGNORECASE)  # may follow the photo's name
+
+
+def masks_of(photos: Walk, listed: Container[str], masks: Walk) -> tuple[dict[str, Path], list[str]]:
+    """The mask file of each photo that has one, by id, and what a person should know about them, a sentence each.
+
+    A mask is called like its photo, or `<photo>_mask`. It lies at the photo's path, or where only one photo's path ends
+    like its own or the other way round: all masks may lie in one folder.
+
+    Args:
+        listed: the ids that masks are wanted of.
+
+    Raises:
+        UserError: `mask-ambiguous` with all photos of several masks, and masks of several photos.
+    """
+    best: dict[str, tuple[int, list[str]]] = {}  # how far-fetched, and the masks that are as good
+    problems: list[str] = []
+    strange: list[str] = []
+    for mask in masks.files:
+        if photos.files.get(mask) == masks.files[mask]:  # photos lie beside their masks
+            continue
+        distance, owners = next(_owners(mask, photos), (0, []))
+        owners = [image_id for image_id in owners if image_id in listed]
+        if len(owners) > 1:
+            problems.append(f"{quoted(mask)} may be the mask of {' or '.join(map(quoted, owners[:3]))}")
+        elif not owners:
+            strange.append(mask)
+        elif owners[0] not in best or distance < best[owners[0]][0]:
+            best[owners[0]] = distance, [mask]
+        elif distance == best[owners[0]][0]:
+            best[owners[0]][1].append(mask)
+    several = [(image_id, found) for image_id, (_, found) in best.items() if len(found) > 1]
+    problems += [f"{quoted(i)} may have the mask {' or '.join(map(quoted, found[:3]))}" for i, found in several]
+    if problems:
+        raise UserError(
+            "mask-ambiguous",
+            f"it is not certain whose mask {len(problems)} files in {masks.root} are",
+            shorten(problems),
+            "give each mask the path below data.masks that its photo has below data.root",
+        )
+    facts = [] if best else [f"no file in {masks.root} is called like a photo, so no photo has a mask"]
+    if strange and best:
+        some = ", ".join(shorten([quoted(mask) for mask in strange], 3))
+        facts.append(f"{len(strange)} of {len(masks.files)} masks in {masks.root} are of no listed photo: {some}")
+    return {image_id: masks.files[found[0]] for image_id, (_, found) in sorted(best.items())}, facts
+
+
+def like_masks(ids: Sequence[str]) -> str | None:
+    """The first folder that is called as if it held masks, and holds photos called like others; None if none does."""
+    places: dict[str, set[str]] = {}
+    for image_id in ids:
+        above, _, name = image_id.rpartition("/")
+        places.setdefault(name, set()).add(above)
+    folders = sorted({above for found in places.values() if len(found) > 1 for above in found})
+    return next((above for above in folders if any(MASKS.fullmatch(name) for name in above.split("/"))), None)
+
+
+def is_beside(image_id: str, photos: Container[str]) -> bool:
+    """Whether an id is that of a mask which lies beside its photo, as `a_mask` beside `a`."""
+    name = ENDING.fullmatch(image_id)
+    return name is not None and name[1] in photos
+
+
+def _owners(mask: str, photos: Walk) -> Iterator[tuple[int, list[str]]]:
+    """The photos that a mask may belong to, the likeliest first, with how far-fetched they are."""
+    ending = ENDING.fullmatch(mask)
+    bare = ending[1] if ending else mask
+    for distance, name in enumerate((mask, bare)):
+        if name in photos.files:
+            yield distance, [name]
+    for distance, name in enumerate((mask, bare), start=2):
+        if found := photos.named(name):
+            yield distance, found

@@ -1,0 +1,83 @@
+"""What a reader hands on: cells of a table as they are written, and tags of photos before they are brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical
+from puzzlecam_cli.errors import UserError, shorten
+
+Cell = str | tuple[str, ...]  # several: a list of JSON
+
+
+class Row(NamedTuple):
+    """A line of a table, or an object of JSON."""
+
+    line: int
+    cells: Sequence[Cell]
+
+
+class Tagged(NamedTuple):
+    """What one row says of one photo."""
+
+    line: int
+    name: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known before a file of tags is read.
+
+    Args:
+        file: the file, for messages.
+        is_photo: whether a name stands for a photo; says yes to all where that is not known.
+        separator: of tags in one cell; None: to be found out.
+        classes: of a list; None: there is none.
+    """
+
+    file: Path
+    is_photo: Callable[[str], bool] = lambda name: True
+    separator: str | None = None
+    classes: frozenset[str] | None = None
+
+    def problem(self, what: str, where: Sequence[str] = (), hint: str | None = None) -> UserError:
+        """`tags-invalid`: what is wrong with the file, to follow its name in a sentence."""
+        return UserError("tags-invalid", f"{self.file} {what}", shorten(list(where)), hint)
+
+    def ambiguous(self, what: str, where: Sequence[str], hint: str) -> UserError:
+        """`tags-ambiguous`: the file can be read in two ways."""
+        return UserError("tags-ambiguous", f"{self.file} {what}", shorten(list(where)), hint)
+
+
+@dataclass
+class Found:
+    """All that a reader found in a file.
+
+    Args:
+        tagged: in the file's order; a photo may stand in several rows.
+        a_row: what a row is: all of a `photo`, one `tag` of it, or one `object` in it.
+        classes: where the file lists them, those first that are to come first; tags may be further ones.
+        columns: further columns by name, a value a row.
+        facts: a sentence each, without the file's name.
+    """
+
+    tagged: list[Tagged]
+    a_row: str
+    classes: tuple[str, ...] = ()
+    is_ordered: bool = False
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    facts: list[str] = field(default_factory=list)
+
+
+def has_photo_suffix(text: Cell) -> bool:
+    """Whether a cell ends as the name of a photo does."""
+    return isinstance(text, str) and text.lower().endswith(PHOTO_SUFFIXES)
+
+
+def clean(text: str) -> str:
+    """A cell without blanks around it, in NFC; marks of byte order are inside of joined files."""
+    return canonical(text.strip().strip("\ufeff").strip())

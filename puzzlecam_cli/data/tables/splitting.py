@@ -1,0 +1,134 @@
+"""Several tags in one cell: what divides them, or a refusal where that can be seen in two ways."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from puzzlecam_cli.data.tables.found import Cell, Known, clean
+from puzzlecam_cli.data.tables.words import is_nothing
+from puzzlecam_cli.text import quoted
+
+_MARKS = (";", ",", "|")
+_LIST = re.compile(r"[\[{(].*[\]})]", re.DOTALL)
+_ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,;'"][^,;'"]*)""")
+_HINT = "set data.separator to what stands between tags, or data.classes to a list of the class names"
+
+
+def split_cells(
+    cells: Sequence[Cell], numbers: Sequence[int], known: Known, *, single: bool = False
+) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The tags in each cell, as written, and what was decided, a sentence each.
+
+    Args:
+        numbers: the line of each cell.
+        single: cells hold a tag each, by all that is known: a blank in one belongs to its name.
+
+    Raises:
+        UserError: `tags-ambiguous` with lines and both readings.
+    """
+    often = Counter(cell for cell in cells if isinstance(cell, str) and not is_nothing(cell))
+    first = dict(zip(reversed(cells), reversed(numbers), strict=True))
+    lines = {cell: first[cell] for cell in often}
+    if lines and all(_LIST.fullmatch(cell) for cell in lines):
+        parts = {cell: _listed(cell) for cell in lines}
+        facts = ["tags are lists in brackets"]
+    else:
+        separator, facts = _separator(lines, often, known, single)
+        parts = {cell: _split(cell, separator, known.classes) for cell in lines}
+    return [cell if isinstance(cell, tuple) else parts.get(cell, (cell,)) for cell in cells], facts
+
+
+def _split(cell: str, separator: str | None, classes: frozenset[str] | None) -> tuple[str, ...]:
+    if not separator or (classes and cell in classes):
+        return (cell,)
+    parts = cell.split() if separator == " " else cell.split(separator)
+    return tuple(part for piece in parts if (part := clean(piece)))
+
+
+def _listed(cell: str) -> tuple[str, ...]:
+    """The items of a list as Python, numpy and JSON write it."""
+    return tuple(item for found in _ITEM.findall(cell[1:-1]) if (item := clean("".join(found))))
+
+
+def _separator(
+    lines: Mapping[str, int], often: Mapping[str, int], known: Known, single: bool
+) -> tuple[str | None, list[str]]:
+    if known.separator is not None:
+        return known.separator, []
+    if known.classes and (told := _told_by_classes(lines, known.classes)):
+        return told[0], told[1]
+    present = [mark for mark in _MARKS if any(mark in cell for cell in lines)]
+    if len(present) > 1:
+        where = [next(f"line {n}: {quoted(cell)}" for cell, n in lines.items() if mark in cell) for mark in present]
+        said = " or ".join(quoted(mark) for mark in present)
+        raise known.ambiguous(f"has {said} between tags, which could also be part of a name", where, _HINT)
+    if present == [","]:
+        return _comma(lines, often, known)
+    if present:
+        return present[0], [f"tags are divided by {quoted(present[0])}"]
+    return _blank(lines, known, single)
+
+
+def _told_by_classes(lines: Mapping[str, int], classes: frozenset[str]) -> tuple[str | None, list[str]] | None:
+    """The separator by which most cells are made of known classes; None where the class list does not tell."""
+    whole = [cell for cell in lines if cell in classes]
+    rest = [cell for cell in lines if cell not in classes and any(mark in cell for mark in (*_MARKS, " "))]
+    if not rest:
+        odd = [cell for cell in whole if any(mark in cell for mark in (*_MARKS, " "))]
+        return (None, ["each cell is one tag, as in the class list"]) if odd else None
+    parts = {mark: [_split(cell, mark, classes) for cell in rest if mark in cell] for mark in (*_MARKS, " ")}
+    for enough in (all, any):
+        fitting = {mark: sum(enough(p in classes for p in cell) for cell in cells) for mark, cells in parts.items()}
+        best = max(fitting, key=lambda mark: fitting[mark])
+        if fitting[best]:
+            return best, [f"tags are divided by {_called(best)}: so they are names of the class list"]
+    return None
+
+
+def _comma(lines: Mapping[str, int], often: Mapping[str, int], known: Known) -> tuple[str, list[str]]:
+    """A comma inside of cells stands between tags, unless the same names with commas come again and again."""
+    inside = {cell: _split(cell, ",", None) for cell in lines if "," in cell}
+    seen = Counter(part for cell in lines for part in set(_split(cell, ",", None)))
+    again = [cell for cell in inside if often[cell] > 1 and ", " in cell]
+    if again and not any(seen[part] > 1 for parts in inside.values() for part in parts):
+        where = f"line {lines[again[0]]}: {quoted(again[0])} is one class, or {_both(inside[again[0]])}"
+        raise known.ambiguous("has commas in tags that divide them, or belong to names", (where,), _HINT)
+    return ",", ["tags are divided by `,`"]
+
+
+def _blank(lines: Mapping[str, int], known: Known, single: bool) -> tuple[str | None, list[str]]:
+    """A blank divides where every word is also in another cell, belongs to names where no word is."""
+    words = {cell: frozenset(cell.casefold().split()) for cell in lines}
+    blank = [cell for cell in lines if len(cell.split()) > 1]
+    if not blank:
+        return None, []
+    example = quoted(blank[0])
+    if single:
+        return None, [f"each cell is one tag: {example} is a class"]
+    seen = Counter(word for cell in lines for word in words[cell])
+    again = {cell: {word for word in words[cell] if seen[word] > 1} for cell in blank}
+    if not any(again.values()):
+        return None, [f"blanks belong to names: {example} is a class"]
+    if all(again[cell] == words[cell] for cell in blank) and not _could_be_names(lines, blank):
+        return " ", [f"blanks divide tags: {example} is {_both(blank[0].split())}"]
+    odd = next((cell for cell in blank if again[cell] != words[cell]), blank[0])
+    where = f"line {lines[odd]}: {quoted(odd)} is one class, or {_both(odd.split())}"
+    raise known.ambiguous("has blanks in tags that divide them, or belong to names", (where,), _HINT)
+
+
+def _could_be_names(cells: Iterable[str], blank: Sequence[str]) -> bool:
+    """Whether words keep their places as in `traffic light, traffic sign, stop sign`, and none stands alone."""
+    pairs = [cell.casefold().split() for cell in blank]
+    first, last = {words[0] for words in pairs}, {words[-1] for words in pairs}
+    alone = {cell.casefold() for cell in cells} & (first | last)
+    return all(len(words) == 2 for words in pairs) and not first & last and not alone
+
+
+def _both(parts: Sequence[str]) -> str:
+    return " and ".join(map(quoted, parts[:4]))
+
+
+def _called(mark: str | None) -> str:
+    return "blanks" if mark == " " else quoted(mark or "")

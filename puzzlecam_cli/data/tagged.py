@@ -1,0 +1,109 @@
+"""Which row of a tag file is about which photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from puzzlecam_cli.data.tables.tags import TagTable
+from puzzlecam_cli.data.walk import Walk
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import quoted
+
+_ADVISED = 8  # as many as `shorten` shows
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Photos with the names of their tags.
+
+    Args:
+        tags: class names by id, sorted by id; () for a photo that shows no class. Background may be among them.
+        names: all names that tags hold, in their order, and where each stands first, such as `line 3`.
+        columns: what else is known of photos, such as `split`: a value by id.
+        facts: what a person should know, a sentence each.
+    """
+
+    tags: dict[str, tuple[str, ...]]
+    names: dict[str, str]
+    columns: dict[str, dict[str, str]]
+    facts: tuple[str, ...]
+
+
+def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) -> Tagged:
+    """The photos that rows are about. Those without a row are left out.
+
+    Args:
+        ids: those of `walk` that are photos.
+        skip: rows whose photo is not there are left out; otherwise they are refused.
+
+    Raises:
+        UserError: `tags-unmatched` with all rows that are of no photo, of several photos, or of a photo that has one.
+    """
+    of: dict[str, int] = {}
+    missing: list[int] = []
+    several: list[str] = []
+    twice: list[str] = []
+    for row, name in enumerate(table.names):
+        found = walk.named(name)
+        if not found:
+            missing.append(row)
+        elif len(found) > 1:
+            several.append(f"line {table.lines[row]}: {quoted(name)} may be {_either(found)}")
+        elif (other := of.setdefault(found[0], row)) != row and _says(table, other) != _says(table, row):
+            lines = f"lines {table.lines[other]} and {table.lines[row]}"
+            twice.append(f"{lines}: {quoted(table.names[other])} and {quoted(name)} are one photo, tagged differently")
+    if missing and len(missing) == len(table.names):
+        raise _refused(table, walk, [_missing(table, walk, row) for row in missing[:_ADVISED]], len(missing), "none")
+    problems = [*several, *twice]
+    if not skip:
+        problems += [_missing(table, walk, row) for row in missing[:_ADVISED]]
+        problems += ["" for _ in missing[_ADVISED:]]
+    if problems:
+        raise _refused(table, walk, problems, len(problems), "some")
+    wanted = {image_id: of[image_id] for image_id in ids if image_id in of}
+    names = dict.fromkeys(table.classes, "its header")
+    for row, tags in reversed(list(enumerate(table.tags))):
+        names |= dict.fromkeys(tags, f"line {table.lines[row]}")
+    return Tagged(
+        {image_id: table.tags[row] for image_id, row in wanted.items()},
+        names,
+        {name: {i: values[row] for i, row in wanted.items()} for name, values in table.columns.items()},
+        (*table.facts, *_facts(table, ids, of, missing)),
+    )
+
+
+def _refused(table: TagTable, walk: Walk, problems: list[str], count: int, which: str) -> UserError:
+    rows = f"none of the {count} rows" if which == "none" else f"{count} of {len(table.names)} rows"
+    verb = "names a photo" if which == "none" else "name no photo, or not one alone,"
+    hint = "names are paths below the folder of photos, or the ends of such paths"
+    if any(" may be " in problem for problem in problems):
+        hint = "write more of the path; where one of them is a mask, say so: data.masks: FOLDER"
+    elif which != "none":
+        hint += "; `data.on_error: skip` leaves out rows whose photo is not there"
+    shown = shorten(problems) if which != "none" else tuple(problems)
+    return UserError("tags-unmatched", f"{rows} of {table.file} {verb} below {walk.root}", shown, hint)
+
+
+def _missing(table: TagTable, walk: Walk, row: int) -> str:
+    name = table.names[row]
+    return f"line {table.lines[row]}: there is no photo {quoted(name)}{walk.like(name)}"
+
+
+def _says(table: TagTable, row: int) -> tuple[object, ...]:
+    return table.tags[row], *(values[row] for values in table.columns.values())
+
+
+def _either(found: list[str]) -> str:
+    more = f" or {len(found) - 3} more" if len(found) > 3 else ""
+    return f"{' or '.join(quoted(image_id) for image_id in found[:3])}{more}"
+
+
+def _facts(table: TagTable, ids: Sequence[str], of: dict[str, int], missing: list[int]) -> Iterable[str]:
+    without = [image_id for image_id in ids if image_id not in of]
+    if without:
+        some = ", ".join(shorten([quoted(image_id) for image_id in without], 3))
+        yield f"{len(without)} of {len(ids)} photos are in no row of {table.file} and left out: {some}"
+    if missing:
+        some = ", ".join(shorten([f"{quoted(table.names[row])} (line {table.lines[row]})" for row in missing], 3))
+        yield f"{len(missing)} rows of {table.file} are left out, as their photo is not there: {some}"
