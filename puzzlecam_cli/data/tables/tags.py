@@ -109,7 +109,7 @@ def _table(found: Found, known: Known) -> TagTable:
                 f"{known.at(line)}: {quoted(name)} is in {known.at(lines[place])}, too, with other tags: "
                 f"{_listed(tags[place])} and {_listed(own)}"
             )
-        elif is_same and found.a_row != "object":
+        elif is_same and own and found.a_row != "object":
             repeated.append(f"{quoted(name)} in lines {lines[place]} and {line}")
         tags[place] = tuple(dict.fromkeys((*tags[place], *own)))
     if problems:
