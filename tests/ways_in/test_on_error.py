@@ -93,7 +93,7 @@ MASKS: dict[str, tuple[Make, str]] = {
     "half a PNG": (written(saved(FIRST, "PNG")[:60]), "cannot be decoded"),
     "a class that is not there": (written(saved(FIRST * 7, "PNG")), "7"),
     "a JPEG": (written(saved(FIRST, "JPEG")), "JPEG"),
-    "another size": (written(saved(FIRST[:20], "PNG")), "20×40 pixels, its photo 30×40"),
+    "another size": (written(saved(FIRST[:20], "PNG")), "40×20 pixels, its photo 40×30"),
     "turned": (written(saved(FIRST.T.copy(), "PNG")), "its EXIF may have turned"),
     "nothing": (lambda path: None, "not there"),
     "a folder": (lambda path: path.mkdir(), "is a folder"),
