@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import shorten
@@ -72,13 +72,13 @@ def grey(looked: Looked) -> Iterator[Finding]:
 
 def duplicated(looked: Looked) -> Iterator[Finding]:
     """Files with the very same bytes."""
-    yield from _same(looked, "duplicates", "the very same file", _groups_of_bytes(looked))
+    yield from _same(looked, "duplicates", "are the very same file", _groups_of_bytes(looked))
 
 
 def alike(looked: Looked) -> Iterator[Finding]:
     """Near-identical photos: saved again, resized, brightened, cropped a little, taken in a burst."""
     groups, too_many = _groups_alike(looked)
-    yield from _same(looked, "near-duplicates", "nearly the same", groups)
+    yield from _same(looked, "near-duplicates", "look nearly the same", groups)
     if too_many:
         said = f"{several(too_many, 'photo')} are like more than {MOST_ALIKE} others, from one to the next"
         yield Finding(
@@ -93,11 +93,12 @@ def _same(looked: Looked, name: str, words: str, groups: list[Group]) -> Iterato
     if across:
         val, train = looked.names["val"], looked.names["train"]
         count = sum(part == "val" for group in across for part, _ in group)
-        said = f"{several(count, 'photo')} of `{val}` {'is' if count == 1 else 'are'} {words} as photos of `{train}`"
+        said = f"{several(len(across), 'group')} of photos that {words} {_lie(across)} in both `{val}` and `{train}`"
+        said += f": {several(count, 'photo')} of `{val}`"
         hint = "their scores say little: leave them out of one of the two"
-        yield Finding(f"{name}-across-splits", "harms", said, _ids(across), _lines(across), hint)
+        yield Finding(f"{name}-across-splits", "harms", said, _ids(across), _lines(across, looked.names), hint)
     if differ:
-        said = f"{several(len(differ), 'group')} of photos that are {words} have different tags"
+        said = f"{several(len(differ), 'group')} of photos that {words} {_have(differ)} different tags"
         lines = shorten([_tagged(looked, group) for group in differ])
         weight: Weight = "harms" if name == "duplicates" else "note"  # a small object may be all the difference
         hint = (
@@ -108,7 +109,7 @@ def _same(looked: Looked, name: str, words: str, groups: list[Group]) -> Iterato
         yield Finding(f"{name}-disagree", weight, said, _ids(differ), lines, hint)
     if within:
         photos = sum(len(group) for group in within)
-        said = f"{several(photos, 'photo')} {'are' if photos > 1 else 'is'} {words} in {several(len(within), 'group')}"
+        said = f"{several(photos, 'photo')} {words}, in {several(len(within), 'group')}"
         yield Finding(name, "note", said, _ids(within), _lines(within), "they count as often as they are there")
 
 
@@ -141,8 +142,18 @@ def _ids(groups: Iterable[Group]) -> tuple[str, ...]:
     return tuple(photo.id for group in groups for _, photo in group)
 
 
-def _lines(groups: Iterable[Group]) -> tuple[str, ...]:
-    return shorten([" = ".join(shorten([photo.id for _, photo in group], 6)) for group in groups])
+def _lie(groups: Sequence[Group]) -> str:
+    return "lies" if len(groups) == 1 else "lie"
+
+
+def _have(groups: Sequence[Group]) -> str:
+    return "has" if len(groups) == 1 else "have"
+
+
+def _lines(groups: Iterable[Group], names: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """A line a group: `a = b`, or with the names of splits `a (train) = b (val)`."""
+    said = ([f"{p.id} ({names[part]})" if names else p.id for part, p in group] for group in groups)
+    return shorten([" = ".join(shorten(photos, 6)) for photos in said])
 
 
 def _tagged(looked: Looked, group: Group) -> str:

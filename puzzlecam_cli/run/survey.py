@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Tick
@@ -41,6 +42,7 @@ from puzzlecam_cli.run.finding import WEIGHTS, Finding, Looked, several
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.unreadable import enough_is_left, leave_out
 
+ABOUT = "about-data"
 COMPARING = "comparing photos"
 ROUNDS = 4  # in which photos at fault are left out of a split until the rest can be listed
 MOST_BYTES = 1024  # of a pixel in a network's largest layers: photos that fit with so many fit with any backbone
@@ -71,7 +73,7 @@ def of_the_kind(looked: Looked) -> Iterator[Finding]:
     record = str(looked.checked.run.folder.left_out)
     for sentence in about_data(looked.checked):
         if record not in sentence:  # told with all that is left out
-            yield Finding("about-data", "note", sentence)
+            yield Finding(ABOUT, "note", sentence)
     for error in looked.unread:
         yield Finding.of_error(error, "note")
     if looked.seen:
@@ -240,9 +242,10 @@ def _look(run: Run, workers: int, tick: Callable[[str], Tick]) -> Looked:
     checked = Checked(run, (), 1, tick("looking at photos"), workers, everything=True, pictures=True)
     parts = {"train": names.train, "val": names.val, "score": None if names.score == names.train else names.score}
     splits = {part: split for part, split in parts.items() if split is not None}
-    problems: list[UserError] = []
+    problems = _why_not(photos, partial(_settle, photos, tick("dividing photos")))
     for part, split in splits.items():
-        problems += _why_not_listed(photos, split, tags=part == "train")
+        for tags in (False, True) if part == "train" else (False,):
+            problems += _why_not(photos, partial(photos.photos, split, tags=tags))
     try:
         classes = photos.classes
         leave_out(checked)
@@ -264,16 +267,20 @@ def _look(run: Run, workers: int, tick: Callable[[str], Tick]) -> Looked:
     return Looked(found, splits, classes, frozenset(known), checked, tuple(problems), tuple(unread), seen, compare)
 
 
-def _why_not_listed(photos: PhotoSet, split: str, *, tags: bool) -> list[UserError]:
-    """What keeps a split from being listed; photos at fault are left out until the rest can be."""
+def _settle(photos: PhotoSet, tick: Tick) -> None:
+    if not photos.is_settled:
+        photos.settle(tick)
+
+
+def _why_not(photos: PhotoSet, do: Callable[[], object]) -> list[UserError]:
+    """What keeps something from being done with a data set; it is looked past photos at fault until it can be done."""
     problems: list[UserError] = []
-    for with_tags in (False, True) if tags else (False,):
-        for _ in range(ROUNDS):
-            try:
-                photos.photos(split, tags=with_tags)
+    for _ in range(ROUNDS):
+        try:
+            do()
+            break
+        except UserError as error:
+            problems.append(error)
+            if not error.ids or not photos.look_past(error.ids):
                 break
-            except UserError as error:
-                problems.append(error)
-                if not error.ids or not photos.look_past(error.ids):
-                    return problems
     return problems

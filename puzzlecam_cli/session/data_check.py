@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from puzzlecam_cli.data.photos import Tick, open_photos
 from puzzlecam_cli.engine.pool import pool_workers
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.run import Run
@@ -37,7 +38,7 @@ def check_data(
         emit(StageStarted(TASK, f"every photo, tag and mask of {recipe}"))
         began = time.monotonic()
         found = survey(
-            _settled(resolved, root, Path(temporary), emit),
+            _looked_at(resolved, root, Path(temporary), emit),
             workers=pool_workers(resolved.runtime),
             tick=partial(_tick, emit),
         )
@@ -45,18 +46,23 @@ def check_data(
         return found
 
 
-def _settled(recipe: Recipe, root: Path, temporary: Path, emit: Emit) -> Run:
-    """The run, if it is there and its photos are divided; else one in a temporary folder, with what it makes first."""
+def _looked_at(recipe: Recipe, root: Path, temporary: Path, emit: Emit) -> Run:
+    """The run, if it is there and its photos are divided; else one in a temporary folder, with pictures it makes."""
     found = Run.at(recipe, root)
-    if not found.ledger.is_there or not found.photos.is_settled or found.photos.to_prepare or recipe.data.skips:
+    if not found.ledger.is_there or not _is_settled(found) or found.photos.to_prepare or recipe.data.skips:
         found = Run.at(recipe, temporary)  # what a check divides or leaves out is not the run's
     if found.photos.to_prepare:
         few = open_photos(found.photos.few(MOST_DRAWN), temporary, recipe.seed)
         few.prepare(_tick(emit, "drawing pictures"))
         found = Run.at(recipe.model_copy(update={"data": few.pinned()}), temporary)
-    if not found.photos.is_settled:
-        found.photos.settle(_tick(emit, "dividing photos"))
     return found
+
+
+def _is_settled(run: Run) -> bool:
+    try:
+        return run.photos.is_settled
+    except UserError:  # the survey says why
+        return False
 
 
 def _tick(emit: Emit, task: str) -> Tick:

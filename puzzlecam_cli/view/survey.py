@@ -8,7 +8,7 @@ from typing import Any
 
 from puzzlecam_cli.errors import printable, shorten
 from puzzlecam_cli.run.finding import Finding
-from puzzlecam_cli.run.survey import Survey
+from puzzlecam_cli.run.survey import ABOUT, Survey
 
 HEADINGS = {"stops": "Stops training", "harms": "Harms the results", "note": "Worth knowing"}
 MARKS = {"stops": "×", "harms": "!", "note": "-"}
@@ -22,10 +22,15 @@ LONGEST_NAME = 28
 def survey_lines(found: Survey, bar: str = "█") -> Iterator[str]:
     """Lines of at most 80 columns, but for single words that are longer, such as paths."""
     for weight, heading in HEADINGS.items():
-        findings = [finding for finding in found.findings if finding.weight == weight]
+        findings = [one for one in found.findings if one.weight == weight and one.finding != ABOUT]
         yield f"{heading}: {len(findings) or 'nothing'}"
         for finding in findings:
             yield from _finding(finding)
+        yield ""
+    if facts := [one for one in found.findings if one.finding == ABOUT]:
+        yield "How the data were read"
+        for fact in facts:
+            yield from _wrapped(f"- {fact.said}", "  ", "    ")
         yield ""
     yield from _table([("split", "photos", "with a tag", "tags a photo", "with a mask"), *map(_split, found.splits)])
     yield ""

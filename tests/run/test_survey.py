@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from puzzlecam_cli.run.looking import Remembered
 from puzzlecam_cli.run.survey import Survey
 from puzzlecam_cli.session.data_check import check_data
 from tests.planted import FAULTS, Farm
@@ -89,3 +92,37 @@ def test_made_up_pictures_are_drawn_and_looked_at(tiny_recipe: Path, tmp_path: P
     assert found.stops == []
     assert [(one["part"], one["photos"], one["masks"]) for one in found.splits] == [("train", 6, 6), ("val", 3, 3)]
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_tagged_photos_is_looked_at_past_rows_without_a_photo(tmp_path: Path, farm: Farm) -> None:
+    rows = [f"t{n:02}.jpg,{('goat', 'hen', 'cow')[n % 3]}" for n in range(16)] + ["gone.jpg,hen", "lost.jpg,cow"]
+    (tmp_path / "tags.csv").write_text("\n".join(["file,tags", *rows]))
+    photos, tags = farm.root / "JPEGImages", tmp_path / "tags.csv"
+    data = f"data={{kind: folder, root: {photos}, tags: {tags}, val: null}}"
+    found = look(farm, data)
+    (one,) = found.stops
+    assert one.finding == "tags-unmatched"
+    assert one.ids == ("gone.jpg", "lost.jpg")
+    assert found.splits[0]["photos"] == 16
+    assert named(found, "photo-unnamed") == {f"v{n}" for n in range(16, 24)}
+
+
+PICTURE = ["a" * 32, "grey", base64.b64encode(bytes(288)).decode()]
+PICTURES: dict[str, tuple[list[Any], bool]] = {
+    "whole": ([PICTURE], True),
+    "none, as earlier versions wrote": ([], True),
+    "of an unknown tone": ([["a", "blue", PICTURE[2]]], False),
+    "with a thumbnail that is cut": ([["a", "grey", PICTURE[2][:-4]]], False),
+    "with a thumbnail that is no text": ([["a", "grey", 3]], False),
+    "with a digest that is a number": ([[7, "grey", PICTURE[2]]], False),
+    "with a value too many": ([PICTURE, 1], False),
+    "that is a text": (["abc"], False),
+    "that is nothing": ([None], False),
+}
+
+
+@pytest.mark.parametrize(("more", "counts"), PICTURES.values(), ids=PICTURES)
+def test_of_what_was_seen_only_sound_pictures_count(tmp_path: Path, more: list[Any], counts: bool) -> None:
+    file = tmp_path / "photos.jsonl"
+    file.write_text(json.dumps(["/a.jpg", "1 2", [3, 4], [], [], "2 classes", *more]))
+    assert list(Remembered.read(file, "2 classes").seen) == (["/a.jpg"] if counts else [])
