@@ -180,6 +180,7 @@ def test_a_separator_that_is_given_is_taken() -> None:
 def test_rows_that_say_a_tag_is_not_shown_give_none() -> None:
     table = read(b"file,class,present\na.jpg,cat,1\na.jpg,dog,0\nb.jpg,cat,0\nb.jpg,dog,0\n")
     assert (table.tags, table.classes) == ((("cat",), ()), ("cat", "dog"))
+    assert read(b"file,class,value\na.jpg,cat,\na.jpg,dog,\nb.jpg,cat,\n").tags == (("cat", "dog"), ("cat",))
 
 
 def test_single_quotes_and_blanks_after_quotes_are_read() -> None:

@@ -52,7 +52,8 @@ def _absent(layout: Layout, tags: list[int]) -> set[int]:
     columns = [c for c in layout.others if c < len(header) and c not in tags and words.heads_presence(header[c])]
     truths = [layout.columns[c] for c in columns if all(map(is_truth, layout.counts[c]))]
     shown = [shown_values(set(column))[0] for column in truths]
-    return {n for column, yes in zip(truths, shown, strict=True) for n, cell in enumerate(column) if cell not in yes}
+    told = [(column, yes) for column, yes in zip(truths, shown, strict=True) if yes]
+    return {n for column, yes in told for n, cell in enumerate(column) if cell not in yes}
 
 
 def _check_whole(cells: list[tuple[str, ...]], lines: list[int], known: Known) -> None:
