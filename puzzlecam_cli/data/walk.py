@@ -117,8 +117,8 @@ class Walk:
         """Raises:
         UserError: `data-missing`: there is no such folder.
         """
-        if not self.root.is_dir():
-            said = f"{self.root} is no folder" if self.root.exists() else f"there is no folder {self.root}"
+        if not os.path.isdir(self.root):  # noqa: PTH112 -- takes names of any length
+            said = f"{self.root} is no folder" if os.path.lexists(self.root) else f"there is no folder {self.root}"
             setting = "data.root" if self._what == "photo" else "data.masks"
             raise UserError("data-missing", said, hint=f"--set {setting}=FOLDER names your {self._what}s")
 
@@ -204,14 +204,21 @@ class Walk:
         if found := self._by_end(len(parts), fold).get("/".join(parts), []):
             whole = [image_id for image_id in found if image_id.count("/") == len(parts) - 1]
             return whole or found
-        for first in range(1, len(parts)):
+        for first in range(max(1, len(parts) - self._deepest), len(parts)):
             end = self._by_end(len(parts) - first, fold).get("/".join(parts[first:]), [])
             if whole := [image_id for image_id in end if image_id.count("/") == len(parts) - first - 1]:
                 return whole
         return []
 
+    @cached_property
+    def _deepest(self) -> int:
+        """How many names the longest id has."""
+        return 1 + max(image_id.count("/") for image_id in self.files)
+
     def _by_end(self, length: int, fold: bool) -> dict[str, list[str]]:
-        """Ids by their last `length` names."""
+        """Ids by their last `length` names; there is no index for each length of what is no path."""
+        if length > self._deepest:
+            return {}
         if (length, fold) not in self._ends:
             found: dict[str, list[str]] = {}
             for image_id in self.files:

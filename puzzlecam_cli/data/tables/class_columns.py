@@ -32,6 +32,8 @@ def read_class_columns(layout: Layout, known: Known) -> Found | None:
     if any(truths[c] < 1 for c in tags):
         return None
     further = {c for c in truths if c not in listed and _is_further(header[c], truths[c], header, known)}
+    last = _last_named(header)
+    further |= {c for c in truths if c > last and layout.counts[c][""]}  # rows that are too long
     mine = [c for c in truths if c in listed or (truths[c] >= 0.5 and c not in further)]
     if not mine or not any(truths[c] for c in mine):
         return None
@@ -64,6 +66,10 @@ def _share_of_truths(layout: Layout, c: int) -> float | None:
     return sum(count for value, count in counts.items() if is_truth(value)) / sum(counts.values())
 
 
+def _last_named(header: Sequence[str]) -> int:
+    return max((c for c, head in enumerate(header) if head), default=-1)
+
+
 def _is_further(head: str, share: float, header: Sequence[str], known: Known) -> bool:
     """Whether a column is none of a class, though it may hold 0 and 1."""
     if words.bare(head) == "train" and share == 1:  # a part of the photos, or a vehicle
@@ -89,7 +95,7 @@ def _check_names(names: Sequence[str], known: Known) -> None:
 def _problems(layout: Layout, mine: Sequence[int], odd: set[Cell], numeric: Sequence[int], known: Known) -> list[str]:
     """A line for each row with too many or too few cells, and for each cell that is neither of the two values."""
     assert layout.header is not None
-    width = max(c for c, head in enumerate(layout.header) if head) + 1
+    width = _last_named(layout.header) + 1
     columns = [c for c in mine if not odd.isdisjoint(layout.counts[c])]
     if not columns and not numeric and all(map(_is_whole, layout.body, repeat(width))):
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from io import BytesIO
 
@@ -22,6 +23,8 @@ def read_cvat(data: bytes, known: Known) -> Found | None:
     """
     if not _XML.match(data):
         return None
+    if data[:2] in (b"<\0", b"\0<"):  # UTF-16, which the parser takes by its mark
+        data = (codecs.BOM_UTF16_LE if data[0] else codecs.BOM_UTF16_BE) + data
     labels: dict[str, None] = {}
     tagged: list[Tagged] = []
     subsets: list[str] = []

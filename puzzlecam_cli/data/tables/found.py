@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +46,11 @@ class Known:
     separator: str | None = None
     classes: frozenset[str] | None = None
     place: str = "line"
+
+    @cached_property
+    def tells_photos(self) -> bool:
+        """Whether `is_photo` knows what is a photo, rather than saying yes to all."""
+        return not self.is_photo("/no/such/photo")
 
     def at(self, number: int) -> str:
         """`line 3`"""

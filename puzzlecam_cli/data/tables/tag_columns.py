@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.found import Found, Known, Tagged
 from puzzlecam_cli.data.tables.layout import Layout
 from puzzlecam_cli.data.tables.splitting import split_cells
-from puzzlecam_cli.data.tables.truth import is_empty
+from puzzlecam_cli.data.tables.truth import is_truth, shown_values
 from puzzlecam_cli.text import quoted
 
 
@@ -17,14 +19,15 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
     header = layout.header or []
     is_object = bool(header) and words.head_boxes(header)
     facts: list[str] = []
+    named: tuple[str, ...] = ()
     chosen = [layout.columns[c] for c in tags]
-    if len(tags) > 1 and any(sum(not is_empty(cell) for cell in cells) > 1 for cells in zip(*chosen, strict=True)):
-        several = [tuple(str(cell) for cell in cells if not is_empty(cell)) for cells in zip(*chosen, strict=True)]
+    if len(tags) > 1 and any(sum(map(bool, cells)) > 1 for cells in zip(*chosen, strict=True)):
+        several = [tuple(str(cell) for cell in cells if cell) for cells in zip(*chosen, strict=True)]
         _check_whole(several, lines, known)
         a_row, facts = "photo", [f"one row a photo, a tag in each of up to {len(tags)} cells"]
         tagged = several
     else:
-        one = [next((cell for cell in cells if not is_empty(cell)), "") for cells in zip(*chosen, strict=True)]
+        one = [next(filter(None, cells), "") for cells in zip(*chosen, strict=True)]
         is_single = is_object or len(set(zip(names, one, strict=True))) > len(set(names))
         if is_object:
             tagged = [(cell,) if isinstance(cell, str) else cell for cell in one]
@@ -32,11 +35,25 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
             tagged, facts = split_cells(one, lines, known, single=is_single)
         has_several = any(len(parts) > 1 for parts in tagged)
         has_several |= any(isinstance(cell, tuple) for cell in one)
+        if is_single and (absent := _absent(layout, tags)):
+            named = tuple(dict.fromkeys(chain.from_iterable(tagged)))
+            tagged = [() if number in absent else parts for number, parts in enumerate(tagged)]
+            facts.append(f"{len(absent)} rows say that a tag is not shown")
         a_row = "object" if is_object else "tag" if is_single and not has_several else "photo"
         below = f", tags in column {quoted(header[tags[0]])}" if header and header[tags[0]] else ""
         facts.insert(0, f"one row {'an object' if is_object else f'a {a_row}'}{below}")
     entries = [Tagged(line, name, parts) for line, name, parts in zip(lines, names, tagged, strict=True)]
-    return Found(entries, a_row, columns=layout.further(tags, facts), facts=facts)
+    return Found(entries, a_row, named, columns=layout.further(tags, facts), facts=facts)
+
+
+def _absent(layout: Layout, tags: list[int]) -> set[int]:
+    """The rows, by number, that name a tag only to say that the photo does not show it."""
+    header = layout.header or []
+    columns = [c for c in layout.others if c < len(header) and c not in tags and words.heads_presence(header[c])]
+    truths = [layout.columns[c] for c in columns if all(map(is_truth, layout.counts[c]))]
+    shown = [shown_values(set(column))[0] for column in truths]
+    told = [(column, yes) for column, yes in zip(truths, shown, strict=True) if yes]
+    return {n for column, yes in told for n, cell in enumerate(column) if cell not in yes}
 
 
 def _check_whole(cells: list[tuple[str, ...]], lines: list[int], known: Known) -> None:
@@ -64,9 +81,7 @@ def _tag_columns(layout: Layout, known: Known) -> list[int]:
     header = layout.header
     named = [c for c in layout.others if words.heads_tags(header[c])]
     if len(named) > 1 and len({words.bare(header[c]).rstrip("0123456789") for c in named}) > 1:
-        texts = [
-            c for c in named if not all(is_empty(cell) or words.is_number(str(cell)) for cell in layout.columns[c])
-        ]
+        texts = [c for c in named if not layout.is_numeric(c)]
         named = texts if len(texts) == 1 else named
         if len(named) > 1:
             where = [f"column {c + 1}: {quoted(header[c])}" for c in named]

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from puzzlecam_cli.data.class_list import LONGEST, alike
+from puzzlecam_cli.data.tables.annotations import read_annotations
 from puzzlecam_cli.data.tables.cvat import read_cvat
 from puzzlecam_cli.data.tables.encoding import decoded
 from puzzlecam_cli.data.tables.forms import read_rows
@@ -51,7 +52,7 @@ def read_tags(
     classes: Sequence[str] | None = None,
     is_photo: Callable[[str], bool] = lambda name: True,
 ) -> TagTable:
-    """Tags of photos from a CSV, TSV or JSON-lines file, or an export of image tags by CVAT or Datumaro.
+    """Tags of photos from a CSV, TSV or JSON-lines file, an export of image tags, or a folder of VOC's annotations.
 
     Args:
         encoding: None: found out.
@@ -63,6 +64,8 @@ def read_tags(
         UserError: `tags-...` with lines: what cannot be read, or could be read in two ways.
     """
     known = Known(path, is_photo, separator, None if classes is None else frozenset(map(clean, classes)))
+    if path.is_dir():
+        return _table(read_annotations(known), known)
     return _table(_found(read_file(path, limit=LARGEST, kind="tags"), known, encoding), known)
 
 
@@ -109,7 +112,7 @@ def _table(found: Found, known: Known) -> TagTable:
                 f"{known.at(line)}: {quoted(name)} is in {known.at(lines[place])}, too, with other tags: "
                 f"{_listed(tags[place])} and {_listed(own)}"
             )
-        elif is_same and found.a_row != "object":
+        elif is_same and own and found.a_row != "object":
             repeated.append(f"{quoted(name)} in lines {lines[place]} and {line}")
         tags[place] = tuple(dict.fromkeys((*tags[place], *own)))
     if problems:

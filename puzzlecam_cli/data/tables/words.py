@@ -122,6 +122,11 @@ def heads_index(header: str) -> bool:
     return bare(header) in ("index", "idx", "row", "no", "nr", "id", "#", "number", "level0")
 
 
+def heads_presence(header: str) -> bool:
+    """Whether 1 and 0 below a header say that the tag of their row is shown, or not."""
+    return bare(header) in ("value", "present", "presence", "shown", "exists", "ispresent", "isshown", "confidence")
+
+
 def head_boxes(header: list[str]) -> bool:
     """Whether the columns together are of boxes or outlines: a row is an object then."""
     found = {bare(word) for word in header}
