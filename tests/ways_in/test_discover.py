@@ -243,6 +243,44 @@ FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
     ),
 }
 
+BOX = "{} 0.5 0.5 0.2 0.2\n".format
+YOLO = {"kind": "yolo", "root": ".", "train": "train", "val": "val"}
+FOUND |= {
+    "YOLO": (
+        {
+            **photos("a", below="images/train/"),
+            **photos("b", below="images/val/"),
+            "labels/train/a.txt": BOX(0),
+            "labels/val/b.txt": BOX(1),
+            "data.yaml": "path: .\ntrain: images/train\nval: images/val\nnames: [cat, dog]\n",
+        },
+        YOLO,
+    ),
+    "Roboflow's YOLO": (
+        {
+            **photos("a", below="train/images/"),
+            **photos("b", below="valid/images/"),
+            "train/labels/a.txt": BOX(0),
+            "valid/labels/b.txt": BOX(1),
+            "data.yaml": "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['cat', 'dog']\n",
+        },
+        YOLO,
+    ),
+    "YOLO, a level below": (
+        {
+            **photos("a", "b", below="x/images/"),
+            "x/labels/a.txt": BOX(0),
+            "x/labels/b.txt": BOX(1),
+            "x/data.yaml": "names: [cat, dog]\n",
+        },
+        {**YOLO, "root": "x", "train": None, "val": None},
+    ),
+    "YOLO beside the photos, a list of names": (
+        {**TWO, "a.txt": BOX(0), "b.txt": BOX(1), "classes.txt": "cat\ndog\n"},
+        {**YOLO, "train": None, "val": None},
+    ),
+}
+
 
 def lay(folder: Path, files: Files) -> Path:
     for name, data in files.items():
