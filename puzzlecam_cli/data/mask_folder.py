@@ -67,7 +67,11 @@ def like_masks(ids: Sequence[str]) -> str | None:
         above, _, name = image_id.rpartition("/")
         places.setdefault(name, set()).add(above)
     folders = sorted({above for found in places.values() if len(found) > 1 for above in found})
-    return next((above for above in folders if any(MASKS.fullmatch(name) for name in above.split("/"))), None)
+    for above in folders:
+        names = above.split("/")
+        if number := next((n for n, name in enumerate(names, start=1) if MASKS.fullmatch(name)), 0):
+            return "/".join(names[:number])
+    return None
 
 
 def is_beside(image_id: str, photos: Container[str]) -> bool:

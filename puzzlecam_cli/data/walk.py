@@ -117,8 +117,8 @@ class Walk:
         """Raises:
         UserError: `data-missing`: there is no such folder.
         """
-        if not self.root.is_dir():
-            said = f"{self.root} is no folder" if self.root.exists() else f"there is no folder {self.root}"
+        if not os.path.isdir(self.root):  # noqa: PTH112 -- takes names of any length
+            said = f"{self.root} is no folder" if os.path.lexists(self.root) else f"there is no folder {self.root}"
             setting = "data.root" if self._what == "photo" else "data.masks"
             raise UserError("data-missing", said, hint=f"--set {setting}=FOLDER names your {self._what}s")
 

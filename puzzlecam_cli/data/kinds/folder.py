@@ -11,7 +11,7 @@ from pydantic import Field
 from puzzlecam_cli.data.class_list import FILES, read_classes
 from puzzlecam_cli.data.class_names import named_classes
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing, is_folder
 from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, like_masks, masks_of
 from puzzlecam_cli.data.part_of import ids_of_column, ids_of_list
 from puzzlecam_cli.data.photos import Photo
@@ -42,8 +42,11 @@ class FolderData(ListedData):
     masks: Location | None = default(
         None, "Folder of masks called like the photos, of some or all of them; null: nothing is scored [ours]."
     )
+    classes: Location | None = default(
+        None, "One class name a line, in the order of masks; null: root/classes.txt, else those of the tags [ours]."
+    )
     encoding: str | None = default(None, "Of the tag file, such as cp1252; null: found out [ours].")
-    separator: str | None = default(None, "Between several tags in one cell, such as ;; null: found out [ours].")
+    separator: str | None = default(None, "Between several tags in one cell, such as `;`; null: found out [ours].")
     white: Literal["void", "class"] = default(
         "void", "What 255 in a mask is; `class`: the one class of masks in black and white [ours]."
     )
@@ -106,7 +109,7 @@ class FolderPhotos(ListedPhotos):
 
     @cached_property
     def _walk(self) -> Walk:
-        if self.run.is_dir() and self.root.is_dir() and self.run.samefile(self.root):
+        if _are_one(self.run, self.root):
             raise UserError("run-folder", f"{self.run} holds the photos and the run", hint="--run names another folder")
         masks = self._mask_folder
         return Walk(self.root, but=(self.run, *((masks,) if masks and masks != self.root else ())))
@@ -168,9 +171,8 @@ class FolderPhotos(ListedPhotos):
         written = self.settings.masks
         if written is None:
             return None
-        place = next((place for place in (written, self.root / written) if place.is_dir()), written)
-        is_root = place.is_dir() and self.root.is_dir() and place.samefile(self.root)
-        return self.root if is_root else place
+        place = next((place for place in (written, self.root / written) if is_folder(place)), written)
+        return self.root if _are_one(place, self.root) else place
 
     @cached_property
     def _masks(self) -> tuple[dict[str, MaskFile], list[str]]:
@@ -205,3 +207,7 @@ class FolderPhotos(ListedPhotos):
     def mask_meaning(self) -> str:
         white = f", white {self.settings.white}" if self.settings.white != "void" else ""
         return f"{super().mask_meaning}{white}" + (f", colours {self._mask_colours}" if self._mask_colours else "")
+
+
+def _are_one(one: Path, other: Path) -> bool:
+    return is_folder(one) and is_folder(other) and one.samefile(other)
