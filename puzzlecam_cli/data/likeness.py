@@ -1,9 +1,9 @@
 """Photos that are near-identical: saved again, made smaller or larger, brightened, mirrored, cropped a little.
 
-Of each photo a thumbnail of 288 bytes is kept. The signs of its lowest frequencies are a hash. Hashes are sorted, so that
-those whose first bits are equal come together, and what comes together is compared by its details, laid over each other
-as well as can be. That is done three times with other bits in front, the weakest of them turned: no photo is compared
-with all others, and a copy is missed only where it differs in firm bits all three times.
+Of each photo a thumbnail of 288 bytes is kept. The signs of its lowest frequencies are a hash. Hashes are sorted, so
+that those whose first bits are equal come together, and what comes together is compared by its details, laid over each
+other as well as can be. That is done three times with other bits in front, the weakest of them turned: no photo is
+compared with all others, and a copy is missed only where it differs in firm bits all three times.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def _likeness(first: Array, second: Array) -> Array:
     import numpy as np
 
     details = second @ _details()
-    best = _correlation(first @ _details(), details)
+    best: Array = _correlation(first @ _details(), details)
     open_ = np.flatnonzero((best >= HOPELESS) & (best < ALIKE))
     for one, other in ((first[open_], details[open_]), (second[open_], first[open_] @ _details())):
         for cut in _cuts():
