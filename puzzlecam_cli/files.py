@@ -61,6 +61,23 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        FileExistsError: it is; nothing is overwritten.
+        OSError: it cannot be written; nothing is left of it.
+    """
+    with path.open("x", encoding="utf-8", newline="") as file:
+        try:
+            file.write(text)
+            file.flush()
+            flush_to_disk(path)
+        except BaseException:
+            path.unlink()
+            raise
+
+
 def as_json(value: Any, indent: int | None = None) -> str:
     """JSON text; numbers that are not finite, which JSON does not have, are null."""
     try:

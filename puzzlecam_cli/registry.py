@@ -17,6 +17,8 @@ DATASETS = "puzzlecam.datasets"
 DATA_KINDS = {
     "voc": "puzzlecam_cli.data.kinds.voc:VocPhotos",
     "folder": "puzzlecam_cli.data.kinds.folder:FolderPhotos",
+    "coco": "puzzlecam_cli.data.kinds.coco:CocoPhotos",
+    "yolo": "puzzlecam_cli.data.kinds.yolo:YoloPhotos",
     "synthetic": "puzzlecam_cli.data.kinds.synthetic:SyntheticPhotos",
 }
 

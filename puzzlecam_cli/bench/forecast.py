@@ -40,10 +40,11 @@ class Sizes:
     note: str = ""
 
 
-def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
+def forecast(recipe: Recipe, whole: PhotoSet, root: Path, photos: int, emit: Emit) -> list[Cost]:
     """The cost of every step, in order; made-up pictures come first.
 
     Args:
+        whole: the recipe's photos, as the run's check has read them: a second time takes as long.
         root: an empty folder to work in; much of what is written to it stays there.
         photos: the fewest photos of a split, and steps of a training, that are timed; more where processes share work.
 
@@ -57,7 +58,6 @@ def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
 
     costs: list[Cost] = []
     recipe = bare(recipe)
-    whole = open_photos(recipe.data, root, recipe.seed)
     if whole.to_prepare:
         few = open_photos(whole.few(count), root, recipe.seed)
 
@@ -99,7 +99,7 @@ def sizes_of(data: PhotoSet) -> Sizes:
     for split, times in scored.items():
         listed, masks = data.count(split)
         files += times * masks
-        if masks < listed:
+        if masks < listed - len(data.masks_left_out(split)):
             notes.append(missing_masks(split, masks, listed, data.scores_some))
     val = data.count(splits.val)[0] if splits.val else 0
     return Sizes(data.count(splits.train)[0], val, files, "; ".join(notes))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from puzzlecam_cli.data.class_list import MOST, alike, did_you_mean, is_no_object, read_classes
+from puzzlecam_cli.data.class_list import MOST, did_you_mean, is_no_object, read_classes
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 
@@ -40,8 +40,6 @@ def named_classes(
                 "are these tags at all? If so, `data.classes: FILE` names those wanted, one a line, and "
                 "`data.unlisted: ignore` leaves the others out",
             )
-        if twins := alike(names):
-            facts.append(f"{source}: {twins} are two classes")
         return names, facts
     listed = read_classes(given)
     strange = [name for name in names if name not in listed.names]
@@ -62,6 +60,14 @@ def named_classes(
     if names and len(strange) == len(names):
         raise UserError("tags-missing", f"none of the classes of {given} is a tag of {source}", (_some(strange),))
     return listed.names, facts
+
+
+def label_of(name: str, names: Sequence[str]) -> int:
+    """What a name is drawn with in masks: 1..C; 255 for a name that means void, 0 for what is no class otherwise."""
+    if name in names:
+        return names.index(name) + 1
+    means_void = is_no_object(name) and not any(part in name.casefold() for part in ("background", "bg"))
+    return 255 if means_void else 0
 
 
 def _some(names: list[str]) -> str:

@@ -117,10 +117,9 @@ class ListedPhotos(PhotoSet):
 
     def place(self, written: str | Path) -> Path | None:
         """The file that a setting names: as it stands, else below `root`; None if there is none."""
-        path = Path(written).expanduser()
-        return next(
-            (place for place in (path, self.root / path) if os.path.lexists(place) and not place.is_dir()), None
-        )
+        path = Path(os.path.expanduser(written))  # noqa: PTH111 -- Path's own fails where there is no such home
+        places = (path, self.root / path)
+        return next((place for place in places if os.path.lexists(place) and not is_folder(place)), None)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -198,6 +197,11 @@ class ListedPhotos(PhotoSet):
             )
         return {"train": ids}
 
+    def unnamed(self) -> list[str]:
+        """See `PhotoSet`: photos that no part takes."""
+        taken = {image_id for ids in (self.parts or {}).values() for image_id in ids}
+        return [image_id for image_id in self._by_id if image_id not in taken] if self.parts else []
+
     @cached_property
     def _by_id(self) -> dict[str, Photo]:
         return {photo.id: photo for photo in self.listing.photos}
@@ -265,3 +269,8 @@ class ListedPhotos(PhotoSet):
     def pinned(self) -> DataSettings:
         """See `PhotoSet`: the settings themselves where lists, columns or files name every part."""
         return self.settings
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; of a name longer than names can be, there is none."""
+    return os.path.isdir(path)  # noqa: PTH112 -- Path's own fails there

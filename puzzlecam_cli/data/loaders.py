@@ -112,6 +112,7 @@ class ScaledPhotos(Dataset[Any]):
     scales: Sequence[float]
     mean: Colour
     std: Colour
+    longer_side: int | None = None  # of every photo at scale 1; None: its own
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -121,7 +122,8 @@ class ScaledPhotos(Dataset[Any]):
             image = open_image(self.photos[index].image)
         except UserError as error:
             return error
-        views = [normalize(resized(image, scale), self.mean, self.std) for scale in self.scales]
+        whole = 1.0 if self.longer_side is None else self.longer_side / max(image.size)
+        views = [normalize(resized(image, whole * scale), self.mean, self.std) for scale in self.scales]
         return index, torch.from_numpy(np.array(image)), views
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TONES = ("flat", "grey", "colour")
 GREY = 6  # of 255: by so much may red, green and blue differ in a grey photo that JPEG compressed
 FLAT = 8  # by so much may the pixels of an empty one
-GREY_SIDE = 64  # pixels of the small picture in which colours are looked for
+GREY_SIDE = 64  # pixels, about, of the small picture in which colours are looked for
 BORDER = 2  # pixels to either side in which an interpolated border shows what lies beside it
 
 
@@ -91,9 +91,10 @@ def _tone(shown: Image) -> str:
     ranges: Any = shown.getextrema()
     if all(high - low <= FLAT for low, high in ranges):
         return "flat"
-    sides = [min(side, GREY_SIDE) for side in shown.size]
-    small = np.asarray(shown.resize((sides[0], sides[1]), reducing_gap=2.0), np.int16)  # (h, w, 3)
-    return "grey" if int((small.max(axis=2) - small.min(axis=2)).max()) <= GREY else "colour"
+    across, down = (max(side // GREY_SIDE, 1) for side in shown.size)
+    red, green, blue = np.moveaxis(np.asarray(shown.reduce((across, down)), np.int16), 2, 0)  # (h, w) each
+    apart = max(int(np.abs(first - second).max()) for first, second in ((red, green), (green, blue), (blue, red)))
+    return "grey" if apart <= GREY else "colour"
 
 
 def _between(labels: NDArray[np.uint8]) -> tuple[int, ...]:

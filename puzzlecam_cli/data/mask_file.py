@@ -49,6 +49,10 @@ class MaskFile:
         if self.white == "class" and self.num_classes != 1:
             raise ValueError(f"white can be the class of one class, not of {self.num_classes}")
 
+    @property
+    def key(self) -> Path:
+        return self.path
+
     def read(self) -> NDArray[np.uint8]:
         """(H, W) class indices 0..num_classes, and 255 for void. A turn that EXIF asks for is not made.
 

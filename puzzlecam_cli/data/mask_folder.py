@@ -32,10 +32,10 @@ def masks_of(photos: Walk, listed: Container[str], masks: Walk) -> tuple[dict[st
     problems: list[str] = []
     strange: list[str] = []
     for mask in masks.files:
-        if photos.files.get(mask) == masks.files[mask]:  # photos lie beside their masks
-            continue
-        distance, owners = next(_owners(mask, photos), (0, []))
-        owners = [image_id for image_id in owners if image_id in listed]
+        if photos.files.get(mask) == masks.files[mask] and not is_beside(mask, photos.files):
+            continue  # a photo, where masks lie beside photos
+        likely = (found for found in _owners(mask, photos) if any(image_id in listed for image_id in found[1]))
+        distance, owners = next(likely, (0, []))
         if len(owners) > 1:
             problems.append(f"{quoted(mask)} may be the mask of {' or '.join(map(quoted, owners[:3]))}")
         elif not owners:
@@ -67,7 +67,11 @@ def like_masks(ids: Sequence[str]) -> str | None:
         above, _, name = image_id.rpartition("/")
         places.setdefault(name, set()).add(above)
     folders = sorted({above for found in places.values() if len(found) > 1 for above in found})
-    return next((above for above in folders if any(MASKS.fullmatch(name) for name in above.split("/"))), None)
+    for above in folders:
+        names = above.split("/")
+        if number := next((n for n, name in enumerate(names, start=1) if MASKS.fullmatch(name)), 0):
+            return "/".join(names[:number])
+    return None
 
 
 def is_beside(image_id: str, photos: Container[str]) -> bool:

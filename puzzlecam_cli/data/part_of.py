@@ -13,8 +13,8 @@ from puzzlecam_cli.text import lines, quoted
 
 TRAIN = ("train", "training", "trn")
 VAL = ("val", "valid", "validation", "dev", "test", "testing")  # the first of them that there is plays the part
-_TRUE = ("true", "yes", "1", "1.0", "y", "t", "x")
-_FALSE = ("false", "no", "0", "0.0", "-1", "n", "f", "")
+TRUE = ("true", "yes", "1", "1.0", "y", "t", "x")
+FALSE = ("false", "no", "0", "0.0", "-1", "n", "f", "")
 _NUMBER = re.compile(r"(.*\S)[\s,;]+[+-]?\d+")  # VOC and others write a class or a truth behind the name
 Named = Callable[[str], list[str]]
 
@@ -102,7 +102,7 @@ def _part_named(part: str, values: Sequence[str]) -> str | None:
 def _truths(values: Sequence[str]) -> set[str]:
     """Those of several values that mean yes, if each means yes or no."""
     said = {value.casefold() for value in values}
-    return said & {*_TRUE} if said <= {*_TRUE, *_FALSE} else set()
+    return said & {*TRUE} if said <= {*TRUE, *FALSE} else set()
 
 
 def _no_column(

@@ -25,6 +25,7 @@ TURNS = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+SIDEWAYS = (TURNS[5], TURNS[6], TURNS[7], TURNS[8])
 PLAIN_MODES = ("1", "L", "P", "RGB", "CMYK", "YCbCr")
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 PNG_CHUNKS = 1_000_000  # looked through at most
@@ -44,6 +45,17 @@ def open_image(path: Path) -> Image.Image:
         turn = _turn(file)
         picture = _in_rgb(file, path)
         return picture if turn is None else picture.transpose(turn)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(H, W) of what `open_image` gives, from the header alone.
+
+    Raises:
+        UserError: as `open_image` does for what has no header.
+    """
+    with opened(path, "image") as file:
+        width, height = file.size
+        return (width, height) if _turn(file) in SIDEWAYS else (height, width)
 
 
 def turns_unseen(path: Path) -> bool:

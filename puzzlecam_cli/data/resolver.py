@@ -17,7 +17,6 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.text import quoted
 
-NOT_THERE = "not there"
 _ADVISED = 8  # as many as `shorten` shows; the search for a likeness takes milliseconds each
 _LOOKED_AT = 2000  # names compared for one likeness
 _WALKED = 100_000  # files looked at below sub-folders, once something is missing
@@ -69,19 +68,15 @@ class FileIndex:
         return Path(folder.path, names[0]) if names else None
 
     def missing(self, ids: Iterable[str], *, needed: bool = True) -> list[str]:
-        """A line for each id without exactly one usable file: what is wrong, and for the first what would be right.
+        """A line for each id without exactly one usable file; see `unusable`."""
+        return [f"{quoted(image_id)}: {reason}" for image_id, reason in self.unusable(ids, needed=needed).items()]
+
+    def unusable(self, ids: Iterable[str], *, needed: bool = True) -> dict[str, str]:
+        """The ids without exactly one usable file: what is wrong, and for the first what would be right.
 
         Args:
             needed: False: an id may be without a file (not with two, or with a broken link).
         """
-        problems: list[str] = []
-        for image_id, problem in self.at_fault(ids, needed=needed).items():
-            advice = self.suggest(image_id) if problem == NOT_THERE and len(problems) < _ADVISED else ""
-            problems.append(f"{quoted(image_id)}: {problem}{f'; {advice}' if advice else ''}")
-        return problems
-
-    def at_fault(self, ids: Iterable[str], *, needed: bool = True) -> dict[str, str]:
-        """What is wrong with each id without exactly one usable file; see `missing`."""
         problems: dict[str, str] = {}
         for image_id in ids:
             folder, names = self._files(image_id)
@@ -91,7 +86,8 @@ class FileIndex:
                 if problem := why_no_file(Path(folder.path, names[0])):
                     problems[image_id] = f"{_on_disk(names[0])} {problem}"
             elif not names and needed:
-                problems[image_id] = NOT_THERE
+                advice = self.suggest(image_id) if len(problems) < _ADVISED else ""
+                problems[image_id] = f"not there{f'; {advice}' if advice else ''}"
         return problems
 
     def walked(self) -> list[str]:

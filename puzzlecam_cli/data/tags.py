@@ -25,8 +25,8 @@ def tags_in_annotations(
         UserError: `tags-invalid` with every file that is missing or wrong, and every name that is no class.
     """
     index = {name: number for number, name in enumerate(classes, start=1)}
-    problems = files.missing(ids)
-    at_fault = list(files.at_fault(ids))
+    unusable = files.unusable(ids)
+    problems, at_fault = [f"{quoted(i)}: {reason}" for i, reason in unusable.items()], list(unusable)
     none = "; a photo that shows no class has an annotation without objects" if problems else ""
     found: dict[str, Annotation] = {}
     for i in [] if problems else ids:
@@ -82,25 +82,30 @@ def tags_in_lists(root: Path, split: str, classes: Sequence[str], ids: Sequence[
 
 
 def tags_in_masks(masks: Mapping[str, Mask | None]) -> Tags:
-    """Tags of photos by id, read off their masks.
+    """The classes that the masks of photos show, by id.
 
     Raises:
-        UserError: `mask-missing`; see `Mask.read`.
+        UserError: `mask-missing`; else see `Mask.read`; with the ids of all that are missing, or cannot be read.
     """
     import numpy as np
 
     if missing := [i for i, mask in masks.items() if mask is None]:
+        others = tuple(map(quoted, missing[1:]))
         raise UserError(
-            "mask-missing",
-            f"`data.tags: masks` needs a mask of {quoted(missing[0])}",
-            shorten([quoted(i) for i in missing]) if len(missing) > 1 else (),
-            ids=tuple(missing),
+            "mask-missing", f"`data.tags: masks` needs a mask of {quoted(missing[0])}", others, ids=tuple(missing)
         )
-    return {
-        i: tuple(int(value) for value in np.unique(mask.read()) if value not in (0, 255))
-        for i, mask in masks.items()
-        if mask is not None
-    }
+    tags: Tags = {}
+    errors: dict[str, UserError] = {}
+    for i, mask in masks.items():
+        try:
+            tags[i] = tuple(int(value) for value in np.unique(mask.read()) if value not in (0, 255)) if mask else ()
+        except UserError as error:
+            errors[i] = error
+    if errors:
+        first, *rest = errors.values()
+        where = (*first.where, *(other.problem for other in rest))
+        raise UserError(first.reference, first.problem, where, first.hint, tuple(errors))
+    return tags
 
 
 def _about_objects(found: Mapping[str, Annotation], split: str) -> list[str]:

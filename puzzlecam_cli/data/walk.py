@@ -90,9 +90,8 @@ class Walk:
         A name is a whole path or the end of one, or an id is the end of it (the path of another machine, a URL). It has
         a suffix, another suffix or none; backslashes are slashes; the case counts only where several differ in it.
         """
-        spellings = list(self._spellings(written))
         for fold in (False, True):
-            for spelling in spellings:
+            for spelling in self._spellings(written):
                 if found := self._match(spelling, fold):
                     return found
         return []
@@ -114,12 +113,18 @@ class Walk:
         """Links to folders that were not followed, as these are walked anyway; known once `files` is."""
         return []
 
-    def _walked(self) -> Iterator[tuple[str, str, str]]:
-        """(path below the root with its last slash, path with its last slash, name) of all files that may count."""
-        if not self.root.is_dir():
-            said = f"{self.root} is no folder" if self.root.exists() else f"there is no folder {self.root}"
+    def check_root(self) -> None:
+        """Raises:
+        UserError: `data-missing`: there is no such folder.
+        """
+        if not os.path.isdir(self.root):  # noqa: PTH112 -- takes names of any length
+            said = f"{self.root} is no folder" if os.path.lexists(self.root) else f"there is no folder {self.root}"
             setting = "data.root" if self._what == "photo" else "data.masks"
             raise UserError("data-missing", said, hint=f"--set {setting}=FOLDER names your {self._what}s")
+
+    def _walked(self) -> Iterator[tuple[str, str, str]]:
+        """(path below the root with its last slash, path with its last slash, name) of all files that may count."""
+        self.check_root()
         home = os.path.realpath(self.root)
         walked = {home}  # where walks began, by their real paths
         waiting = [("", f"{self.root}/", home)]
@@ -162,6 +167,7 @@ class Walk:
     def _spellings(self, written: str) -> Iterator[str]:
         """The paths that a name may stand for, without suffix and as they are, the likeliest first."""
         plain = canonical(written.strip().replace("\\", "/"))
+        yield from self._cut(plain)  # nearly all are found so
         paths = [plain]
         if url := _URL.match(plain):
             paths.append(plain[url.end() :])
@@ -169,7 +175,7 @@ class Walk:
             paths.append(plain.rpartition("?d=")[2])
         paths += [path.partition("?")[0].partition("#")[0] for path in paths[1:]]
         paths += [canonical(unquote(path)) for path in paths if "%" in path]
-        for path in dict.fromkeys(paths):
+        for path in dict.fromkeys(paths[1:]):
             yield from self._cut(path)
         name = paths[-1].rpartition("/")[2]
         if upload := _UPLOAD.match(name):
@@ -198,14 +204,21 @@ class Walk:
         if found := self._by_end(len(parts), fold).get("/".join(parts), []):
             whole = [image_id for image_id in found if image_id.count("/") == len(parts) - 1]
             return whole or found
-        for first in range(1, len(parts)):
+        for first in range(max(1, len(parts) - self._deepest), len(parts)):
             end = self._by_end(len(parts) - first, fold).get("/".join(parts[first:]), [])
             if whole := [image_id for image_id in end if image_id.count("/") == len(parts) - first - 1]:
                 return whole
         return []
 
+    @cached_property
+    def _deepest(self) -> int:
+        """How many names the longest id has."""
+        return 1 + max(image_id.count("/") for image_id in self.files)
+
     def _by_end(self, length: int, fold: bool) -> dict[str, list[str]]:
-        """Ids by their last `length` names."""
+        """Ids by their last `length` names; there is no index for each length of what is no path."""
+        if length > self._deepest:
+            return {}
         if (length, fold) not in self._ends:
             found: dict[str, list[str]] = {}
             for image_id in self.files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.method.constants import IGNORE
@@ -112,3 +113,19 @@ def pseudo_labels(
         labels = best(field.infer(label_probabilities(labels, count, confidence), iterations))
     index = torch.cat([torch.zeros(1, dtype=torch.long), classes.long()])
     return index[labels].to(torch.uint8)
+
+
+def enlarged(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Labels brought to another size, with smooth borders: (h, w) → (H, W) uint8.
+
+    A pixel gets the label that most of its surroundings have, the first of equals.
+    """
+    if labels.shape == size:
+        return labels
+    found = torch.zeros(size, dtype=torch.uint8)
+    most = torch.zeros(size)
+    for label in torch.unique(labels).tolist():  # one after the other: photos may have many labels, and be large
+        share = F.interpolate((labels == label)[None, None].float(), size, mode="bilinear", align_corners=False)[0, 0]
+        found[share > most] = label
+        torch.maximum(most, share, out=most)
+    return found

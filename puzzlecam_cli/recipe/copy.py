@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.files import flush_to_disk
+from puzzlecam_cli.files import write_new
 from puzzlecam_cli.recipe.document import compose
 from puzzlecam_cli.recipe.load import LARGEST, find_base, find_recipe, read_document
 from puzzlecam_cli.text import read_text
@@ -32,7 +32,7 @@ def copy_recipe(name: str, dest: str) -> Path:
     try:
         target = _target(dest, source.name)
         text = _moved(read_text(source, limit=LARGEST, kind="recipe"), source, target)
-        _write_new(target, text)
+        write_new(target, text)
     except FileExistsError as error:
         raise UserError("file-exists", f"{error.filename} is there already", hint="name another file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL
@@ -51,17 +51,6 @@ def _target(dest: str, name: str) -> Path:
     if not folder.is_dir():
         raise UserError("folder-missing", f"there is no folder `{folder}` to copy to", hint="make it first")
     return target
-
-
-def _write_new(path: Path, text: str) -> None:
-    with path.open("x", encoding="utf-8", newline="") as file:
-        try:
-            file.write(text)
-            file.flush()
-            flush_to_disk(path)
-        except BaseException:
-            path.unlink()
-            raise
 
 
 def _moved(text: str, source: Path, target: Path) -> str:

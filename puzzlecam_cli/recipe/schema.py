@@ -32,6 +32,7 @@ class Backbone(Section):
 
 
 LARGEST_SIDE = 8192  # pixels
+Side = Annotated[Integer, Field(ge=16, le=LARGEST_SIDE)]
 RESIZE = "Length of a side in pixels, drawn uniformly from this range, the other in proportion [{}]."
 
 
@@ -122,6 +123,9 @@ class Views(Section):
         (0.5, 1.0, 1.5, 2.0), "Factors of the photo's size [code].", min_length=1, max_length=32
     )
     flip: bool = default(True, "Add the mirrored view [paper].")
+    longer_side: Side | None = default(
+        None, "Pixels of every photo's longer side at scale 1; null: as many as it has [code]."
+    )
 
 
 COLOUR_XY = "Standard deviation in pixels of the colour kernel [code]."
@@ -139,6 +143,9 @@ class Crf(Section):
     colour_xy: Real = default(LABEL_KERNELS.colour_xy, COLOUR_XY, gt=0)
     colour_rgb: Real = default(LABEL_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
     colour_weight: Real = default(LABEL_KERNELS.colour_weight, "Weight of the colour kernel [code].", ge=0)
+    largest_side: Side | None = default(
+        None, "Photos whose longer side has more pixels are seen shrunk to this; null: none are [code]."
+    )
 
 
 class LabelCrf(Crf):
@@ -206,6 +213,9 @@ class Affinity(Training):
 class RandomWalk(Section):
     radius: Integer = default(5, "Cells closer than this are neighbours [code, IRNet, AffinityNet].", ge=2, le=20)
     beta: Real = default(10.0, "Exponent of the affinities; AffinityNet: 8 [code, IRNet].", gt=0)
+    longer_side: Side | None = default(
+        None, "Pixels of every photo's longer side where maps walk; null: as many as it has [code]."
+    )
     log2_steps: Integer = default(8, "2^this steps [code, IRNet, AffinityNet].", ge=0, le=16)
     background_power: Real | None = default(
         None,

@@ -41,10 +41,12 @@ def write_cams(
     scales: Sequence[float],
     maps: Sequence[Tensor],
     cell: int = 16,
+    *,
+    seen: tuple[int, int] | None = None,
 ) -> None:
     """Maps before resizing: one (K, h, w) a scale, not negative, mirrored views added.
 
-    `size` is the photo's, `cell` the stride of the network's last map.
+    `size` is the photo's, `seen` the size it was brought to for scale 1, `cell` the stride of the network's last map.
 
     Raises:
         UserError: a map holds a value that is not finite.
@@ -55,6 +57,7 @@ def write_cams(
         "size": np.array(size, np.int32),
         "scales": np.array(scales, np.float32),
         "cell": np.array(cell, np.int32),
+        **_seen(size, seen),
     }
     arrays |= {f"map_{n}": m for n, m in enumerate(_in_float16(_below_overflow(maps)))}
     write_arrays(path, arrays)
@@ -87,8 +90,18 @@ def _in_float16(maps: Sequence[Tensor]) -> list[NDArray[np.float16]]:
     return [m.numpy() for m in rounded]
 
 
+def _seen(size: tuple[int, int], seen: tuple[int, int] | None) -> dict[str, NDArray[Any]]:
+    """An array only where a photo was not seen as it is."""
+    return {} if seen in (None, size) else {"seen": np.array(seen, np.int32)}
+
+
 def read_cams(
-    path: Path, stride: int = MAP_STRIDE, size: tuple[int, int] | None = None, *, num_classes: int = IGNORE - 1
+    path: Path,
+    stride: int = MAP_STRIDE,
+    size: tuple[int, int] | None = None,
+    *,
+    num_classes: int = IGNORE - 1,
+    seen: tuple[int, int] | None = None,
 ) -> tuple[NDArray[np.int16], Tensor]:
     """Rebuild the class activation maps of a photo.
 
@@ -97,6 +110,7 @@ def read_cams(
         stride: 4, or 1 for the photo's own size.
         size: (H, W) of the photo, if it is known: the maps of another are refused.
         num_classes: C, if it is known: maps of a class above are refused.
+        seen: (H, W) at which scores are wanted; None: the photo's own.
 
     Returns:
         The K class indices 1..C, and (K, ceil(H/stride), ceil(W/stride)) float32 scores in [0, 1).
@@ -105,12 +119,12 @@ def read_cams(
         UserError: the file is not there, or damaged.
     """
     with reading(path, "cams") as arrays:
-        classes, photo = _classes_and_size(arrays, size, num_classes)
+        classes, photo, given = _classes_and_sizes(arrays, size, num_classes)
         scales = arrays.read("scales", np.float32, (None,))
         if not 1 <= len(scales) <= 32 or not all(0 < scale <= 64 for scale in scales):
             raise ValueError("its scales are no scales")
         names = [f"map_{n}" for n in range(len(scales))]
-        if unknown := arrays.names - {"classes", "size", "scales", "cell", *names}:
+        if unknown := arrays.names - {"classes", "size", "scales", "cell", "seen", *names}:
             raise ValueError(f"it has an unknown array `{min(unknown)[:60]}`")
         cell = 16  # of older versions, which did not say it
         if "cell" in arrays.names:
@@ -119,16 +133,35 @@ def read_cams(
             raise ValueError(f"cells of {cell} pixels are none")
         shapes = [arrays.shape(name) for name in names]
         for name, scale, shape in zip(names, scales, shapes, strict=True):
-            if len(shape) != 3 or not all(map(_could_be, shape[1:], photo, (float(scale),) * 2, (cell,) * 2)):
-                raise ValueError(f"`{name}` is no map of a photo of {photo[0]}×{photo[1]}")
+            if len(shape) != 3 or not all(map(_could_be, shape[1:], given, (float(scale),) * 2, (cell,) * 2)):
+                raise ValueError(f"`{name}` is no map of a photo of {given[0]}×{given[1]}")
         if sum(map(prod, shapes)) > MOST_CELLS // 4:
             raise ValueError("its maps are too large")
         maps = [_scores(arrays, name, (len(classes), *shape[1:])) for name, shape in zip(names, shapes, strict=True)]
-    return classes, sum_scales(maps, photo, stride, cell)
+    return classes, _at(sum_scales(maps, given, stride, cell), seen or photo, given, stride)
 
 
-def write_walked(path: Path, classes: NDArray[np.int16], size: tuple[int, int], scores: Tensor) -> None:
+def _at(scores: Tensor, wanted: tuple[int, int], given: tuple[int, int], stride: int) -> Tensor:
+    """(K, h, w) scores of a photo of one size as those of another."""
+    if wanted == given:
+        return scores
+    grid = [-(-side // stride) for side in wanted]
+    if not len(scores):
+        return torch.zeros(0, *grid)
+    return F.interpolate(scores[None], grid, mode="bilinear", align_corners=False)[0]
+
+
+def write_walked(
+    path: Path,
+    classes: NDArray[np.int16],
+    size: tuple[int, int],
+    scores: Tensor,
+    *,
+    seen: tuple[int, int] | None = None,
+) -> None:
     """(K, ceil(H/4), ceil(W/4)) scores after the walk, divided by their common maximum.
+
+    `size` is the photo's; (H, W) is the size at which it was `seen`, if that is another.
 
     Raises:
         UserError: a score is not finite.
@@ -138,36 +171,43 @@ def write_walked(path: Path, classes: NDArray[np.int16], size: tuple[int, int], 
         "classes": classes,
         "size": np.array(size, np.int32),
         "scores": scores.cpu().numpy().astype(np.float16),
+        **_seen(size, seen),
     }
     write_arrays(path, arrays)
 
 
 def read_walked(
-    path: Path, stride: int = MAP_STRIDE, size: tuple[int, int] | None = None, *, num_classes: int = IGNORE - 1
+    path: Path,
+    stride: int = MAP_STRIDE,
+    size: tuple[int, int] | None = None,
+    *,
+    num_classes: int = IGNORE - 1,
+    seen: tuple[int, int] | None = None,
 ) -> tuple[NDArray[np.int16], Tensor]:
     """The walked scores of a photo, at full size (`stride` 1) interpolated and divided by their maximum again.
 
     Args, returns and raises as `read_cams`, of a file of the `rw` stage.
     """
     with reading(path, "rw") as arrays:
-        classes, (height, width) = _classes_and_size(arrays, size, num_classes)
-        if unknown := arrays.names - {"classes", "size", "scores"}:
+        classes, photo, given = _classes_and_sizes(arrays, size, num_classes)
+        height, width = given
+        if unknown := arrays.names - {"classes", "size", "seen", "scores"}:
             raise ValueError(f"it has an unknown array `{min(unknown)[:60]}`")
         grid = (-(-height // MAP_STRIDE), -(-width // MAP_STRIDE))
         scores = _scores(arrays, "scores", (len(classes), *grid))
-    if stride == 1:
-        if not len(classes):
-            return classes, torch.zeros(0, height, width)
+    if stride == 1 and len(classes):
         scores = F.interpolate(scores[None], scale_factor=MAP_STRIDE, mode="bilinear", align_corners=False)[0]
         scores = scores[:, :height, :width]
         scores = scores / (scores.max() + 1e-5)
-    return classes, scores
+    elif stride == 1:
+        scores = torch.zeros(0, height, width)
+    return classes, _at(scores, seen or photo, given, stride)
 
 
-def _classes_and_size(
+def _classes_and_sizes(
     arrays: Arrays, expected: tuple[int, int] | None, num_classes: int
-) -> tuple[NDArray[np.int16], tuple[int, int]]:
-    """The class indices, and the photo's height and width."""
+) -> tuple[NDArray[np.int16], tuple[int, int], tuple[int, int]]:
+    """The class indices, the photo's height and width, and those at which it was seen."""
     classes, size = arrays.read("classes", np.int16, (None,)), arrays.read("size", np.int32, (2,))
     if len(set(classes.tolist())) < len(classes) or not all(0 < index < IGNORE for index in classes.tolist()):
         raise ValueError("its classes are no classes")
@@ -176,9 +216,11 @@ def _classes_and_size(
     height, width = size.tolist()
     if expected and expected != (height, width):
         raise ValueError(f"it is of a photo of {height}×{width}, not {expected[0]}×{expected[1]}")
-    if min(height, width) < 1 or height * width * max(1, len(classes)) > MOST_CELLS:
-        raise ValueError(f"{len(classes)} maps of a photo of {height}×{width} cannot be")
-    return classes, (height, width)
+    seen = arrays.read("seen", np.int32, (2,)).tolist() if "seen" in arrays.names else (height, width)
+    for tall, wide in ((height, width), seen):
+        if min(tall, wide) < 1 or tall * wide * max(1, len(classes)) > MOST_CELLS:
+            raise ValueError(f"{len(classes)} maps of a photo of {tall}×{wide} cannot be")
+    return classes, (height, width), (seen[0], seen[1])
 
 
 def _could_be(found: int, side: int, scale: float, cell: int) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+from puzzlecam_cli.data.sizes import Size, size_at, size_within
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
@@ -27,6 +30,7 @@ MODEL = re.compile(r"[A-Za-z0-9_.-]+")  # how libraries call theirs
 
 # Bytes a pixel of a photo that a dense CRF holds, and for each label: measured at 2 megapixels with 3 and 14 labels.
 CRF_BYTES, CRF_LABEL_BYTES = 180, 34
+PROBABILITY_BYTES = 12  # a pixel and label of a prediction: the sum of all views, one of them, and what they become
 
 
 def environment(checked: Checked) -> Iterator[UserError]:
@@ -172,46 +176,55 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     recipe, listed = checked.run.recipe, checked.photos
     if not any(listed.values()):
         return
-    needs: list[tuple[float, str, str]] = []
-    memory = _memory()
-
-    def largest(part: str) -> tuple[int, str]:
-        sizes = [(checked.seen[photo.image].size or (0, 0), str(photo.image)) for photo in listed.get(part, ())]
-        return max(((h * w, path) for (h, w), path in sizes), default=(0, ""))
-
+    needs: list[tuple[str, Callable[[Size], Size], float, str]] = []  # part, what is seen, bytes a pixel, what for
+    memory = free_memory()
     for step, part, key, views in (
         ("cams", "train", "cams", recipe.cams),
         ("seg/predictions", "val", "seg.predict", recipe.seg.predict),
     ):
         if checked.makes(step):
-            pixels, path = largest(part)
+            seen_at: Callable[[Size], Size] = partial(size_at, longer_side=views.longer_side)
             scale = max(views.scales)
             images = 2 if views.flip else 1
-            needs.append(
-                (pixels * scale**2 * images * checked.found.get("bytes", 0), path, f"{key}.scales up to {scale:g}")
-            )
+            a_pixel = scale**2 * images * checked.found.get("bytes", 0)
+            needs.append((part, seen_at, a_pixel, f"{key}.scales up to {scale:g}"))
     for step, part, crf in (
         ("affinity/labels", "train", recipe.affinity.labels.crf),
         ("rw/pseudo_labels", "train", recipe.rw.crf),
         ("seg/predictions", "val", recipe.seg.predict.crf),
     ):
         if checked.makes(step) and crf.iterations:
-            pixels, path = largest(part)
+            seen_at = partial(size_within, largest_side=crf.largest_side)
             labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
             workers = max(checked.workers, 1)
-            needed = pixels * (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
-            needs.append((needed, path, f"the dense CRF of {step}, {workers} at once"))
-    too_much = [(needed, path, what) for needed, path, what in needs if needed > memory]
-    if too_much:
+            a_pixel = (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
+            needs.append((part, seen_at, a_pixel, f"the dense CRF of {step}, {workers} at once"))
+    if checked.makes("seg/predictions"):
+        seen_at = partial(size_within, largest_side=recipe.seg.predict.crf.largest_side)
+        labels = len(checked.run.photos.classes) + 1
+        needs.append(("val", seen_at, labels * PROBABILITY_BYTES, f"the probabilities of {labels} labels"))
+    where: list[str] = []
+    ids: dict[str, None] = {}
+    for part, seen_at, a_pixel, what in needs:
+        sizes = [(photo, size) for photo in listed.get(part, ()) if (size := checked.seen[photo.image].size)]
+        needed = [(prod(seen_at(size)) * a_pixel, photo) for photo, size in sizes]
+        large = [(amount, str(photo.image), photo.id) for amount, photo in needed if amount > memory]
+        if large:
+            most, path, _ = max(large)
+            where.append(f"{path}: about {most / 1e9:.0f} GB for {what}")
+            ids |= {image_id: None for _, _, image_id in large}
+    if where:
         yield UserError(
             "photos-too-large",
             f"photos are too large for the {memory / 1e9:.1f} GB of memory that are free",
-            tuple(f"{path}: about {needed / 1e9:.0f} GB for {what}" for needed, path, what in too_much),
-            "shrink the photos, leave out the largest scales, or lower runtime.workers",
+            tuple(where),
+            "look at them shrunk: longer_side in cams and seg.predict, largest_side in crf (1000, say); or lower "
+            "runtime.workers",
+            tuple(ids),
         )
 
 
-def _memory() -> float:
+def free_memory() -> float:
     """Bytes this process may still use: what is free, and what limits of the user and of a container leave."""
     import resource
     from pathlib import Path

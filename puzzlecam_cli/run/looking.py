@@ -41,16 +41,16 @@ class Remembered:
                 seen[file] = state, found
         return cls(path, meaning, seen)
 
-    def get(self, path: Path) -> Seen | None:
-        """What was seen of a file, if it is still the same file."""
+    def get(self, path: Path, job: Job) -> Seen | None:
+        """What was seen of a photo or mask, if its file is still the same."""
         state, seen = self.seen.get(str(path), ("", None))
-        return seen if seen is not None and state == state_of(path) else None
+        return seen if seen is not None and state == state_of(_file(job)) else None
 
-    def put(self, path: Path, seen: Seen) -> None:
+    def put(self, path: Path, job: Job, seen: Seen) -> None:
         """Remember what was seen, but no problem: its remedy may lie elsewhere than in the file."""
         if seen.problem:
             return
-        state = state_of(path)
+        state = state_of(_file(job))
         self.seen[str(path)] = state, seen
         values: list[Any] = [str(path), state, seen.size, seen.classes, seen.between, self.meaning]
         if picture := seen.picture:
@@ -81,9 +81,9 @@ def _seen(size: Any, classes: Any, between: Any, more: list[Any]) -> Seen:
 
 
 def jobs_of(photos: Iterable[Photo], masks: Iterable[Photo]) -> list[tuple[Path, Job]]:
-    """The files of photos and of masks, each once, with what to look at."""
+    """The files of photos and the keys of masks, each once, with what to look at."""
     found = {photo.image: (photo, False) for photo in photos}
-    found |= {photo.mask.path: (photo, True) for photo in masks if photo.mask is not None}
+    found |= {photo.mask.key: (photo, True) for photo in masks if photo.mask is not None}
     return list(found.items())
 
 
@@ -97,19 +97,25 @@ def look(
     """
     found = {
         path: seen
-        for path, (_, mask) in jobs
-        if (seen := known.get(path)) is not None and (mask or seen.picture is not None or not pictures)
+        for path, job in jobs
+        if (seen := known.get(path, job)) is not None and (job[1] or seen.picture is not None or not pictures)
     }
     rest = [(path, job) for path, job in jobs if path not in found]
     if rest:
         from puzzlecam_cli.engine.pool import map_unordered
 
         ready_to_append(known.path, '["')
+        jobs_by_path = dict(rest)
         for done, (path, seen) in enumerate(map_unordered(_look, rest, workers if len(rest) > 64 else 0), start=1):
-            known.put(path, seen)
+            known.put(path, jobs_by_path[path], seen)
             found[path] = seen
             tick(done, len(rest))
     return found
+
+
+def _file(job: Job) -> Path:
+    photo, mask = job
+    return photo.mask.path if mask and photo.mask is not None else photo.image
 
 
 def _look(item: tuple[Path, Job]) -> tuple[Path, Seen]:

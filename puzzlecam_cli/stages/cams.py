@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
+from puzzlecam_cli.data.sizes import size_at
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.method.cam import add_mirrored
@@ -22,7 +23,7 @@ def make_cams(context: Context) -> None:
 
     photos = context.to_do(context.train_photos, folder.cam)
     report, done = context.progress("maps"), 0
-    views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std)
+    views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std, settings.longer_side)
     loaded = photo_loader(views, loader_workers(context.recipe.runtime, accelerator))
     for group in groups_of_equal_size(loaded, photos_at_once(context.recipe.runtime, accelerator)):
         maps: list[list[Tensor]] = [[] for _ in group]  # of each photo, one (K, h/S, w/S) a scale; S: stride
@@ -34,6 +35,7 @@ def make_cams(context: Context) -> None:
                 of_photo.append(add_mirrored(pair[:, rows]) if settings.flip else pair[0, rows].relu())
         for (index, image, _), of_photo in zip(group, maps, strict=True):
             photo, size = photos[index], (image.shape[0], image.shape[1])
-            write_cams(folder.cam(photo.id), photo.tags, size, settings.scales, of_photo, backbone.strides[-1])
+            seen, cell = size_at(size, settings.longer_side), backbone.strides[-1]
+            write_cams(folder.cam(photo.id), photo.tags, size, settings.scales, of_photo, cell, seen=seen)
             done += 1
             report(done, len(photos))

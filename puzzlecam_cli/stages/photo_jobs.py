@@ -7,22 +7,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from puzzlecam_cli.data.mask_file import read_labels
 from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.data.photos import Mask
+from puzzlecam_cli.data.sizes import Size, size_within
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf import dense_crf
-from puzzlecam_cli.method.labels import best, confident_labels, pseudo_labels
+from puzzlecam_cli.method.labels import best, confident_labels, enlarged, pseudo_labels
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
 from puzzlecam_cli.recipe.schema import AffinityLabels, Crf, RandomWalk
 from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_labels
+
+
+def pixels_within(photo: Image.Image, largest_side: int | None) -> NDArray[np.uint8]:
+    """(h, w, 3): the photo, shrunk if its longer side is beyond that."""
+    size = (photo.height, photo.width)
+    within = size_within(size, largest_side)
+    return np.array(photo if within == size else photo.resize(within[::-1], Image.Resampling.BOX))
+
+
+def options_of(crf: Crf) -> dict[str, Any]:
+    """What the CRF itself is told."""
+    return crf.model_dump(exclude={"largest_side"})
 
 
 @dataclass(frozen=True)
@@ -36,9 +50,11 @@ class LabelJob:
 
 def label_photo(job: LabelJob) -> None:
     """Write the confident labels of one photo."""
-    settings = job.settings
-    image = np.array(open_image(job.image))
-    classes, cams = read_cams(job.cams, stride=1, size=image.shape[:2], num_classes=job.num_classes)
+    settings, side = job.settings, job.settings.crf.largest_side
+    photo = open_image(job.image)
+    size, image = (photo.height, photo.width), pixels_within(photo, side)
+    seen = (image.shape[0], image.shape[1])
+    classes, cams = read_cams(job.cams, stride=1, size=size, num_classes=job.num_classes, seen=seen)
     labels = confident_labels(
         torch.from_numpy(image),
         cams,
@@ -46,9 +62,9 @@ def label_photo(job: LabelJob) -> None:
         foreground=settings.foreground,
         background=settings.background,
         powers=settings.powers,
-        **settings.crf.model_dump(),
+        **options_of(settings.crf),
     )
-    write_labels(job.out, labels)
+    write_labels(job.out, enlarged(labels, size))
 
 
 @dataclass(frozen=True)
@@ -62,22 +78,25 @@ class PseudoLabelJob:
 
 def pseudo_label_photo(job: PseudoLabelJob) -> None:
     """Write the pseudo labels of one photo."""
-    image = np.array(open_image(job.image))
-    classes, scores = read_walked(job.scores, stride=1, size=image.shape[:2], num_classes=job.num_classes)
+    photo = open_image(job.image)
+    size, image = (photo.height, photo.width), pixels_within(photo, job.settings.crf.largest_side)
+    seen = (image.shape[0], image.shape[1])
+    classes, scores = read_walked(job.scores, stride=1, size=size, num_classes=job.num_classes, seen=seen)
     labels = pseudo_labels(
         torch.from_numpy(image),
         scores,
         torch.from_numpy(classes),
         background=job.settings.background,
-        **job.settings.crf.model_dump(),
+        **options_of(job.settings.crf),
     )
-    write_labels(job.out, labels)
+    write_labels(job.out, enlarged(labels, size))
 
 
 @dataclass(frozen=True)
 class PredictionJob:
-    image: NDArray[np.uint8]  # (H, W, 3)
-    probabilities: NDArray[np.float32]  # (C+1, H, W)
+    image: NDArray[np.uint8]  # (h, w, 3) as the CRF sees it
+    probabilities: NDArray[np.float32]  # (C+1, h, w)
+    size: Size  # of the photo itself
     out: Path
     crf: Crf
 
@@ -85,8 +104,8 @@ class PredictionJob:
 def refine_prediction(job: PredictionJob) -> None:
     """CRF and argmax of one prediction."""
     probabilities = torch.from_numpy(job.probabilities)
-    refined = dense_crf(torch.from_numpy(job.image), probabilities, **job.crf.model_dump())
-    write_labels(job.out, best(refined).to(torch.uint8))
+    refined = dense_crf(torch.from_numpy(job.image), probabilities, **options_of(job.crf))
+    write_labels(job.out, enlarged(best(refined).to(torch.uint8), job.size))
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,6 @@ def score_photo(job: ScoreJob) -> tuple[str, Tensor]:
     except ValueError as error:
         raise UserError(
             "score-impossible",
-            f"{job.artifact} does not fit {job.mask.path}: {error}",
+            f"{job.artifact} does not fit {job.mask.key}: {error}",
             hint=f"delete {job.artifact.name}: the stage that wrote it makes it again",
         ) from None

@@ -31,15 +31,17 @@ def walk(context: Context) -> None:
 
     photos = context.to_do(context.train_photos, folder.walked_scores)
     report = context.progress("walks")
-    views = ScaledPhotos(photos, (1.0,), network.backbone.mean, network.backbone.std)
+    longer_side = context.recipe.rw.longer_side
+    views = ScaledPhotos(photos, (1.0,), network.backbone.mean, network.backbone.std, longer_side)
     workers = loader_workers(context.recipe.runtime, accelerator)
     for done, (index, image, (view,)) in enumerate(photo_loader(views, workers), start=1):
         photo = photos[index]
-        classes, cams = read_cams(folder.cam(photo.id), stride=4, size=(image.shape[0], image.shape[1]))
+        size, seen = (image.shape[0], image.shape[1]), (view.shape[1], view.shape[2])
+        classes, cams = read_cams(folder.cam(photo.id), stride=4, size=size, seen=seen)
         if len(classes):
             cams = _walk_photo(context, network, view, cams)
             cams /= cams.max().clamp(min=torch.finfo(cams.dtype).tiny)
-        write_walked(folder.walked_scores(photo.id), classes, (image.shape[0], image.shape[1]), cams)
+        write_walked(folder.walked_scores(photo.id), classes, size, cams, seen=seen)
         report(done, len(photos))
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, photo_loader
+from puzzlecam_cli.data.sizes import size_within
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, seed_everything
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.engine.step import LossModule, Terms
@@ -18,7 +20,7 @@ from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.run.artifacts import check_finite, load_model
 from puzzlecam_cli.run.context import Context
-from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction
+from puzzlecam_cli.stages.photo_jobs import PredictionJob, pixels_within, refine_prediction
 
 
 class SegmentationLoss(LossModule):
@@ -74,14 +76,18 @@ def predict_split(context: Context) -> None:
 
     def jobs() -> Iterator[PredictionJob]:
         runtime, accelerator = context.recipe.runtime, context.accelerator
-        views = ScaledPhotos(photos, settings.scales, network.backbone.mean, network.backbone.std)
+        backbone = network.backbone
+        views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std, settings.longer_side)
         loaded = photo_loader(views, loader_workers(runtime, accelerator))
         for group in groups_of_equal_size(loaded, photos_at_once(runtime, accelerator)):
-            probabilities = _probabilities(context, network, [scaled for _, _, scaled in group], group[0][1].shape[:2])
+            height, width = group[0][1].shape[:2]
+            seen, longest = [scaled for _, _, scaled in group], settings.crf.largest_side
+            probabilities = _probabilities(context, network, seen, size_within((height, width), longest))
             for (index, image, _), of_photo in zip(group, probabilities, strict=True):
                 out = folder.prediction(split, photos[index].id)
                 check_finite(out, [of_photo])
-                yield PredictionJob(image.numpy(), of_photo.numpy(), out, settings.crf)
+                pixels = pixels_within(Image.fromarray(image.numpy()), longest)
+                yield PredictionJob(pixels, of_photo.numpy(), (height, width), out, settings.crf)
 
     report = context.progress(f"predictions of {split}")
     for done, _ in enumerate(map_unordered(refine_prediction, jobs(), pool_workers(context.recipe.runtime)), start=1):
@@ -92,7 +98,7 @@ def predict_split(context: Context) -> None:
 def _probabilities(
     context: Context, network: DeepLab, photos: Sequence[Sequence[Tensor]], size: Sequence[int]
 ) -> Tensor:
-    """Logits of all views summed at the photos' size (H, W), then softmax [code]: (G, C+1, H, W) on the CPU."""
+    """Logits of all views summed at a size (H, W), then softmax [code]: (G, C+1, H, W) on the CPU."""
     settings, total = context.recipe.seg.predict, torch.zeros((), device=context.accelerator.device)
     for views in zip(*photos, strict=True):  # of one scale
         # (G, 2 or 1, C+1, h, w)

@@ -32,6 +32,32 @@ def cost_rows(costs: Sequence[Cost]) -> list[tuple[str, ...]]:
     return [row[:without] + row[without + 1 :] for row in rows]
 
 
+def cost_line(costs: Sequence[Cost]) -> str:
+    """All in one line: `about 14 minutes on this machine (train-cls 2 min, ..., eval 5 s), 1.2 GB on disk, ...`."""
+    whole = total(costs)
+    stages: dict[str, float] = {}
+    for cost in costs:
+        stages[cost.stage] = stages.get(cost.stage, 0.0) + cost.seconds
+    each = ", ".join(f"{stage} {_about(seconds, short=True)}" for stage, seconds in stages.items())
+    words = [f"about {_about(whole['seconds'])} on this machine ({each})", f"{_about_bytes(whole['disk'])} on disk"]
+    for key, what in (("memory", "memory"), ("gpu_memory", "GPU memory")):
+        words += [f"{_about_bytes(whole[key])} {what}"] if whole[key] is not None else []
+    return ", ".join(words)
+
+
+def _about(seconds: float, *, short: bool = False) -> str:
+    """A duration in the unit that says it in one or two digits: `14 minutes`, or short `14 min`."""
+    units = ((86400, "days", "days"), (3600, "hours", "h"), (60, "minutes", "min"), (1, "seconds", "s"))
+    size, long, brief = next((unit for unit in units if seconds >= 1.95 * unit[0]), units[-1])
+    count = max(seconds / size, 1)
+    digits = f"{count:.1f}".removesuffix(".0") if size > 60 and count < 9.95 else f"{count:.0f}"
+    return f"{digits} {brief if short else long}"
+
+
+def _about_bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{max(count / 1e6, 1):.0f} MB"
+
+
 def _words(cost: Cost) -> tuple[str, ...]:
     speed = cost.images_per_second
     each = f" of {cost.images}" if cost.unit == "steps" else ""

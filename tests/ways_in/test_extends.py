@@ -25,7 +25,7 @@ REFUSED = {
     "one that extends it": ("back.yaml", "mine.yaml extends itself"),
     "more than ten": ("long0.yaml", "more than 10 recipes extend one another"),
     "the list of users": ("/etc/passwd", "× /etc/passwd "),
-    "a folder": ("folder", "`folder`: it is a folder"),
+    "a folder": ("directory", "`directory`: it is a folder"),
     "an endless device": ("/dev/zero", "/dev/zero is a device"),
     "a list of keys": ("list.yaml", "list.yaml must hold keys and values"),
     "no YAML": ("broken.yaml", "broken.yaml cannot be read"),
@@ -43,7 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path / "current")
     Path("current.yaml").write_text(LEAST)
     here = tmp_path / "here"
-    (here / "folder").mkdir(parents=True)
+    (here / "directory").mkdir(parents=True)
     (here / "back.yaml").write_text("extends: mine.yaml\n")
     (here / "list.yaml").write_text("- a\n")
     (here / "broken.yaml").write_text("seg: {\n")
@@ -155,7 +155,7 @@ def test_a_copy_that_fails_half_way_is_taken_back(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["broken.yaml", "list.yaml", "back.yaml", "missing.yaml", "folder", "long0.yaml"])
+@pytest.mark.parametrize("name", ["broken.yaml", "list.yaml", "back.yaml", "missing.yaml", "directory", "long0.yaml"])
 def test_what_cannot_be_read_is_not_copied(name: str, here: Path, tmp_path: Path, puzzlecam: Run) -> None:
     result = puzzlecam("recipes", "copy", here / name, tmp_path / "x.yaml")
     assert result.exit_code == 2

@@ -21,7 +21,7 @@ FOUND: dict[str, tuple[tuple[str, ...], str, dict[str, str]]] = {
         {"cat/1": "m/cat/1_GT.bmp", "cat/2": "m/cat/2_seg.gif", "dog/1": "m/dog/1_labels.png"},
     ),
     "the photo's own name first": (("m/cat/1.png", "m/cat/1_mask.png"), "m", {"cat/1": "m/cat/1.png"}),
-    "the whole path first": (("m/cat/1.png", "m/1.png"), "m", {"cat/1": "m/cat/1.png"}),
+    "the whole path first": (("m/cat/2.png", "m/2.png", "m/x.png"), "m", {"cat/2": "m/cat/2.png"}),
     "beside the photos": (("cat/1_mask.png",), ".", {"cat/1": "cat/1_mask.png"}),
     "of photos that are not there": (("m/cat/1.png", "m/cow/7.png"), "m", {"cat/1": "m/cat/1.png"}),
     "of no photo": (("m/z.png",), "m", {}),

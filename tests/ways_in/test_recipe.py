@@ -171,7 +171,7 @@ def odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     os.mkfifo("pipe")
     Path("loop").symlink_to("loop")
     Path("dangling").symlink_to("nowhere")
-    Path("folder").mkdir()
+    Path("directory").mkdir()
     Path("half_a_run").mkdir()
     Path("half_a_run/recipe.yaml").write_text(LEAST)
     Path("afile").write_text("x")
@@ -186,7 +186,7 @@ def odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param("/dev/null", "/dev/null is a device", id="an empty device"),
         pytest.param("loop", "`loop`: too many levels of symbolic links", id="a link to itself"),
         pytest.param("dangling", "there is no recipe `dangling`", id="a link to nowhere"),
-        pytest.param("folder", "`folder`: it is a folder, but not that of a run", id="a folder"),
+        pytest.param("directory", "`directory`: it is a folder, but not that of a run", id="a folder"),
         pytest.param("half_a_run", "it is a folder, but not that of a run", id="a folder without run.json"),
         pytest.param("afile/below", "there is no recipe `afile/below`", id="below a file"),
         pytest.param("x" * 300, "file name too long", id="a name of 300 characters"),

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given as examples
+from hypothesis import settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from puzzlecam_cli.data.kinds.folder import FolderData
+from puzzlecam_cli.data.part_of import ids_of_list
+from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
 from tests.ways_in.folders import AB, PART, TABLE, Files, folder_of, photos
 
@@ -117,6 +124,15 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
         {"val": "val.txt"},
         "no photo of .* is left for `train`",
     ),
+    "a tag file of a name too long": (AB, {"tags": "x" * 300}, "tags-missing.*there is no tag file"),
+    "a part of a name too long": (PART | TABLE, {"val": "x" * 5000}, "there is no file"),
+    "a home that is nobody's": (PART | TABLE, {"val": "~nobody-such/val.txt"}, "there is no file `~nobody-such"),
+    "a photo as tag file": (AB, {"tags": "a.jpg"}, "tags-"),
+    "a device as tag file": (AB, {"tags": "/dev/null"}, "/dev/null is a device"),
+    "a folder as a list of classes": (photos("cat/a.jpg"), {"classes": "cat"}, "tags|data-(missing|unreadable)"),
+    "an encoding that is none": (AB | TABLE, {"encoding": "klingon", "tags": "tags.csv"}, "klingon"),
+    "only an equals sign": (PART | TABLE, {"val": "="}, "no column ``"),
+    "a folder of masks of a name too long": (PART | TABLE, {"masks": "x" * 300}, "there is no folder xxx"),
     "masks that are not there": (PART | TABLE, {"masks": "gone"}, "no folder gone.*data.masks=FOLDER"),
     "no masks among masks": (PART | TABLE | {"m/readme.txt": ""}, {"masks": "m"}, "there is no mask below .*m"),
     "one mask of two photos": (
@@ -167,3 +183,22 @@ def test_settings_that_cannot_be_are_refused(given: dict[str, Any], words: str) 
 @pytest.mark.parametrize("written", [0.2, "0.2", ".2", "20%", " 20 % "])
 def test_a_share_is_a_share_however_it_is_written(written: object) -> None:
     assert FolderData(kind="folder", root="x", val=written).val == 0.2
+
+
+NAMES = st.lists(st.sampled_from(["a", "b.jpg", "x/c", "x\\c.PNG", "ä", "zz", "", "a 1", "c,-1"]), max_size=5)
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@examples(st.binary(max_size=60) | NAMES.map(lambda names: "\n".join(names).encode()))
+def test_a_list_of_any_bytes_is_read_or_refused(data: bytes) -> None:
+    walk = Walk(Path("nowhere"))
+    walk.__dict__["files"] = {image_id: Path(f"{image_id}.jpg") for image_id in ("a", "b", "x/c", "ä")}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "val.txt"
+        path.write_bytes(data)
+        found: list[str] = []
+        with suppress(UserError):
+            found = ids_of_list(path, walk.named, walk.like, walk.files)
+            assert found
+        assert len(set(found)) == len(found)
+        assert set(found) <= set(walk.files)

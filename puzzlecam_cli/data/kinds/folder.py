@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,13 +12,13 @@ from pydantic import Field
 from puzzlecam_cli.data.class_list import FILES, read_classes
 from puzzlecam_cli.data.class_names import named_classes
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing, is_folder
 from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, like_masks, masks_of
 from puzzlecam_cli.data.part_of import ids_of_column, ids_of_list
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.sub_folders import FOLDERS, parts_of, tags_of_folders
 from puzzlecam_cli.data.tables.tags import read_tags
-from puzzlecam_cli.data.tag_file import find_tag_file, no_tag_file
+from puzzlecam_cli.data.tag_file import annotation_folder, find_tag_file, no_tag_file
 from puzzlecam_cli.data.tagged import Tagged, tagged_by
 from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
@@ -36,14 +37,17 @@ class FolderData(ListedData):
     root: Location = Field(description="Folder of the photos; those in its sub-folders count.")
     tags: Location | None = default(
         None,
-        "A CSV, TSV or JSON-lines file, or `folders`: a sub-folder is a class; null: root/tags.csv, labels.csv and the "
-        "like, else `folders` [ours].",
+        "A CSV, TSV or JSON-lines file, a folder of VOC's annotations, or `folders`: a sub-folder is a class; null: "
+        "root/tags.csv, labels.csv and the like, else `folders` [ours].",
     )
     masks: Location | None = default(
         None, "Folder of masks called like the photos, of some or all of them; null: nothing is scored [ours]."
     )
+    classes: Location | None = default(
+        None, "One class name a line, in the order of masks; null: root/classes.txt, else those of the tags [ours]."
+    )
     encoding: str | None = default(None, "Of the tag file, such as cp1252; null: found out [ours].")
-    separator: str | None = default(None, "Between several tags in one cell, such as ;; null: found out [ours].")
+    separator: str | None = default(None, "Between several tags in one cell, such as `;`; null: found out [ours].")
     white: Literal["void", "class"] = default(
         "void", "What 255 in a mask is; `class`: the one class of masks in black and white [ours]."
     )
@@ -72,6 +76,17 @@ class FolderPhotos(ListedPhotos):
         about_file = [] if self.settings.tags or not self._tag_file else [f"tags are those of {self._tag_file}"]
         return Listing(photos, classes, (*about_file, *about_links, *tagged.facts, *about_classes, *about_masks))
 
+    def look_past(self, ids: Collection[str]) -> bool:
+        """See `PhotoSet`: rows whose photo is not there, as `data.on_error: skip` does."""
+        if self.settings.skips:
+            return False
+        settings = self.settings.model_copy(update={"on_error": "skip"})
+        self.__dict__ = {"settings": settings, "run": self.run, "seed": self.seed}  # what was read is forgotten
+        return True
+
+    def unnamed(self) -> list[str]:
+        return [*super().unnamed(), *(image_id for image_id in self._ids if image_id not in self._tagged.tags)]
+
     @property
     def classes(self) -> tuple[str, ...]:
         return self._class_list[0]
@@ -83,10 +98,11 @@ class FolderPhotos(ListedPhotos):
     @cached_property
     def _tag_file(self) -> Path | None:
         """None: the folders are the tags."""
+        self._walk.check_root()
         written = self.settings.tags
         if written is None:
             return find_tag_file(self.root, self._other_files)
-        place = self.place(written)
+        place = self.place(written) or annotation_folder(written, self.root)
         if place is None and str(written) != FOLDERS:
             raise no_tag_file(written, self.root)
         return place
@@ -105,7 +121,7 @@ class FolderPhotos(ListedPhotos):
 
     @cached_property
     def _walk(self) -> Walk:
-        if self.run.is_dir() and self.root.is_dir() and self.run.samefile(self.root):
+        if _are_one(self.run, self.root):
             raise UserError("run-folder", f"{self.run} holds the photos and the run", hint="--run names another folder")
         masks = self._mask_folder
         return Walk(self.root, but=(self.run, *((masks,) if masks and masks != self.root else ())))
@@ -167,9 +183,8 @@ class FolderPhotos(ListedPhotos):
         written = self.settings.masks
         if written is None:
             return None
-        place = next((place for place in (written, self.root / written) if place.is_dir()), written)
-        is_root = place.is_dir() and self.root.is_dir() and place.samefile(self.root)
-        return self.root if is_root else place
+        place = next((place for place in (written, self.root / written) if is_folder(place)), written)
+        return self.root if _are_one(place, self.root) else place
 
     @cached_property
     def _masks(self) -> tuple[dict[str, MaskFile], list[str]]:
@@ -204,3 +219,7 @@ class FolderPhotos(ListedPhotos):
     def mask_meaning(self) -> str:
         white = f", white {self.settings.white}" if self.settings.white != "void" else ""
         return f"{super().mask_meaning}{white}" + (f", colours {self._mask_colours}" if self._mask_colours else "")
+
+
+def _are_one(one: Path, other: Path) -> bool:
+    return is_folder(one) and is_folder(other) and one.samefile(other)

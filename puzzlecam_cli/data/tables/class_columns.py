@@ -32,6 +32,8 @@ def read_class_columns(layout: Layout, known: Known) -> Found | None:
     if any(truths[c] < 1 for c in tags):
         return None
     further = {c for c in truths if c not in listed and _is_further(header[c], truths[c], header, known)}
+    last = _last_named(header)
+    further |= {c for c in truths if c > last and layout.counts[c][""]}  # rows that are too long
     mine = [c for c in truths if c in listed or (truths[c] >= 0.5 and c not in further)]
     if not mine or not any(truths[c] for c in mine):
         return None
@@ -42,7 +44,7 @@ def read_class_columns(layout: Layout, known: Known) -> Found | None:
     _check_names(names, known)
     shown, odd, said = shown_values({value for c in mine for value in layout.counts[c]})
     numeric = [c for c in truths if c not in mine and c not in further and layout.is_numeric(c)]
-    if problems := _problems(layout, mine, odd, numeric):
+    if problems := _problems(layout, mine, odd, numeric, known):
         raise known.problem("has a column a class, but not such values in all rows", problems, _PAIR)
     tags_of: list[list[str]] = [[] for _ in layout.body]
     for c, name in zip(mine, names, strict=True):
@@ -62,6 +64,10 @@ def _share_of_truths(layout: Layout, c: int) -> float | None:
     if not counts:
         return 1.0 if layout.header is not None and layout.header[c] else None
     return sum(count for value, count in counts.items() if is_truth(value)) / sum(counts.values())
+
+
+def _last_named(header: Sequence[str]) -> int:
+    return max((c for c, head in enumerate(header) if head), default=-1)
 
 
 def _is_further(head: str, share: float, header: Sequence[str], known: Known) -> bool:
@@ -86,22 +92,22 @@ def _check_names(names: Sequence[str], known: Known) -> None:
         raise known.problem("has two columns of one class", [f"the header: {quoted(name)}" for name in twice])
 
 
-def _problems(layout: Layout, mine: Sequence[int], odd: set[Cell], numeric: Sequence[int]) -> list[str]:
+def _problems(layout: Layout, mine: Sequence[int], odd: set[Cell], numeric: Sequence[int], known: Known) -> list[str]:
     """A line for each row with too many or too few cells, and for each cell that is neither of the two values."""
     assert layout.header is not None
-    width = max(c for c, head in enumerate(layout.header) if head) + 1
+    width = _last_named(layout.header) + 1
     columns = [c for c in mine if not odd.isdisjoint(layout.counts[c])]
     if not columns and not numeric and all(map(_is_whole, layout.body, repeat(width))):
         return []
     problems = []
     for number, row in enumerate(layout.body):
         if not _is_whole(row, width):
-            problems.append(f"line {row.line}: {len(row.cells)} cell(s), not {width}")
+            problems.append(f"{known.at(row.line)}: {len(row.cells)} cell(s), not {width}")
             continue
         cells = [(c, layout.columns[c][number]) for c in sorted((*columns, *numeric))]
         wrong = [(c, cell) for c, cell in cells if cell in odd or (c in numeric and not is_truth(cell))]
         problems += [
-            f"line {row.line}: {quoted(layout.header[c])} is {quoted(str(x)) if x else 'empty'}" for c, x in wrong
+            f"{known.at(row.line)}: {quoted(layout.header[c])} is {quoted(str(x)) if x else 'empty'}" for c, x in wrong
         ]
     return problems
 
@@ -118,7 +124,7 @@ def _check_nameless(layout: Layout, truths: dict[int, float], known: Known) -> N
         return
     if {str(value) for c in truths for value in layout.counts[c]} <= (known.classes or frozenset()):
         return
-    where = f"line {rows[0].line}: {quoted(', '.join(map(str, rows[0].cells)))}"
+    where = f"{known.at(rows[0].line)}: {quoted(', '.join(map(str, rows[0].cells)))}"
     what = "has 0 and 1 and no header: columns of classes, or numbers of them"
     raise known.ambiguous(what, (where,), _NO_HEADER)
 
@@ -130,7 +136,7 @@ def _check_numbers(layout: Layout, c: int, known: Known) -> None:
     if not values or (known.classes and set(values) <= known.classes):
         return
     head = quoted(layout.header[c])
-    where = f"line {layout.body[0].line}: {head} is {quoted(str(layout.columns[c][0]))}"
+    where = f"{known.at(layout.body[0].line)}: {head} is {quoted(str(layout.columns[c][0]))}"
     hint = (
         "call the column after the class that is meant, or write names of classes into it, or list "
         f"{' and '.join(values)} in data.classes"

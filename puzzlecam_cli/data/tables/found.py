@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,12 +38,23 @@ class Known:
         is_photo: whether a name stands for a photo; says yes to all where that is not known.
         separator: of tags in one cell; None: to be found out.
         classes: of a list; None: there is none.
+        place: what numbers of rows count: a `line` or an `item`.
     """
 
     file: Path
     is_photo: Callable[[str], bool] = lambda name: True
     separator: str | None = None
     classes: frozenset[str] | None = None
+    place: str = "line"
+
+    @cached_property
+    def tells_photos(self) -> bool:
+        """Whether `is_photo` knows what is a photo, rather than saying yes to all."""
+        return not self.is_photo("/no/such/photo")
+
+    def at(self, number: int) -> str:
+        """`line 3`"""
+        return f"{self.place} {number}"
 
     def problem(self, what: str, where: Sequence[str] = (), hint: str | None = None) -> UserError:
         """`tags-invalid`: what is wrong with the file, to follow its name in a sentence."""
@@ -60,9 +72,11 @@ class Found:
     Args:
         tagged: in the file's order; a photo may stand in several rows.
         a_row: what a row is: all of a `photo`, one `tag` of it, or one `object` in it.
-        classes: where the file lists them, those first that are to come first; tags may be further ones.
+        classes: where the file lists them; tags may be further ones.
+        is_ordered: whether the order of `classes` is that of the file's columns.
         columns: further columns by name, a value a row.
         facts: a sentence each, without the file's name.
+        place: what numbers of rows count: a `line` or an `item`.
     """
 
     tagged: list[Tagged]
@@ -71,6 +85,7 @@ class Found:
     is_ordered: bool = False
     columns: dict[str, list[str]] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
+    place: str = "line"
 
 
 def has_photo_suffix(text: Cell) -> bool:

@@ -82,25 +82,40 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
     """
     below = rows[1:] or rows
     columns = list(zip_longest(*(row.cells for row in below), fillvalue=""))
+    if not columns:
+        raise known.problem("names no photo")
     first = [str(cell) for cell in rows[0].cells]
     first += [""] * (len(columns) - len(first))
     index = {c for c in range(min(len(columns), 2)) if _only_counts(first[c], columns[c])}
     name = _name_column(first, columns, index, known)
     index -= {name}
     if len(columns) - len(index) < 2 and len(first) - len(index) < 2:
-        where = (f"line {rows[0].line}: {quoted(first[name])}",)
+        where = (f"{known.at(rows[0].line)}: {quoted(first[name])}",)
         raise known.problem("has one column only, so no tags", where, "a row is a photo, a comma and its tags")
     facts = [f"column {c + 1} numbers the rows and is left out" for c in sorted(index)]
     if has_header is None:
-        has_header = len(rows) > 1 and _is_header(first, columns, name, index, known)
+        has_header = _is_header(first, columns, name, index, known)
     if not has_header:
         columns = list(zip_longest(*(row.cells for row in rows), fillvalue=""))
         return Layout(None, rows, columns, name, index, facts)
     if len(rows) == 1:
-        raise known.problem("holds a header and no row", (f"line {rows[0].line}: {quoted(', '.join(first))}",))
+        raise known.problem("holds a header and no row", (f"{known.at(rows[0].line)}: {quoted(', '.join(first))}",))
     columns += [("",) * len(below)] * (len(first) - len(columns))
     header = ["" if word.casefold().startswith("unnamed:") else word for word in first]
+    _check_name(header[name], columns[name], known)
     return Layout(header, below, columns, name, index, facts)
+
+
+def _check_name(head: str, column: tuple[Cell, ...], known: Known) -> None:
+    """Refuses a table none of whose columns seems to hold names of photos."""
+    if not words.heads_part(head) and not words.heads_tags(head):
+        return
+    step = max(len(column) // _LOOKED_AT, 1)
+    cells = [cell for cell in column[::step] if isinstance(cell, str)]
+    if any(map(has_photo_suffix, cells)) or (known.tells_photos and any(map(known.is_photo, cells))):
+        return
+    hint = "call it `file`, and write names as the files have them"
+    raise known.problem("has no column of photos' names", (f"the nearest is {quoted(head)}",), hint)
 
 
 def _name_column(first: list[str], columns: Sequence[tuple[Cell, ...]], index: set[int], known: Known) -> int:
@@ -119,7 +134,12 @@ def _name_column(first: list[str], columns: Sequence[tuple[Cell, ...]], index: s
         suffixes = _share(has_photo_suffix, samples[c]) if samples[c] else 0
         return suffixes >= 0.5, -9 if rank is None else -rank, c not in index, -c
 
-    return max(likely, key=fits)
+    best_one = max(likely, key=fits)
+    twins = [c for c in likely if fits(c)[:2] == fits(best_one)[:2] and c not in index and photos[c] > 0.9 * best]
+    if known.tells_photos and len(twins) > 1:
+        where = [f"column {c + 1}: {quoted(samples[c][0])}" for c in twins]
+        raise known.ambiguous("has two columns of photos' names", where, "write a first line such as `file,tags`")
+    return best_one
 
 
 def _share(test: Callable[[str], bool], cells: list[str]) -> float:
@@ -137,18 +157,28 @@ def _only_counts(head: str, column: tuple[Cell, ...]) -> bool:
 
 
 def _is_header(first: list[str], columns: Sequence[tuple[Cell, ...]], name: int, index: set[int], known: Known) -> bool:
-    """Whether the first row heads the others, rather than being a photo itself."""
+    """Whether the first row heads the others, rather than being a photo itself; it may be the only one.
+
+    Raises:
+        UserError: `tags-ambiguous`: it could be a header, and a photo that is not there.
+    """
     head, others = first[name], [c for c in range(len(columns)) if c != name and c not in index]
     if has_photo_suffix(head):
         return False
+    if columns[name] == (head,):
+        return words.rank_of_name(head) is not None and any(map(words.heads_tags, first))
     if words.rank_of_name(head) is not None:
-        return True
-    if _share(has_photo_suffix, [str(cell) for cell in columns[name]]) >= 0.5:
         return True
     if any(not is_truth(first[c]) and all(map(is_truth, columns[c])) and any(columns[c]) for c in others):
         return True
     if any(words.heads_tags(first[c]) and first[c] not in columns[c] for c in others):
         return True
-    if known.is_photo(head) or not any(isinstance(cell, str) and known.is_photo(cell) for cell in columns[name]):
+    if any(first[c] and first[c] in columns[c] for c in others) or (known.tells_photos and known.is_photo(head)):
         return False
-    return not any(first[c] and first[c] in columns[c] for c in others)
+    if _share(has_photo_suffix, [str(cell) for cell in columns[name]]) >= 0.5:
+        return True
+    if known.tells_photos and any(isinstance(cell, str) and known.is_photo(cell) for cell in columns[name]):
+        where = (f"line 1: {quoted(', '.join(first))}",)
+        hint = "call the columns `file` and `tags` there, or write the photo's name as the file has it"
+        raise known.ambiguous("begins with a header of unknown words, or with a photo that is not there", where, hint)
+    return False

@@ -18,6 +18,9 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LOOKED_AT, _COLUMNS = 500, 20  # rows and cells of them, to find out the delimiter
 _SUFFIX = "|".join(re.escape(suffix) for suffix in PHOTO_SUFFIXES)
 _PHOTO_FIRST = re.compile(rf"(.+?(?:{_SUFFIX}))[ \t]+(.*)", re.IGNORECASE)
+_SINGLE_QUOTES = re.compile(
+    r"[^'\"\n]*\n?'[^'\"\n]*'[,;|\t] ?'[^'\"\n]*'[,;|\t\r\n]"
+)  # of the first rows, as MySQL has them
 _EXCEL = re.compile(r"sep=([,;\t|])\s*")  # a first line that tells Excel the delimiter
 
 
@@ -47,7 +50,13 @@ class _Cleaned(dict[str, str]):
 
 
 def _parsed(text: str, delimiter: str, known: Known, skipped: int = 0) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar="'" if _SINGLE_QUOTES.match(text) else '"',
+        skipinitialspace=True,
+        strict=True,
+    )
     kept_of = _Cleaned().__getitem__
     line = 1
     try:

@@ -43,6 +43,8 @@ def split_cells(
 def _split(cell: str, separator: str | None, classes: frozenset[str] | None) -> tuple[str, ...]:
     if not separator or (classes and cell in classes):
         return (cell,)
+    if separator == " " and classes and len(ways := _ways(cell.split(), classes)) == 1:
+        return ways[0]
     parts = cell.split() if separator == " " else cell.split(separator)
     return tuple(part for piece in parts if (part := clean(piece)))
 
@@ -57,11 +59,14 @@ def _separator(
 ) -> tuple[str | None, list[str]]:
     if known.separator is not None:
         return known.separator, []
-    if known.classes and (told := _told_by_classes(lines, known.classes)):
+    if known.classes and (told := _told_by_classes(lines, known)):
         return told[0], told[1]
+    lines = {cell: line for cell, line in lines.items() if cell not in (known.classes or ())}
     present = [mark for mark in _MARKS if any(mark in cell for cell in lines)]
     if len(present) > 1:
-        where = [next(f"line {n}: {quoted(cell)}" for cell, n in lines.items() if mark in cell) for mark in present]
+        where = [
+            next(f"{known.at(n)}: {quoted(cell)}" for cell, n in lines.items() if mark in cell) for mark in present
+        ]
         said = " or ".join(quoted(mark) for mark in present)
         raise known.ambiguous(f"has {said} between tags, which could also be part of a name", where, _HINT)
     if present == [","]:
@@ -71,20 +76,36 @@ def _separator(
     return _blank(lines, known, single)
 
 
-def _told_by_classes(lines: Mapping[str, int], classes: frozenset[str]) -> tuple[str | None, list[str]] | None:
+def _told_by_classes(lines: Mapping[str, int], known: Known) -> tuple[str | None, list[str]] | None:
     """The separator by which most cells are made of known classes; None where the class list does not tell."""
+    classes = known.classes or frozenset()
     whole = [cell for cell in lines if cell in classes]
     rest = [cell for cell in lines if cell not in classes and any(mark in cell for mark in (*_MARKS, " "))]
     if not rest:
         odd = [cell for cell in whole if any(mark in cell for mark in (*_MARKS, " "))]
         return (None, ["each cell is one tag, as in the class list"]) if odd else None
     parts = {mark: [_split(cell, mark, classes) for cell in rest if mark in cell] for mark in (*_MARKS, " ")}
-    for enough in (all, any):
-        fitting = {mark: sum(enough(p in classes for p in cell) for cell in cells) for mark, cells in parts.items()}
-        best = max(fitting, key=lambda mark: fitting[mark])
-        if fitting[best]:
-            return best, [f"tags are divided by {_called(best)}: so they are names of the class list"]
-    return None
+    fitting = {mark: sum(all(p in classes for p in cell) for cell in cells) for mark, cells in parts.items()}
+    best = max(fitting, key=lambda mark: fitting[mark])
+    if not fitting[best]:
+        return None
+    for cell in rest if best == " " else ():
+        if len(ways := _ways(cell.split(), classes)) > 1:
+            where = f"{known.at(lines[cell])}: {quoted(cell)} is {_both(ways[0])}, or {_both(ways[1])}"
+            raise known.ambiguous("can be divided into names of the class list in two ways", (where,), _HINT)
+    return best, [f"tags are divided by {_called(best)}: so they are names of the class list"]
+
+
+def _ways(words: Sequence[str], classes: frozenset[str], most: int = 2) -> list[tuple[str, ...]]:
+    """The ways, at most two, to read words in a row as names of classes."""
+    ways: list[list[tuple[str, ...]]] = [[] for _ in words] + [[()]]  # from each word to the end
+    longest = max((name.count(" ") + 1 for name in classes), default=1)
+    for start in reversed(range(len(words))):
+        for end in range(start + 1, min(start + longest, len(words)) + 1):
+            if (name := " ".join(words[start:end])) in classes:
+                ways[start] += [(name, *rest) for rest in ways[end]]
+        del ways[start][most:]
+    return ways[0]
 
 
 def _comma(lines: Mapping[str, int], often: Mapping[str, int], known: Known) -> tuple[str, list[str]]:
@@ -93,7 +114,7 @@ def _comma(lines: Mapping[str, int], often: Mapping[str, int], known: Known) -> 
     seen = Counter(part for cell in lines for part in set(_split(cell, ",", None)))
     again = [cell for cell in inside if often[cell] > 1 and ", " in cell]
     if again and not any(seen[part] > 1 for parts in inside.values() for part in parts):
-        where = f"line {lines[again[0]]}: {quoted(again[0])} is one class, or {_both(inside[again[0]])}"
+        where = f"{known.at(lines[again[0]])}: {quoted(again[0])} is one class, or {_both(inside[again[0]])}"
         raise known.ambiguous("has commas in tags that divide them, or belong to names", (where,), _HINT)
     return ",", ["tags are divided by `,`"]
 
@@ -109,12 +130,14 @@ def _blank(lines: Mapping[str, int], known: Known, single: bool) -> tuple[str | 
         return None, [f"each cell is one tag: {example} is a class"]
     seen = Counter(word for cell in lines for word in words[cell])
     again = {cell: {word for word in words[cell] if seen[word] > 1} for cell in blank}
+    if all(word.isascii() and word.isdigit() for cell in blank for word in words[cell]):
+        return " ", [f"blanks divide numbers of classes: {example} is {_both(blank[0].split())}"]
     if not any(again.values()):
         return None, [f"blanks belong to names: {example} is a class"]
     if all(again[cell] == words[cell] for cell in blank) and not _could_be_names(lines, blank):
         return " ", [f"blanks divide tags: {example} is {_both(blank[0].split())}"]
     odd = next((cell for cell in blank if again[cell] != words[cell]), blank[0])
-    where = f"line {lines[odd]}: {quoted(odd)} is one class, or {_both(odd.split())}"
+    where = f"{known.at(lines[odd])}: {quoted(odd)} is one class, or {_both(odd.split())}"
     raise known.ambiguous("has blanks in tags that divide them, or belong to names", (where,), _HINT)
 
 

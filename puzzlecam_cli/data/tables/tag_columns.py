@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.found import Found, Known, Tagged
 from puzzlecam_cli.data.tables.layout import Layout
 from puzzlecam_cli.data.tables.splitting import split_cells
-from puzzlecam_cli.data.tables.truth import is_empty
+from puzzlecam_cli.data.tables.truth import is_empty, is_truth, shown_values
 from puzzlecam_cli.text import quoted
 
 
@@ -17,6 +19,7 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
     header = layout.header or []
     is_object = bool(header) and words.head_boxes(header)
     facts: list[str] = []
+    named: tuple[str, ...] = ()
     chosen = [layout.columns[c] for c in tags]
     if len(tags) > 1 and any(sum(not is_empty(cell) for cell in cells) > 1 for cells in zip(*chosen, strict=True)):
         several = [tuple(str(cell) for cell in cells if not is_empty(cell)) for cells in zip(*chosen, strict=True)]
@@ -31,18 +34,32 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
         else:
             tagged, facts = split_cells(one, lines, known, single=is_single)
         has_several = any(len(parts) > 1 for parts in tagged)
+        has_several |= any(isinstance(cell, tuple) for cell in one)
+        if is_single and (absent := _absent(layout, tags)):
+            named = tuple(dict.fromkeys(chain.from_iterable(tagged)))
+            tagged = [() if number in absent else parts for number, parts in enumerate(tagged)]
+            facts.append(f"{len(absent)} rows say that a tag is not shown")
         a_row = "object" if is_object else "tag" if is_single and not has_several else "photo"
         below = f", tags in column {quoted(header[tags[0]])}" if header and header[tags[0]] else ""
         facts.insert(0, f"one row {'an object' if is_object else f'a {a_row}'}{below}")
     entries = [Tagged(line, name, parts) for line, name, parts in zip(lines, names, tagged, strict=True)]
-    return Found(entries, a_row, columns=layout.further(tags, facts), facts=facts)
+    return Found(entries, a_row, named, columns=layout.further(tags, facts), facts=facts)
+
+
+def _absent(layout: Layout, tags: list[int]) -> set[int]:
+    """The rows, by number, that name a tag only to say that the photo does not show it."""
+    header = layout.header or []
+    columns = [c for c in layout.others if c < len(header) and c not in tags and words.heads_presence(header[c])]
+    truths = [layout.columns[c] for c in columns if all(map(is_truth, layout.counts[c]))]
+    shown = [shown_values(set(column))[0] for column in truths]
+    return {n for column, yes in zip(truths, shown, strict=True) for n, cell in enumerate(column) if cell not in yes}
 
 
 def _check_whole(cells: list[tuple[str, ...]], lines: list[int], known: Known) -> None:
     """Refuses `cat;dog` where tags have cells of their own."""
     classes = known.classes or frozenset()
     odd = [
-        f"line {line}: {quoted(cell)}"
+        f"{known.at(line)}: {quoted(cell)}"
         for line, tags in zip(lines, cells, strict=True)
         for cell in tags
         if (";" in cell or "|" in cell) and cell not in classes

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
 from puzzlecam_cli.data.class_list import LONGEST, alike
+from puzzlecam_cli.data.tables.annotations import read_annotations
+from puzzlecam_cli.data.tables.cvat import read_cvat
 from puzzlecam_cli.data.tables.encoding import decoded
 from puzzlecam_cli.data.tables.forms import read_rows
 from puzzlecam_cli.data.tables.found import Found, Known, clean, has_photo_suffix
+from puzzlecam_cli.data.tables.json_file import read_json
 from puzzlecam_cli.data.tables.rows import rows_of
 from puzzlecam_cli.data.tables.words import is_no_tag, is_nothing, is_number
 from puzzlecam_cli.errors import shorten
@@ -49,7 +52,7 @@ def read_tags(
     classes: Sequence[str] | None = None,
     is_photo: Callable[[str], bool] = lambda name: True,
 ) -> TagTable:
-    """Tags of photos from a CSV, TSV or JSON-lines file, or an export of image tags by CVAT or Datumaro.
+    """Tags of photos from a CSV, TSV or JSON-lines file, an export of image tags, or a folder of VOC's annotations.
 
     Args:
         encoding: None: found out.
@@ -61,15 +64,28 @@ def read_tags(
         UserError: `tags-...` with lines: what cannot be read, or could be read in two ways.
     """
     known = Known(path, is_photo, separator, None if classes is None else frozenset(map(clean, classes)))
-    text, facts = decoded(read_file(path, limit=LARGEST, kind="tags"), known, encoding)
-    rows, divided = rows_of(text, known)
-    found = read_rows(rows, known)
-    found.facts[:0] = [*facts, f"cells are divided by {divided}"]
-    return _table(found, known)
+    if path.is_dir():
+        return _table(read_annotations(known), known)
+    return _table(_found(read_file(path, limit=LARGEST, kind="tags"), known, encoding), known)
+
+
+def _found(data: bytes, known: Known, encoding: str | None) -> Found:
+    """What a file says, whatever it is: XML, JSON or a table."""
+    if found := read_cvat(data, known):
+        return found
+    text, facts = decoded(data, known, encoding)
+    found = read_json(text, known)
+    if found is None:
+        rows, divided = rows_of(text, known)
+        found = read_rows(rows, known)
+        facts.append(f"cells are divided by {divided}")
+    found.facts[:0] = facts
+    return found
 
 
 def _table(found: Found, known: Known) -> TagTable:
     """A table of photos, from rows of which several may be of one photo."""
+    known = replace(known, place=found.place)
     names, problems = _classes(found, known)
     places: dict[str, int] = {}  # of photos in the lists below
     lines: list[int] = []
@@ -78,7 +94,9 @@ def _table(found: Found, known: Known) -> TagTable:
     repeated: list[str] = []
     for number, (line, name, written) in enumerate(found.tagged):
         if not name or CONTROL.search(name):
-            problems.append(f"line {line}: {f'{quoted(name)} is no name of a photo' if name else 'names no photo'}")
+            problems.append(
+                f"{known.at(line)}: {f'{quoted(name)} is no name of a photo' if name else 'names no photo'}"
+            )
             continue
         own = tuple(dict.fromkeys(kept for tag in written if (kept := names[tag]) is not None))
         place = places.setdefault(name, len(lines))
@@ -91,10 +109,10 @@ def _table(found: Found, known: Known) -> TagTable:
         is_same = set(own) <= set(tags[place])
         if found.a_row == "photo" and (not is_same or len(own) < len(tags[place])):
             problems.append(
-                f"line {line}: {quoted(name)} is in line {lines[place]}, too, with other tags: "
+                f"{known.at(line)}: {quoted(name)} is in {known.at(lines[place])}, too, with other tags: "
                 f"{_listed(tags[place])} and {_listed(own)}"
             )
-        elif is_same and found.a_row != "object":
+        elif is_same and own and found.a_row != "object":
             repeated.append(f"{quoted(name)} in lines {lines[place]} and {line}")
         tags[place] = tuple(dict.fromkeys((*tags[place], *own)))
     if problems:
@@ -130,7 +148,7 @@ def _classes(found: Found, known: Known) -> tuple[dict[str, str | None], list[st
         name = clean(tag)
         names[tag] = name if name in given or not is_no_tag(name) else None
         if problem := _why_no_class(name) if name not in given else None:
-            problems.append(f"{f'line {line}' if line else 'the header'}: {quoted(name)} {problem}")
+            problems.append(f"{known.at(line) if line else 'the header'}: {quoted(name)} {problem}")
     return names, problems
 
 

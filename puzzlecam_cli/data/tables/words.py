@@ -34,7 +34,8 @@ _PARTS = (
 _MEASURES = (
     "width height imagewidth imageheight imgwidth imgheight size filesize depth channels year date time timestamp "
     "index idx no nr number row id order rank weight latitude longitude lat lon lng altitude rotation orientation "
-    "age count user annotator worker source quality rating aspectratio area score confidence"
+    "age count user annotator worker source quality rating aspectratio area score confidence "
+    "text caption description title comment note prompt license author"
 )
 _BOX_GROUPS: tuple[str, ...] = (
     "xmin ymin",
@@ -119,6 +120,11 @@ def is_no_tag(tag: str) -> bool:
 def heads_index(header: str) -> bool:
     """Whether a header is one of a column that numbers the rows."""
     return bare(header) in ("index", "idx", "row", "no", "nr", "id", "#", "number", "level0")
+
+
+def heads_presence(header: str) -> bool:
+    """Whether 1 and 0 below a header say that the tag of their row is shown, or not."""
+    return bare(header) in ("value", "present", "presence", "shown", "exists", "ispresent", "isshown", "confidence")
 
 
 def head_boxes(header: list[str]) -> bool:

@@ -1,0 +1,124 @@
+"""`puzzlecam new`: from a folder of photos to a recipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from puzzlecam_cli.cli.options import PlainOption
+from puzzlecam_cli.cli.start import INTERRUPTED
+from puzzlecam_cli.errors import LINE, UserError, printable
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+EVERY = 2.0  # seconds between two lines of what is being done
+
+
+def new(
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="A folder of photos, or a file of tags beside them.")
+    ] = ".",
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE.yaml", help="The recipe to write. \\[DIR.yaml]")
+    ] = None,
+    tags: Annotated[
+        str | None,
+        typer.Option("--tags", metavar="FILE|folders|annotations", help="Where tags are from. \\[what is found]"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    no_forecast: Annotated[bool, typer.Option("--no-forecast", help="Do not reckon how long a run takes.")] = False,
+    plain: PlainOption = False,
+) -> None:
+    """Look at a folder, write a recipe that fits it, and say what to run next.
+
+    Finds the layout, tags, classes, parts, masks and sizes. Nothing is overwritten.
+    """
+    from puzzlecam_cli.recipe.writing import no_home
+    from puzzlecam_cli.session.new import new_recipe, shell
+
+    with _Person(asks=not yes and sys.stdin.isatty() and sys.stderr.isatty(), plain=plain) as person:
+        written = new_recipe(folder, out, tags, person.ask, person.tell)
+    for what, words in written.found:
+        print(f"{what:9} {printable(words, 2 * LINE)}")
+    for note in written.notes:
+        print(f"note      {printable(note, 2 * LINE)}")
+    name = shell(str(no_home(written.path)))
+    print(f"\nnext: puzzlecam data check {name}\n      puzzlecam run-all {name}", flush=True)
+    if not no_forecast:
+        _forecast(str(written.path), name, plain)
+
+
+def _forecast(recipe: str, name: str, plain: bool) -> None:
+    """Say how long a run will take. The recipe stands, whatever comes of it."""
+    from puzzlecam_cli.cli.mendable import as_mendable
+    from puzzlecam_cli.session.forecast import forecast_recipe
+    from puzzlecam_cli.view.costs import cost_line
+
+    print("\nReckoning how long a run takes: a minute or so; Ctrl-C leaves it out.", file=sys.stderr, flush=True)
+    try:
+        _, costs = forecast_recipe(recipe, [], 4, plain)
+    except KeyboardInterrupt:
+        print("no forecast: interrupted; the recipe is written", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        mendable = error if isinstance(error, UserError) else as_mendable(error)
+        if mendable is None:
+            raise
+        print(f"\nno forecast, and no run before it is mended:\n{mendable}", file=sys.stderr)
+        return
+    print(f"\na run takes {cost_line(costs)}: `puzzlecam bench {name}` tells more")
+
+
+class _Person:
+    """Somebody who waits, and may be asked. What they read is on stderr."""
+
+    def __init__(self, *, asks: bool, plain: bool):
+        self._asks = asks
+        self._status: Status | None = None
+        self._said = time.monotonic()
+        if not plain and sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("looking")
+
+    def __enter__(self) -> _Person:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def tell(self, words: str) -> None:
+        """Say what is being done: in one line that changes on a terminal, else not more often than it is of use."""
+        if self._status:
+            from rich.text import Text
+
+            self._status.update(Text(printable(words)))
+        elif time.monotonic() - self._said > EVERY:
+            self._said = time.monotonic()
+            print(printable(words), file=sys.stderr, flush=True)
+
+    def ask(self, question: str, answers: Sequence[str]) -> int | None:
+        """Let them choose; None where nobody is to be asked."""
+        if not self._asks:
+            return None
+        self.__exit__()
+        typer.echo(question, err=True)
+        for number, answer in enumerate(answers, 1):
+            typer.echo(f"  {number}  {printable(answer)}", err=True)
+        while True:
+            try:
+                said = str(typer.prompt("Number", default="1", err=True)).strip()
+            except typer.Abort:
+                raise KeyboardInterrupt from None
+            if said.isascii() and said.isdigit() and 1 <= int(said) <= len(answers):
+                self.__enter__()
+                return int(said) - 1
+            typer.echo(f"a number from 1 to {len(answers)}, please", err=True)

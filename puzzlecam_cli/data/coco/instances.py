@@ -1,0 +1,262 @@
+"""An instances JSON as compact tables: 600,000 annotations take 20 MB, as their outlines stay in the file."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from puzzlecam_cli.data.coco.items import Item, items
+from puzzlecam_cli.data.coco.outlines import POINTS, is_rectangle
+from puzzlecam_cli.data.ids import canonical
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import quoted
+
+Key = int | str
+LISTS = ("images", "annotations", "categories")
+OF = {"image_id": "images", "category_id": "categories"}
+_HINT = "instances JSON has `images`, `annotations` and `categories`, as COCO's instances_train2017.json has"
+
+
+class Image(NamedTuple):
+    """An image of the document; `size` is (H, W) in pixels, None where it is not told."""
+
+    key: Key
+    name: str
+    size: tuple[int, int] | None
+
+
+class Category(NamedTuple):
+    key: Key
+    name: str
+    above: str | None  # its supercategory
+
+
+@dataclass
+class Annotations:
+    """Columns, one row an annotation in the file's order.
+
+    Args:
+        image, category: numbers of rows in `Instances.images` and `Instances.categories`.
+        crowd: 1 for a region of many objects.
+        shape: 1 for one that has an outline, 0 for boxes alone.
+        start, size: its bytes in the file.
+    """
+
+    image: array[int] = field(default_factory=lambda: array("l"))
+    category: array[int] = field(default_factory=lambda: array("l"))
+    crowd: array[int] = field(default_factory=lambda: array("b"))
+    shape: array[int] = field(default_factory=lambda: array("b"))
+    start: array[int] = field(default_factory=lambda: array("q"))
+    size: array[int] = field(default_factory=lambda: array("q"))
+
+
+@dataclass(frozen=True)
+class Instances:
+    """What an instances JSON holds.
+
+    Args:
+        images, categories: in the file's order.
+        boxes_as_shapes: all outlines are upright rectangles: boxes, not what objects look like.
+    """
+
+    path: Path
+    images: tuple[Image, ...]
+    categories: tuple[Category, ...]
+    annotations: Annotations
+    boxes_as_shapes: bool
+
+
+def read_instances(path: Path) -> Instances:
+    """Read a document of any size once.
+
+    Raises:
+        UserError: `json-...` (see `items`); `coco-kind`: captions, keypoints, panoptic or no annotations at all;
+            `coco-invalid` with the index and id of all that is wrong.
+    """
+    reader = _Reader(path)
+    for item in items(path):
+        reader.take(item)
+    return reader.result()
+
+
+def key_of(value: Any) -> Key | None:
+    """An id as it is compared: exporters write 7, 7.0 and "7" for the same; None for what is no id."""
+    if type(value) is int:
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value:
+        is_number = len(value) < 20 and value.isascii() and value.isdigit() and (value[0] != "0" or value == "0")
+        return int(value) if is_number else canonical(value)
+    return None
+
+
+class _Numbers(dict[Key, int]):
+    """Numbers ids in the order in which they are met, so that lists may stand in any order."""
+
+    def __missing__(self, key: Key) -> int:
+        self[key] = number = len(self)
+        return number
+
+
+class _Reader:
+    def __init__(self, path: Path):
+        self._path = path
+        self._rows = Annotations()
+        self._numbers = {"images": _Numbers(), "categories": _Numbers()}
+        self._images: dict[int, Image] = {}
+        self._categories: dict[int, Category] = {}
+        self._first: dict[tuple[str, int], int] = {}  # index of each image and category
+        self._names: dict[str, int] = {}
+        self._lists: set[str] = set()  # that are there
+        self._shapes = self._boxes = self._keypoints = 0
+        self._problems: list[str] = []
+        self._take = {"images": self._image, "annotations": self._annotation, "categories": self._category}
+
+    def take(self, item: Item) -> None:
+        key, index, value, _, _ = item
+        take = self._take.get(key)
+        if take is None:
+            return
+        if index is None and value != []:
+            raise UserError("coco-invalid", f"{self._path}: `{key}` is no list", hint=_HINT)
+        if not index:
+            if key in self._lists:
+                raise UserError("coco-invalid", f"{self._path} holds `{key}` twice", hint="join the two lists")
+            self._lists.add(key)
+        if index is None:
+            return
+        problem = take(item) if isinstance(value, dict) else "is no object"
+        if problem:
+            written = f" (id {_shown(value['id'])})" if isinstance(value, dict) and "id" in value else ""
+            self._problems.append(f"{key}[{index}]{written} {problem}")
+
+    def result(self) -> Instances:
+        """What was read.
+
+        Raises:
+            UserError: see `read_instances`.
+        """
+        path, rows = self._path, self._rows
+        if missing := [f"`{key}`" for key in LISTS if key not in self._lists]:
+            raise self._kind(f"has no {' and no '.join(missing)}")
+        if self._categories and self._keypoints == len(self._categories):
+            raise self._kind(
+                "is of keypoints: all its categories have them",
+                "instances_*.json holds the outlines; where these are the classes you mean, take `keypoints` out of "
+                "the categories",
+            )
+        if problems := self._problems or list(self._unknown()):
+            many = f"{len(problems)} items" if len(problems) > 1 else "an item"
+            raise UserError("coco-invalid", f"{many} of {path} cannot be used", shorten(problems), _HINT)
+        place = {number: row for row, number in enumerate(self._images)}
+        rows.image = array("l", map(place.__getitem__, rows.image))
+        place = {number: row for row, number in enumerate(self._categories)}
+        rows.category = array("l", map(place.__getitem__, rows.category))
+        images, categories = tuple(self._images.values()), tuple(self._categories.values())
+        return Instances(path, images, categories, rows, 0 < self._shapes == self._boxes)
+
+    def _kind(self, problem: str, hint: str = _HINT) -> UserError:
+        return UserError("coco-kind", f"{self._path} {problem}", hint=hint)
+
+    def _image(self, item: Item) -> str | None:
+        value, index = item.value, item.number or 0
+        key, name = key_of(value.get("id")), value.get("file_name")
+        if key is None:
+            return f"has no id: {_shown(value.get('id'))}"
+        if not isinstance(name, str) or not name.strip():
+            return f"has no file_name: {_shown(name)}"
+        if (same := self._names.setdefault(name, index)) != index:
+            return f"is the photo of images[{same}], too: {quoted(name)}"
+        height, width = value.get("height"), value.get("width")
+        size = (height, width) if _is_side(height) and _is_side(width) else None
+        return self._keep("images", self._images, Image(key, name, size), index)
+
+    def _category(self, item: Item) -> str | None:
+        value, index = item.value, item.number or 0
+        key, name, above = key_of(value.get("id")), value.get("name"), value.get("supercategory")
+        if key is None:
+            return f"has no id: {_shown(value.get('id'))}"
+        if type(name) is int:
+            name = str(name)
+        name = canonical(name.strip()) if isinstance(name, str) else ""
+        if not name:
+            return f"has no name: {_shown(value.get('name'))}"
+        self._keypoints += bool(value.get("keypoints"))
+        above = canonical(above.strip()) if isinstance(above, str) else None
+        return self._keep("categories", self._categories, Category(key, name, above), index)
+
+    def _keep(self, key: str, kept: dict[int, Any], row: Image | Category, index: int) -> str | None:
+        number = self._numbers[key][row.key]
+        if (same := self._first.setdefault((key, number), index)) != index:
+            return f"has the id of {key}[{same}]"
+        kept[number] = row
+        return None
+
+    def _annotation(self, item: Item) -> str | None:
+        _, _, value, start, end = item
+        for odd, kind in (("segments_info", "panoptic"), ("caption", "captions")):
+            if odd in value and "category_id" not in value:
+                raise self._kind(f"is of {kind}: its annotations hold `{odd}`")
+        image, category, crowd = key_of(value.get("image_id")), key_of(value.get("category_id")), value.get("iscrowd")
+        if image is None:
+            return f"has no image_id: {_shown(value.get('image_id'))}"
+        if category is None:
+            return f"has no category_id: {_shown(value.get('category_id'))}"
+        if crowd not in (0, 1, None):
+            return f"has iscrowd {_shown(crowd)}, which is neither 0 nor 1"
+        rows = self._rows
+        shape = self._shape(value.get("segmentation"))
+        rows.image.append(self._numbers["images"][image])
+        rows.category.append(self._numbers["categories"][category])
+        rows.crowd.append(1 if crowd else 0)
+        rows.shape.append(shape)
+        rows.start.append(start)
+        rows.size.append(end - start)
+        return None
+
+    def _shape(self, outline: Any) -> bool:
+        """Whether an object has an outline; whether that is a right one is seen when its mask is read."""
+        if not outline or (isinstance(outline, list) and all(_is_no_polygon(part) for part in outline)):
+            return False
+        self._shapes += 1
+        if isinstance(outline, list) and len(outline) == 1 and is_rectangle(outline[0]):
+            self._boxes += 1
+        return True
+
+    def _unknown(self) -> Iterable[str]:
+        """Annotations of images and categories that are not there: read again, for the words of the message."""
+        rows = self._rows
+        pairs = zip(rows.image, rows.category, strict=True)
+        wrong = {row for row, (image, kind) in enumerate(pairs) if not self._is_known(image, kind)}
+        if not wrong:
+            return
+        good = 0  # of the rows, which lack the items that had other problems
+        for item in items(self._path):
+            if item.key != "annotations" or good == len(rows.start) or item.start != rows.start[good]:
+                continue
+            if good in wrong:
+                which = "image_id" if rows.image[good] not in self._images else "category_id"
+                written = f" (id {_shown(item.value['id'])})" if "id" in item.value else ""
+                problem = f"has {which} {_shown(item.value[which])}, which none of the {OF[which]} has"
+                yield f"annotations[{item.number}]{written} {problem}"
+            good += 1
+
+    def _is_known(self, image: int, category: int) -> bool:
+        return image in self._images and category in self._categories
+
+
+def _is_side(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_no_polygon(part: Any) -> bool:
+    return isinstance(part, list) and len(part) < 2 * POINTS
+
+
+def _shown(value: Any) -> str:
+    """A value of the document inside a message."""
+    return quoted(value if isinstance(value, str) else "nothing" if value is None else repr(value), 40)

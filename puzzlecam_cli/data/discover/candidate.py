@@ -1,0 +1,132 @@
+"""One way to read a folder: the settings of a recipe's `data` section, and what they give once they are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from puzzlecam_cli.data.discover.parts import Parts
+from puzzlecam_cli.data.listed import ListedPhotos
+from puzzlecam_cli.data.photos import Photo, PhotoSet, open_photos
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.registry import dataset
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to read a folder, not tried yet.
+
+    Args:
+        source: where tags are from, as `--tags` names it: a file, `folders` or `annotations`.
+        what: the same in words.
+        data: settings by name, `kind` among them; paths as they are to be written.
+        reasons: of settings, for a person who reads the recipe.
+        facts: what a person should know, a sentence each.
+        is_guess: whether nothing but names of folders says that it is meant so.
+        divisions: ways to divide the photos, the surest first; none where `data` says it.
+    """
+
+    source: str
+    what: str
+    data: Mapping[str, Any]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    facts: tuple[str, ...] = ()
+    is_guess: bool = False
+    divisions: tuple[Parts, ...] = ()
+
+    def divided(self, parts: Parts) -> Candidate:
+        """The same with another division."""
+        data = {key: value for key, value in self.data.items() if key not in ("train", "val")}
+        data |= {"val": parts.val} if parts.train is None else {"train": parts.train, "val": parts.val}
+        return replace(self, data=data, reasons={**self.reasons, "val": parts.what})
+
+    def without(self, setting: str, fact: str) -> Candidate:
+        """The same without a setting, and why."""
+        data = {key: value for key, value in self.data.items() if key != setting}
+        return replace(self, data=data).noted(fact)
+
+    def noted(self, fact: str) -> Candidate:
+        """The same with one fact more."""
+        return replace(self, facts=(*self.facts, fact))
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """What looked as if tags were from it, and why they cannot be: a clause after its name."""
+
+    source: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a candidate gives.
+
+    Args:
+        photos: all of them, with their tags.
+        train, val: how many there are of each; none of `val` where there is no such part.
+        masks: how many photos have one.
+        facts: what a person should know, a sentence each.
+    """
+
+    candidate: Candidate
+    classes: tuple[str, ...]
+    photos: tuple[Photo, ...]
+    train: int
+    val: int
+    masks: int
+    facts: tuple[str, ...]
+
+    def tags(self) -> dict[Path, tuple[str, ...]]:
+        """The class names of each photo's file: to compare readings."""
+        return {photo.image: tuple(self.classes[tag - 1] for tag in photo.tags) for photo in self.photos}
+
+
+def read(candidate: Candidate) -> Reading:
+    """Read names, tags and parts as a run would; no photo is opened.
+
+    Raises:
+        UserError: a run could not use it, or no photo has a tag.
+    """
+    settings = dataset(candidate.data["kind"]).Settings.model_validate(dict(candidate.data))
+    found = open_photos(settings, Path("runs") / "none", seed=0)
+    photos, facts = _listed(found) if isinstance(found, ListedPhotos) else _of_splits(found)
+    if not any(photo.tags for photo in photos):
+        raise UserError("data-untagged", f"none of the {len(photos):,} photos has a tag")
+    splits = found.splits
+    val = found.count(splits.val)[0] if splits.val else 0
+    masks = sum(photo.mask is not None for photo in photos)
+    facts = tuple(dict.fromkeys((*candidate.facts, *facts)))
+    return Reading(candidate, found.classes, photos, found.count(splits.train)[0], val, masks, facts)
+
+
+def read_divided(candidate: Candidate) -> Reading:
+    """The reading with the first division that can be used; the others it names are those that can, too.
+
+    Raises:
+        UserError: see `read`.
+    """
+    told = candidate
+    for number, parts in enumerate(candidate.divisions):
+        try:
+            reading = read(told.divided(parts))
+        except UserError as error:
+            if number + 1 == len(candidate.divisions):
+                raise
+            told = told.noted(f"photos are not divided by {parts.what}: {error.problem}")
+        else:
+            return reading
+    return read(candidate)
+
+
+def _listed(found: ListedPhotos) -> tuple[tuple[Photo, ...], tuple[str, ...]]:
+    listing = found.listing
+    return listing.photos, listing.facts
+
+
+def _of_splits(found: PhotoSet) -> tuple[tuple[Photo, ...], tuple[str, ...]]:
+    names = [name for name in dict.fromkeys((found.splits.train, found.splits.val)) if name]
+    by_id = {photo.id: photo for name in names for photo in found.photos(name, tags=True)}
+    return tuple(by_id.values()), tuple(fact for name in names for fact in found.facts(name))

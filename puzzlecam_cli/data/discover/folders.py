@@ -1,0 +1,53 @@
+"""Sub-folders as classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from puzzlecam_cli.data.discover.candidate import Candidate
+from puzzlecam_cli.data.discover.parts import by_share, in_folders, in_lists
+from puzzlecam_cli.data.discover.place import Place
+
+# What folders of photos are called that say nothing of what is on them.
+# fmt: off
+NO_CLASSES = frozenset((
+    "images", "image", "img", "imgs", "photos", "photo", "pictures", "pics", "jpegimages", "jpegs", "jpeg", "jpg",
+    "png", "data", "dataset", "raw", "input", "inputs", "all", "train", "training", "val", "valid", "validation",
+    "test", "testing", "dev",
+))
+# fmt: on
+
+
+def find(place: Place) -> Iterator[Candidate]:
+    """The folder whose sub-folders are classes: the one named, or the only one in it that leads to photos."""
+    folders = place.photo_folders()
+    if not folders or place.folder in folders:
+        return
+    root = Path(place.folder)
+    below = _first_names(root, folders)
+    while len(below) == 1 and (only := next(iter(below))).casefold() in NO_CLASSES:
+        root = root / only
+        if root in folders:
+            return
+        below = _first_names(root, folders)
+    if all(name.casefold() in NO_CLASSES for name in below) and not _in_parts(root, below, folders):
+        return
+    ids = [file.relative_to(root).as_posix() for file in place.walk.files.values()]
+    yield Candidate(
+        "folders",
+        "sub-folders as classes",
+        {"kind": "folder", "root": root, "tags": "folders"},
+        {"tags": "the sub-folder a photo lies in is its class"},
+        is_guess=True,
+        divisions=tuple(filter(None, (in_folders(ids), in_lists(place, root), by_share(len(ids))))),
+    )
+
+
+def _first_names(root: Path, folders: dict[Path, int]) -> list[str]:
+    return sorted({folder.relative_to(root).parts[0] for folder in folders if folder != root})
+
+
+def _in_parts(root: Path, below: list[str], folders: dict[Path, int]) -> bool:
+    """Whether train/CLASS and val/CLASS hold the photos."""
+    return all(folder != root / name for name in below for folder in folders)

@@ -1,0 +1,80 @@
+"""Try every layout that is known on a folder: what can be used, and why the rest cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from puzzlecam_cli.data.discover import coco, folders, tag_file, voc, yolo
+from puzzlecam_cli.data.discover.candidate import Candidate, Reading, Unusable, read_divided
+from puzzlecam_cli.data.discover.place import Place
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import quoted
+
+# The surest first: of readings that give the same tags, the first is taken.
+LAYOUTS: tuple[Callable[[Place], Iterator[Candidate | Unusable]], ...] = (
+    voc.find,
+    coco.find,
+    yolo.find,
+    tag_file.find,
+    folders.find,
+)
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was tried: readings that a run could use, the surest first, and what could not be used, and why."""
+
+    readings: tuple[Reading, ...]
+    unusable: tuple[Unusable, ...]
+
+
+def discover(place: Place, source: str | None = None) -> Discovery:
+    """Every way to read a folder; sub-folders are taken for classes only where nothing else has tags.
+
+    Args:
+        source: `folders` or `annotations`, where tags are to be taken from; None: whatever is found.
+
+    Raises:
+        UserError: there is no such folder, or none of its photos could be listed.
+    """
+    _ = place.walk.files  # it says what is wrong with the photos, better than any layout could
+    found = [item for find in LAYOUTS for item in find(place)]
+    unusable = [item for item in found if isinstance(item, Unusable)]
+    readings: list[Reading] = []
+    for candidate in (item for item in found if isinstance(item, Candidate)):
+        if source not in (None, candidate.source) or (place.given and Path(candidate.source) != place.given):
+            continue
+        if candidate.is_guess and readings and source is None:
+            continue
+        place.tell(f"reading {candidate.what}")
+        try:
+            readings.append(read_divided(candidate))
+        except UserError as error:
+            unusable.append(Unusable(candidate.source, why(error)))
+    return Discovery(tuple(readings), tuple(unusable))
+
+
+def why(error: UserError) -> str:
+    return "; ".join((error.problem, *error.where[:2]))
+
+
+def say_the_same(readings: tuple[Reading, ...]) -> bool:
+    """Whether readings give the same photos the same tags."""
+    first, *others = ({path.resolve(): sorted(names) for path, names in reading.tags().items()} for reading in readings)
+    return all(tags == first for tags in others)
+
+
+def no_tags(place: Place, unusable: tuple[Unusable, ...]) -> UserError:
+    """What to say where no photo has a tag: what was looked for, and the shortest that would do."""
+    names = [path.name for path in place.walk.files.values()]
+    told = [f"{item.source}: {item.why}" for item in unusable]
+    looked = "a table (CSV, TSV, JSON lines), JSON of COCO, YOLO's data.yaml, VOC's Annotations, sub-folders as classes"
+    return UserError(
+        "tags-missing",
+        f"no tags were found for the {len(names):,} photos in {place.folder}",
+        shorten(told or [f"looked for {looked}"]),
+        f"write a file {place.folder / 'tags.csv'}, such as `file,tags`, then a line a photo: "
+        + " and ".join(quoted(f"{name},{tags}") for name, tags in zip(names[:2], ("cat dog", "cat"), strict=False)),
+    )

@@ -1,0 +1,152 @@
+"""What lies in a folder: photos, and files that may say something of them. Names only; no file is read."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from puzzlecam_cli.data.near_misses import MASKS
+from puzzlecam_cli.data.walk import Walk
+
+Tell = Callable[[str], None]  # is told what is being done, for a person who waits
+
+_MANY = 50  # files of one suffix in a folder are one a photo, and none of them is about all photos
+LISTS = "ImageSets"  # VOC's folder of lists
+_BESIDE = 10_000  # entries beside the folder that are looked at
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which photos a list of names means.
+
+    Args:
+        root: the deepest folder that holds them all.
+        found: how many names stand for a photo.
+        missing: the names that stand for none.
+    """
+
+    root: Path
+    found: int
+    missing: tuple[str, ...]
+
+    @property
+    def is_nearly_all(self) -> bool:
+        """Whether some photos are not there, but most are: those can be used."""
+        return 0 < len(self.missing) <= self.found
+
+
+class Place:
+    """A folder as somebody has it.
+
+    Args:
+        folder: what was named.
+        given: the one file that tags are to be taken from; None: whatever is found.
+        tell: see `Tell`.
+    """
+
+    def __init__(self, folder: Path, given: Path | None = None, tell: Tell = lambda _: None):
+        self.folder = folder
+        self.given = given
+        self.tell = tell
+
+    @cached_property
+    def folders(self) -> dict[Path, list[str]]:
+        """The names of the files in each folder, the nearest folders first; without hidden ones and runs of ours."""
+        found: dict[Path, list[str]] = {}
+        seen = 0
+        for at, (above, folders, files) in enumerate(os.walk(self.folder)):
+            if "run.json" in files and "recipe.yaml" in files and at:
+                folders.clear()
+                continue
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            found[Path(above)] = sorted(name for name in files if not name.startswith("."))
+            if (seen + len(files)) // 20_000 > seen // 20_000:
+                self.tell(f"looking through {self.folder}: {seen + len(files):,} files")
+            seen += len(files)
+        return dict(sorted(found.items(), key=lambda item: (len(item[0].parts), item[0])))
+
+    @cached_property
+    def mask_folders(self) -> tuple[Path, ...]:
+        """The folders whose names say that they hold masks, also beside the folder itself."""
+        own = self.folder.absolute().name
+        beside = [path for path in _entries(self.above) if path.name != own]
+        inside = [path for path in self.folders if path != self.folder]
+        return tuple(path for path in [*inside, *beside] if MASKS.fullmatch(path.name) and path.is_dir())
+
+    @cached_property
+    def walk(self) -> Walk:
+        """The photos, without what lies in folders of masks."""
+        return Walk(self.folder, but=[path for path in self.mask_folders if path in self.folders])
+
+    def is_photo(self, written: str) -> bool:
+        """Whether a name stands for a photo here, or for several."""
+        return bool(self.walk.named(written))
+
+    def match(self, names: Iterable[str]) -> Match:
+        """Which photos a list means, as far as that can be known. Of several photos of one name those count that lie
+        where most of the others do.
+        """
+        homes: Counter[str] = Counter()
+        meant: list[list[str]] = []
+        missing: list[str] = []
+        for name in names:
+            ids = self.walk.named(name)
+            if ids:
+                meant.append(ids)
+                homes.update({_above(image_id) for image_id in ids})
+            else:
+                missing.append(name)
+        chosen = [max(ids, key=lambda image_id: homes[_above(image_id)]) for ids in meant]
+        above = os.path.commonpath([_above(i) or "." for i in chosen]) if chosen else ""
+        return Match(self.folder / above, len(meant), tuple(missing))
+
+    def about_all(self, suffixes: Iterable[str]) -> Iterator[Path]:
+        """The files that may be about all photos, by suffix: those inside, the nearest first, then those beside.
+
+        Only the given one where one is given.
+        """
+        wanted = tuple(suffixes)
+        if self.given is not None:
+            yield from [self.given] if self.given.suffix.lower() in wanted else []
+            return
+        for folder, names in self.folders.items():
+            if LISTS in folder.relative_to(self.folder).parts:
+                continue
+            by_suffix = Counter(PurePosixPath(name).suffix.lower() for name in names)
+            for name in names:
+                suffix = PurePosixPath(name).suffix.lower()
+                if suffix in wanted and by_suffix[suffix] < _MANY:
+                    yield folder / name
+        for path in _entries(self.above, wanted):
+            if path.is_file():
+                yield path
+
+    @cached_property
+    def above(self) -> Path:
+        """The folder above, in the words in which the folder was named."""
+        return self.folder.parent if self.folder.name not in ("", "..") else self.folder / ".."
+
+    def photo_folders(self) -> dict[Path, int]:
+        """How many photos lie in each folder, not below it; folders without any are left out."""
+        return {
+            self.folder / above: count
+            for above, count in sorted(Counter(_above(image_id) for image_id in self.walk.files).items())
+        }
+
+
+def _above(image_id: str) -> str:
+    return image_id.rpartition("/")[0]
+
+
+def _entries(folder: Path, suffixes: tuple[str, ...] = ("",)) -> list[Path]:
+    """What lies in a folder and ends in one of the suffixes; no more than a person would lay beside photos."""
+    try:
+        found = (path for path in islice(folder.iterdir(), _BESIDE) if path.name.lower().endswith(suffixes))
+        return sorted(islice((path for path in found if not path.name.startswith(".")), _MANY))
+    except OSError:
+        return []

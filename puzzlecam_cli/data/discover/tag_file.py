@@ -1,0 +1,167 @@
+"""A table of tags inside the folder or beside it: CSV, TSV, JSON lines, exports of image tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from puzzlecam_cli.data.class_list import FILES, read_classes
+from puzzlecam_cli.data.discover import voc
+from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
+from puzzlecam_cli.data.discover.coco import is_coco
+from puzzlecam_cli.data.discover.parts import by_share, in_columns, in_folders, in_lists
+from puzzlecam_cli.data.discover.place import Place
+from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, masks_of
+from puzzlecam_cli.data.tables.tags import TagTable, read_tags
+from puzzlecam_cli.data.walk import Walk
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.plain_file import why_no_file
+from puzzlecam_cli.text import marked, quoted
+
+SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".xml", ".txt")
+_HEAD = 64 << 10  # bytes that tell of what kind a file is
+_PIECES = re.compile(r"[,;|\t\n\r\"'<>{}\[\]=]+")
+_CELL = re.compile(r"\s*\"?([^,;\t|\"]+?)\"?\s*[,;\t|]\s*\S|(\S+)\s+\S")
+
+
+def find(place: Place) -> Iterator[Candidate | Unusable]:
+    """Every table that names photos of the folder; VOC's annotations are one, where no lists are with them."""
+    for path in [place.given] if place.given else [*_annotations(place), *_tables(place)]:
+        place.tell(f"reading {path}")
+        try:
+            yield _candidate(path, place)
+        except UserError as error:
+            yield Unusable(str(path), "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2])))
+
+
+def _tables(place: Place) -> Iterator[Path]:
+    for path in place.about_all(SUFFIXES):
+        if why_no_file(path) or not _may_be_tags(path, place) or is_coco(path):
+            continue
+        if place.folder in path.parents or _mentions_photos(path, place):
+            yield path
+
+
+def _mentions_photos(path: Path, place: Place) -> bool:
+    """Whether a file that only lies beside the folder begins with names of its photos."""
+    return any(place.is_photo(piece) for piece in _PIECES.split(_head(path))[:2000])
+
+
+def _annotations(place: Place) -> Iterator[Path]:
+    """The folders with VOC's annotations of photos that are here, the topmost ones."""
+    found: list[Path] = []
+    folders = dict(place.folders)
+    beside = place.above / "Annotations"
+    if beside.is_dir():
+        folders[beside] = sorted(path.name for path in beside.glob("*.xml"))
+    for folder, names in folders.items():
+        xml = [name for name in names if name.lower().endswith(".xml")]
+        if not xml or _is_below(folder, found) or voc.lists_of(folder.parent):
+            continue
+        if place.is_photo(xml[0][:-4]) and "<annotation>" in _head(folder / xml[0]):
+            found.append(folder)
+            yield folder
+
+
+def _is_below(folder: Path, others: list[Path]) -> bool:
+    return any(other in folder.parents for other in others)
+
+
+def _may_be_tags(path: Path, place: Place) -> bool:
+    """Whether it is worth reading: lists of ids, of classes and a photo's own XML or JSON are no tables of tags."""
+    suffix = path.suffix.lower()
+    if suffix not in (".txt", ".xml", ".json"):
+        return True
+    head = _head(path)
+    if suffix == ".xml":
+        return "<annotations" in head
+    if suffix == ".json":
+        return '"items"' in head or head.lstrip().startswith("[")
+    cells = [_CELL.match(line) for line in head.splitlines()[:20]]
+    return any(place.is_photo((cell[1] or cell[2]).strip()) for cell in cells if cell)
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_HEAD)
+    mark, codec = marked(data) or (b"", "utf-8")
+    return data[len(mark) :].decode(codec, "replace")
+
+
+def _candidate(path: Path, place: Place) -> Candidate:
+    classes, facts = _classes(place, path)
+    table, classes, facts = _read(path, place, classes, facts)
+    match = place.match(table.names)
+    if not match.found:
+        first = quoted(table.names[0]) if table.names else ""
+        raise UserError("tags-strange", f"names no photo of {place.folder}; its first name is {first}")
+    if match.missing:
+        facts.append(
+            f"{path}: {len(match.missing)} names are of no photo: {', '.join(shorten(list(match.missing), 3))}"
+        )
+    data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
+    reasons: dict[str, str] = {}
+    above = "" if match.root == place.folder else f"{match.root.relative_to(place.folder).as_posix()}/"
+    below = [image_id.removeprefix(above) for image_id in place.walk.files if image_id.startswith(above)]
+    if elsewhere := len(place.walk.files) - len(below):
+        facts.append(f"{elsewhere:,} photos outside of {match.root} are not used")
+    if classes:
+        data["classes"] = classes
+        reasons["classes"] = "the order of the classes"
+    if masks := masks_here(place, match.root, facts):
+        data["masks"] = masks
+        reasons["masks"] = "for scores only"
+    divisions = (*in_columns(table.columns), in_lists(place, match.root), in_folders(below), by_share(match.found))
+    told = tuple(filter(None, divisions))
+    return Candidate(str(path), str(path), data, reasons, tuple(facts), False, told)
+
+
+def _classes(place: Place, source: Path) -> tuple[Path | None, list[str]]:
+    """The list of classes that lies with the photos or their tags."""
+    for folder in dict.fromkeys((source.parent, place.folder, place.above)):
+        for name in FILES:
+            path = folder / name
+            if path == source or not path.is_file():
+                continue
+            try:
+                read_classes(path)
+            except UserError as error:
+                return None, [f"{path} is not used: {error.problem.removeprefix(f'{path} ')}"]
+            return path, []
+    return None, []
+
+
+def _read(path: Path, place: Place, classes: Path | None, facts: list[str]) -> tuple[TagTable, Path | None, list[str]]:
+    """The table; the list of classes only where it has all of its classes."""
+    if classes:
+        names = read_classes(classes).names
+        table = read_tags(path, classes=names, is_photo=place.is_photo)
+        lacking = sorted(set(table.classes) - set(names))
+        if not lacking:
+            return table, classes, facts
+        facts = [*facts, f"{classes} is not used: it lacks {', '.join(map(quoted, shorten(lacking, 3)))}"]
+    return read_tags(path, is_photo=place.is_photo), None, facts
+
+
+def masks_here(place: Place, root: Path, facts: list[str]) -> Path | None:
+    """The folder with most masks of the photos below the root: one called so, or the root where they lie beside them.
+
+    Args:
+        facts: what to say of folders that cannot be used is added.
+    """
+    photos = Walk(root, but=place.mask_folders) if root != place.folder else place.walk
+    if any(is_beside(image_id, photos.files) for image_id in photos.files):
+        return root
+    best, most = None, 0
+    for folder in place.mask_folders:
+        try:
+            found, _ = masks_of(photos, photos.files, Walk(folder, MASK_SUFFIXES, but=(root,), what="mask"))
+        except UserError as error:
+            if error.reference != "data-missing":
+                facts.append(f"masks in {folder} are not used: {error.problem}")
+            continue
+        if len(found) > most:
+            best, most = folder, len(found)
+    return best

@@ -1,0 +1,1 @@
+"""YOLO's layout: `data.yaml`, photos, and a text of boxes or polygons for each of them."""

@@ -1,0 +1,215 @@
+"""Look at a folder of photos and write a recipe that fits it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from puzzlecam_cli.data.discover.candidate import Reading, read
+from puzzlecam_cli.data.discover.describe import described, sample_sizes, why_no_masks
+from puzzlecam_cli.data.discover.layouts import Discovery, discover, no_tags, say_the_same
+from puzzlecam_cli.data.discover.place import Place, Tell
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.plain_file import why_no_file
+from puzzlecam_cli.recipe.fitting import Facts, Fitted, fitting
+from puzzlecam_cli.recipe.writing import no_home, recipe_text, write_recipe
+
+# Ask a person to choose: the number of an answer, from 0; None where nobody may be asked.
+Ask = Callable[[str, Sequence[str]], int | None]
+SOURCES = ("folders", "annotations")  # what `--tags` may name beside a file
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was found and written.
+
+    Args:
+        path: the recipe.
+        found: what and how, a line each.
+        notes: what a person should know, a sentence each.
+    """
+
+    path: Path
+    found: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: Tell) -> Written:
+    """Find out what a folder holds and write a recipe for it.
+
+    Args:
+        folder: of photos; or a file of tags, with the photos beside or below it.
+        out: the recipe; None: called after the folder, in the current one.
+        tags: a file, or one of `SOURCES`; None: whatever is found.
+        ask: see `Ask`.
+        tell: is told of what is being done.
+
+    Raises:
+        UserError: there are no photos or no tags, several readings contradict each other and nobody may be asked,
+            or the recipe cannot be written; nothing is overwritten.
+    """
+    place, source = _place(folder, tags, tell)
+    target, renamed = _target(out, place)
+    found = discover(place, source)
+    reading, notes = _chosen(place, found, ask)
+    reading = _divided(reading, ask)
+    if problem := why_no_masks(reading):
+        reading = read(reading.candidate.without("masks", problem))
+    sizes, unread = sample_sizes(reading, tell)
+    fitted, machine = _fitted(reading, sizes, tell)
+    values = {f"data.{key}": value for key, value in reading.candidate.data.items()}
+    reasons = {f"data.{key}": reason for key, reason in reading.candidate.reasons.items()}
+    values |= {key: fit.value for key, fit in fitted.values.items()}
+    reasons |= {key: fit.reason for key, fit in fitted.values.items()}
+    command = shell(str(no_home(target)))
+    heading = (
+        f"{len(reading.photos):,} photos of {len(reading.classes)} classes in {place.folder}, as `puzzlecam new` "
+        "found them.",
+        f"  puzzlecam run-all {command}",
+        f"`puzzlecam recipes show {command}` explains every value, also those of {fitted.base}.",
+    )
+    write_recipe(target, recipe_text(heading, fitted.base, values, reasons))
+    lines = (*described(reading, sizes), ("machine", machine), ("recipe", f"{target}, from {fitted.base}"))
+    return Written(target, lines, (*renamed, *notes, *reading.facts, *unread))
+
+
+def shell(text: str) -> str:
+    """Text as one word of a command: quoted for a shell, and never taken for an option."""
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def _place(folder: str, tags: str | None, tell: Tell) -> tuple[Place, str | None]:
+    """The folder to look at, and what tags are to be taken from, if that is no file."""
+    path = _existing(folder)
+    given, source = (path, None) if path.is_file() else (None, tags)
+    if given is not None:
+        if tags is not None:
+            raise UserError("usage", f"{given} is a file: with --tags FILE the other is a folder of photos")
+        if given.suffix.lower() in PHOTO_SUFFIXES:
+            raise UserError("usage", f"{given} is a photo", hint=f"puzzlecam new {shell(str(given.parent))}")
+        path = given.parent
+    elif not path.is_dir():
+        raise UserError("folder-missing", f"{path} {why_no_file(path)}", hint="name a folder of photos")
+    if given is None and tags is not None and tags not in SOURCES:
+        places = [place for place in (Path(tags).expanduser(), path / tags) if os.path.lexists(place)]
+        if not places:
+            raise UserError(
+                "tags-missing", f"there is no file {tags}", hint=f"--tags takes a file, {' or '.join(SOURCES)}"
+            )
+        given, source = places[0], None
+    return Place(no_home(path), given and no_home(given), tell), source
+
+
+def _existing(folder: str) -> Path:
+    if not folder.strip():
+        raise UserError("usage", "the folder has no name", hint="puzzlecam new FOLDER, or `.` for the current one")
+    path = Path(folder)
+    try:
+        if not os.path.lexists(path) and folder.startswith("~"):
+            path = path.expanduser()
+        if os.path.lexists(path):
+            return path
+        near = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, RuntimeError, ValueError):  # a NUL, a home that is not there, a folder above that is not there
+        near = []
+    close = get_close_matches(path.name, near, 1)
+    hint = f"did you mean {path.parent / close[0]}?" if close else "name a folder of photos"
+    raise UserError("folder-missing", f"there is no folder {folder}", hint=hint)
+
+
+def _target(out: str | None, place: Place) -> tuple[Path, tuple[str, ...]]:
+    """The file to write, and what to say about its name."""
+    if out is not None:
+        path = Path(out)
+        if not out.strip() or path.is_dir():
+            raise UserError("usage", f"--out {out} is no name of a file", hint="--out NAME.yaml")
+        if path.suffix.lower() not in (".yaml", ".yml"):
+            raise UserError("usage", f"--out {out} does not end in .yaml", hint=f"--out {shell(out + '.yaml')}")
+        if os.path.lexists(path):
+            raise UserError("file-exists", f"{path} is there already", hint="--out names another file")
+        if not path.parent.is_dir():
+            raise UserError("folder-missing", f"there is no folder `{path.parent}` to write to", hint="make it first")
+        return path, ()
+    folder = place.folder.absolute()
+    own = folder.resolve().name if folder.name == ".." else folder.name
+    name = re.sub(r"[^\w.-]+", "-", own).strip("-.")[:100] or "photos"
+    path, number = Path(f"{name}.yaml"), 1
+    while os.path.lexists(path):
+        number += 1
+        path = Path(f"{name}-{number}.yaml")
+    return path, (f"{name}.yaml is there already: this one is {path}",) if number > 1 else ()
+
+
+def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[str, ...]]:
+    """The reading to use, and what to say of the others."""
+    readings = found.readings
+    notes = [f"not used: {item.source}: {item.why}" for item in found.unusable]
+    if not readings:
+        raise no_tags(place, found.unusable)
+    if len(readings) == 1:
+        return readings[0], tuple(notes)
+    names = [reading.candidate.what for reading in readings]
+    if say_the_same(readings):
+        return readings[0], (*notes, f"{', '.join(names[1:])}: the same tags; {names[0]} is used")
+    answers = [
+        f"{name}: {len(r.photos):,} photos, {len(r.classes)} classes" for name, r in zip(names, readings, strict=True)
+    ]
+    answer = ask("Which tags are meant?", answers)
+    if answer is None:
+        commands = [f"{words}: puzzlecam new {_only(r)}" for words, r in zip(answers, readings, strict=True)]
+        raise UserError(
+            "tags-ambiguous",
+            f"tags of the photos in {place.folder} are found in {len(readings)} places, and they differ",
+            shorten(commands),
+            "name the one that is meant",
+        )
+    return readings[answer], tuple(notes)
+
+
+def _only(reading: Reading) -> str:
+    """Arguments that leave no other reading."""
+    return f"{shell(str(reading.candidate.data['root']))} --tags {shell(reading.candidate.source)}"
+
+
+def _divided(reading: Reading, ask: Ask) -> Reading:
+    """The reading with the division that a person chooses, if the data tell of several."""
+    candidate = reading.candidate
+    sure = [parts for parts in candidate.divisions if isinstance(parts.train, str) or isinstance(parts.val, str)]
+    taken = next((n for n, parts in enumerate(sure) if candidate.divided(parts).data == candidate.data), len(sure))
+    others = sure[taken + 1 :]  # those before it cannot be used
+    if not others:
+        return reading
+    answer = ask("What tells which photos are trained on?", [parts.what for parts in sure[taken:]])
+    if answer:
+        return read(candidate.divided(sure[taken + answer]))
+    if answer is None:
+        unused = ", ".join(parts.what for parts in others)
+        return replace(reading, facts=(*reading.facts, f"photos are divided by {sure[taken].what}, not by {unused}"))
+    return reading
+
+
+def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> tuple[Fitted, str]:
+    """Settings for these photos on this machine, and the machine in words."""
+    from puzzlecam_cli.bench.machine import gpu_memory
+    from puzzlecam_cli.run.check_machine import free_memory
+
+    tell("looking for a GPU (PyTorch is loaded)")
+    gpu, cores, memory = gpu_memory(), os.cpu_count() or 1, int(free_memory())
+    facts = Facts.of(
+        sizes,
+        train=reading.train,
+        predicted=reading.val,
+        classes=len(reading.classes),
+        tags=sum(len(photo.tags) for photo in reading.photos) / len(reading.photos),
+        cores=cores,
+        memory=memory,
+        gpu_memory=gpu,
+    )
+    graphics = "no GPU" if gpu is None else f"a GPU with {gpu / 1e9:.0f} GB"
+    return fitting(facts), f"{graphics}, {cores} cores, {memory / 1e9:.0f} GB of memory free"
