@@ -19,14 +19,23 @@ class UserError(Exception):
         problem: what is wrong, in one sentence.
         where: the places, one per line, e.g. `line 13  train_cls.batch`.
         hint: what to do about it.
+        ids: of all photos that are at fault, which may be more than `where` shows; empty where it is no photo's fault.
     """
 
-    def __init__(self, reference: str, problem: str, where: tuple[str, ...] = (), hint: str | None = None):
-        super().__init__(reference, problem, where, hint)  # all in `args`: it survives a process pool
+    def __init__(
+        self,
+        reference: str,
+        problem: str,
+        where: tuple[str, ...] = (),
+        hint: str | None = None,
+        ids: tuple[str, ...] = (),
+    ):
+        super().__init__(reference, problem, where, hint, ids)  # all in `args`: it survives a process pool
         self.reference = reference
         self.problem = problem
         self.where = where
         self.hint = hint
+        self.ids = ids
 
     def __str__(self) -> str:
         lines = [f"error: {printable(self.reference)}", f"× {printable(self.problem, 2 * LINE)}"]

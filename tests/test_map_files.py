@@ -13,7 +13,7 @@ from torch import Tensor
 from puzzlecam_cli.data.drawing import soft_noise
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.cam import sum_scales
-from puzzlecam_cli.run.artifacts import read_cams, write_cams, write_walked
+from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_cams, write_walked
 
 SIZE, SCALES = (375, 500), (0.5, 1.0, 1.5, 2.0)
 
@@ -93,3 +93,26 @@ def test_maps_that_are_not_finite_are_not_written(value: float, tmp_path: Path) 
     with pytest.raises(UserError, match="not finite for `photo_7`"):
         write_walked(tmp_path / "photo_7.npz", np.array([3, 8], np.int16), SMALL, maps)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_maps_of_a_photo_that_was_seen_shrunk_are_those_of_a_photo_of_that_size(tmp_path: Path, stride: int) -> None:
+    maps, own = smooth_maps(2), (3000, 4000)
+    write_cams(tmp_path / "seen.npz", (3, 8), own, SCALES, maps, seen=SIZE)
+    write_cams(tmp_path / "small.npz", (3, 8), SIZE, SCALES, maps)
+    _, small = read_cams(tmp_path / "small.npz", stride)
+    _, found = read_cams(tmp_path / "seen.npz", stride, own, seen=SIZE)
+    assert torch.equal(found, small)
+    _, large = read_cams(tmp_path / "seen.npz", stride, own)
+    assert large.shape == (2, 3000 // stride, 4000 // stride)
+    assert float((F.interpolate(large[None], small.shape[1:], mode="area")[0] - small).abs().max()) < 0.1
+
+
+def test_walked_scores_are_read_at_any_size(tmp_path: Path) -> None:
+    walked = torch.rand(1, 94, 125)
+    write_walked(tmp_path / "seen.npz", np.array([5], np.int16), (3000, 4000), walked, seen=SIZE)
+    write_walked(tmp_path / "small.npz", np.array([5], np.int16), SIZE, walked)
+    for stride in (1, 4):
+        _, small = read_walked(tmp_path / "small.npz", stride)
+        assert torch.equal(read_walked(tmp_path / "seen.npz", stride, seen=SIZE)[1], small)
+        assert read_walked(tmp_path / "seen.npz", stride)[1].shape == (1, 3000 // stride, 4000 // stride)

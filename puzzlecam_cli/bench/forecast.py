@@ -20,8 +20,9 @@ from puzzlecam_cli.bench.costs import Cost, Extent, Observed, Report, at_once, c
 from puzzlecam_cli.bench.sample import Sample, SampleContext
 from puzzlecam_cli.data.loaders import TrainingBatches
 from puzzlecam_cli.data.photos import PhotoSet, open_photos
-from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator, pool_workers
+from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator
 from puzzlecam_cli.engine.checkpoint import KEPT
+from puzzlecam_cli.engine.pool import pool_workers
 from puzzlecam_cli.events import Emit, Event, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe, Training
 from puzzlecam_cli.run.pipeline import Step
@@ -39,10 +40,11 @@ class Sizes:
     note: str = ""
 
 
-def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
+def forecast(recipe: Recipe, whole: PhotoSet, root: Path, photos: int, emit: Emit) -> list[Cost]:
     """The cost of every step, in order; made-up pictures come first.
 
     Args:
+        whole: the recipe's photos, as the run's check has read them: a second time takes as long.
         root: an empty folder to work in; much of what is written to it stays there.
         photos: the fewest photos of a split, and steps of a training, that are timed; more where processes share work.
 
@@ -56,7 +58,6 @@ def forecast(recipe: Recipe, root: Path, photos: int, emit: Emit) -> list[Cost]:
 
     costs: list[Cost] = []
     recipe = bare(recipe)
-    whole = open_photos(recipe.data, root, recipe.seed)
     if whole.to_prepare:
         few = open_photos(whole.few(count), root, recipe.seed)
 
@@ -98,7 +99,7 @@ def sizes_of(data: PhotoSet) -> Sizes:
     for split, times in scored.items():
         listed, masks = data.count(split)
         files += times * masks
-        if masks < listed:
+        if masks < listed - len(data.masks_left_out(split)):
             notes.append(missing_masks(split, masks, listed, data.scores_some))
     val = data.count(splits.val)[0] if splits.val else 0
     return Sizes(data.count(splits.train)[0], val, files, "; ".join(notes))

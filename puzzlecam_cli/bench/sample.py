@@ -11,12 +11,30 @@ from typing import Any, cast
 from torch import nn
 
 from puzzlecam_cli.data.photos import Photo, PhotoSet
+from puzzlecam_cli.data.skipping import readable
 from puzzlecam_cli.engine.step import LossModule
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.recipe.schema import Training
 from puzzlecam_cli.run.context import Context
 
 STILL = 1e-9  # a learning rate that changes nothing: random weights and the recipe's rate need not go together
+
+
+def usable(whole: PhotoSet, photos: Sequence[Photo], count: int) -> list[Photo]:
+    """So many of the photos, evenly over the list; of a recipe that leaves out those that cannot be read, others.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    chosen = spread(photos, count)
+    if not whole.settings.skips or not chosen:
+        return chosen
+    ids = {photo.id for photo in chosen}
+    found = list(islice(readable([*chosen, *(photo for photo in photos if photo.id not in ids)]), count))
+    if not found:
+        raise UserError("image-unreadable", f"none of {len(photos)} photos can be read, such as {photos[0].image}")
+    return found
 
 
 def spread(photos: Sequence[Photo], count: int) -> list[Photo]:
@@ -42,12 +60,12 @@ class Sample:
         scored = whole.photos(splits.score)
         with_mask = {photo.id for photo in scored if photo.mask}
         train = whole.photos(splits.train, tags=True)
-        train = spread([photo for photo in train if photo.id in with_mask] or train, count)
+        train = usable(whole, [photo for photo in train if photo.id in with_mask] or train, count)
         ids = {photo.id for photo in train}
         chosen: dict[str, list[Photo]] = {}
         if splits.val:
             val = whole.photos(splits.val)
-            chosen[splits.val] = spread([photo for photo in val if photo.mask] or val, count)
+            chosen[splits.val] = usable(whole, [photo for photo in val if photo.mask] or val, count)
         chosen[splits.score] = [photo for photo in scored if photo.id in ids]
         chosen[splits.train] = train
         return cls(whole, chosen)

@@ -10,6 +10,7 @@ from puzzlecam_cli import __version__
 from puzzlecam_cli.cli.ablate import ablate
 from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
+from puzzlecam_cli.cli.data import data
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
 from puzzlecam_cli.cli.recipes import recipes
@@ -54,6 +55,7 @@ app.command("run-all", rich_help_panel=STAGES)(run_all)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)
+app.add_typer(data, name="data", rich_help_panel=LOOK)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)
 

@@ -51,8 +51,6 @@ def find_classes(
             facts.append(f"there is no {places[0]}: classes are those of {file}")
         if found.left_out:
             facts.append(f"{file}: {', '.join(map(quoted, found.left_out))} is no object class and left out")
-        if clash := alike(found.names):
-            facts.append(f"{file}: {clash} are two classes")
         return found.names, tuple(facts)
     if colours:
         names = tuple(canonical(name) for name, _ in colours if not is_no_object(name))
@@ -60,14 +58,18 @@ def find_classes(
     return otherwise, (f"there is no {places[0]}: PASCAL VOC's {len(otherwise)} classes are taken",)
 
 
-def alike(names: Sequence[str]) -> str:
-    """Two names that differ by capitals and blanks only, which is usually an oversight; empty if there are none."""
-    first: dict[str, str] = {}
+def names_alike(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Groups of names that differ by capitals and blanks only, which is usually an oversight."""
+    groups: dict[str, list[str]] = {}
     for name in names:
-        other = first.setdefault(_bare(name), name)
-        if other != name:
-            return f"{quoted(other)} and {quoted(name)}"
-    return ""
+        groups.setdefault(_bare(name), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def alike(names: Sequence[str]) -> str:
+    """Two such names in words; empty if there are none."""
+    groups = names_alike(names)
+    return " and ".join(map(quoted, groups[0][:2])) if groups else ""
 
 
 def _bare(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from puzzlecam_cli.data.class_list import MOST, alike, did_you_mean, is_no_object, read_classes
+from puzzlecam_cli.data.class_list import MOST, did_you_mean, is_no_object, read_classes
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 
@@ -40,8 +40,6 @@ def named_classes(
                 "are these tags at all? If so, `data.classes: FILE` names those wanted, one a line, and "
                 "`data.unlisted: ignore` leaves the others out",
             )
-        if twins := alike(names):
-            facts.append(f"{source}: {twins} are two classes")
         return names, facts
     listed = read_classes(given)
     strange = [name for name in names if name not in listed.names]

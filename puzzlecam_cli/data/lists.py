@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
@@ -16,6 +17,7 @@ _SUFFIX = "|".join(re.escape(suffix) for suffix in PHOTO_SUFFIXES)
 # DeepLab's lists: `/JPEGImages/a/b.jpg /SegmentationClassAug/a/b.png`, the second path or the first slash left out.
 _PATHS = re.compile(rf"/?JPEGImages/(.+?)(?:{_SUFFIX})(?:[ \t]+/?[^/]+/(.+)(?:{_SUFFIX}))?", re.IGNORECASE)
 _LONGEST_LINE = 4096  # characters; two paths of the longest ids and their folders
+LISTS = ("Segmentation", "Main")  # folders of ImageSets, in the order they are looked into
 _HINT = "a list holds one image id a line: the path of a photo below its folder, without suffix"
 
 
@@ -34,6 +36,32 @@ class Entry:
     text: str
     name: str
     column: int | None = None
+
+
+def find_list(root: Path, split: str, shipped: Path) -> Path:
+    """The file of a list of a folder in VOC layout, or of those in `shipped`.
+
+    Raises:
+        UserError: `data-missing`: there is no such folder or no such list.
+    """
+    if not root.is_dir():
+        said = f"{root} is no folder" if root.exists() else f"there is no folder {root}"
+        raise UserError("data-missing", said, hint="--set data.root=FOLDER names your photos")
+    places = [root / "ImageSets" / folder / f"{split}.txt" for folder in LISTS]
+    if file := next((place for place in (*places, shipped / f"{split}.txt") if place.exists()), None):
+        return file
+    from puzzlecam_cli.data.near_misses import list_elsewhere, recipe_for, root_elsewhere
+
+    there = sorted({path.stem for place in places for path in place.parent.glob("*.txt")})
+    close = get_close_matches(split, there, 1)
+    raise UserError(
+        "data-missing",
+        f"there is no list {places[0]}",
+        (f"lists that are there: {', '.join(shorten(there))}",) if there else (),
+        (f"did you mean {quoted(close[0])}? " if close else "")
+        + (root_elsewhere(root) or recipe_for(root) or list_elsewhere(root, split))
+        + "a list holds one image id a line; data.train, data.val and data.score name lists",
+    )
 
 
 def read_entries(path: Path) -> list[Entry]:
@@ -61,12 +89,12 @@ def read_entries(path: Path) -> list[Entry]:
     return entries
 
 
-def read_ids(path: Path, exists: Callable[[str], bool] | None = None) -> list[str]:
+def read_ids(path: Path, exists: Callable[[str], bool] | None = None, but: Collection[str] = ()) -> list[str]:
     """The image ids of a list, as they are written there, in its order.
 
     A last column `1`, `0` or `-1` is left out. Names may end like that, too: with `exists`, which says whether there
     is a photo of an id, the whole line is the id where there is such a photo. Should every line end like that and
-    not every line be a photo, it is a column after all where both are photos.
+    not every line be a photo, it is a column after all where both are photos. Ids in `but` are left out.
 
     Raises:
         UserError: `data-invalid`: see `read_entries`; or an id stands in two lines (in NFC, as files are found).
@@ -74,14 +102,15 @@ def read_ids(path: Path, exists: Callable[[str], bool] | None = None) -> list[st
     entries = read_entries(path)
     ids = [entry.name for entry in entries] if exists is None else _chosen(entries, exists)
     first: dict[str, int] = {}
-    twice: list[str] = []
+    twice: dict[str, str] = {}
     for entry, image_id in zip(entries, ids, strict=True):
         earlier = first.setdefault(canonical(image_id), entry.line)
-        if earlier != entry.line:
-            twice.append(f"{quoted(image_id)}: lines {earlier} and {entry.line}")
+        if earlier != entry.line and image_id not in but:
+            twice[image_id] = f"{quoted(image_id)}: lines {earlier} and {entry.line}"
     if twice:
-        raise UserError("data-invalid", f"{path} names images twice", shorten(twice), "keep one line of each")
-    return ids
+        said = f"{path} names images twice"
+        raise UserError("data-invalid", said, shorten(list(twice.values())), "keep one line of each", tuple(twice))
+    return [image_id for image_id in ids if image_id not in but] if but else ids
 
 
 def _entry(number: int, text: str) -> Entry | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,28 @@ from puzzlecam_cli.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
+TONES = ("flat", "grey", "colour")
+GREY = 6  # of 255: by so much may red, green and blue differ in a grey photo that JPEG compressed
+FLAT = 8  # by so much may the pixels of an empty one
+GREY_SIDE = 64  # pixels, about, of the small picture in which colours are looked for
 BORDER = 2  # pixels to either side in which an interpolated border shows what lies beside it
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What tells a photo from others, and whether it shows anything.
+
+    Args:
+        digest: of the file's bytes.
+        tone: `flat` where all pixels have nearly one colour; `grey` without colours, else `colour`.
+        thumbnail: see `puzzlecam_cli.data.likeness`.
+    """
+
+    digest: str
+    tone: str
+    thumbnail: bytes
 
 
 @dataclass(frozen=True)
@@ -26,12 +47,14 @@ class Seen:
         classes: of a mask, the values it holds, 255 included.
         between: those of them that lie only where a lower number meets a higher one: no object is like that, but
             the borders in a mask that was made smaller or larger by interpolation are.
+        picture: of a photo; None where it is not known.
     """
 
     size: tuple[int, int] | None
     problem: str | None = None
     classes: tuple[int, ...] = ()
     between: tuple[int, ...] = ()
+    picture: Picture | None = None
 
 
 def look_at(photo: Photo, *, mask: bool) -> Seen:
@@ -42,7 +65,8 @@ def look_at(photo: Photo, *, mask: bool) -> Seen:
 
     try:
         if not mask:
-            return Seen(open_image(photo.image).size[::-1])
+            shown = open_image(photo.image)
+            return Seen(shown.size[::-1], picture=_picture(photo.image, shown))
         assert photo.mask is not None
         labels = photo.mask.read()
     except UserError as error:
@@ -50,6 +74,27 @@ def look_at(photo: Photo, *, mask: bool) -> Seen:
     counted: Any = np.bincount(labels.ravel(), minlength=256)
     classes = tuple(int(value) for value in np.flatnonzero(counted))
     return Seen(labels.shape, None, classes, _between(labels))
+
+
+def _picture(path: Path, shown: Image) -> Picture:
+    from puzzlecam_cli.data.likeness import thumbnail
+
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return Picture(digest, _tone(shown), thumbnail(shown))
+
+
+def _tone(shown: Image) -> str:
+    """See `Picture.tone`."""
+    import numpy as np
+
+    ranges: Any = shown.getextrema()
+    if all(high - low <= FLAT for low, high in ranges):
+        return "flat"
+    across, down = (max(side // GREY_SIDE, 1) for side in shown.size)
+    red, green, blue = np.moveaxis(np.asarray(shown.reduce((across, down)), np.int16), 2, 0)  # (h, w) each
+    apart = max(int(np.abs(first - second).max()) for first, second in ((red, green), (green, blue), (blue, red)))
+    return "grey" if apart <= GREY else "colour"
 
 
 def _between(labels: NDArray[np.uint8]) -> tuple[int, ...]:

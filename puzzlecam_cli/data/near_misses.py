@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from itertools import islice
 from pathlib import Path
 
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
 from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.text import quoted
@@ -19,6 +21,20 @@ def root_elsewhere(root: Path) -> str:
     near = (*(below / name for below in _folders(root) for name in ("", below.name)), root.parent)
     found = next((folder for folder in near if (folder / "JPEGImages").is_dir()), None)
     return f"did you mean --set data.root={found}? " if found and not (root / "JPEGImages").is_dir() else ""
+
+
+def recipe_for(root: Path) -> str:
+    """What writes a recipe for a folder that holds photos and is not in VOC layout; empty for any other folder."""
+    if (root / "JPEGImages").is_dir() or not any(_holds_a_photo(folder) for folder in (root, *_folders(root)[:20])):
+        return ""
+    return f"{root} holds photos: `puzzlecam new {shlex.quote(str(root))}` writes a recipe for them; "
+
+
+def _holds_a_photo(folder: Path) -> bool:
+    try:
+        return any(entry.suffix.lower() in PHOTO_SUFFIXES for entry in islice(folder.iterdir(), _LOOKED_AT))
+    except OSError:
+        return False
 
 
 def list_elsewhere(root: Path, split: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -122,6 +123,35 @@ class PhotoSet(ABC):
     def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
         """A hash of names, sizes and times of the split's files: it changes when the photos do."""
 
+    def fingerprint_without(self, split: str, ids: Iterable[str], *, tags: bool = False, masks: bool = False) -> str:
+        """The fingerprint of a split of which photos are left out because they cannot be decoded.
+
+        Best, it is what `fingerprint` is for the list without them: then nothing is made anew where such a photo is
+        broken in another way, or is taken off its list.
+        """
+        whole = self.fingerprint(split, tags=tags, masks=masks)
+        return hashlib.sha256("\n".join([whole, *sorted(ids)]).encode()).hexdigest()[:16]
+
+    def left_out(self, split: str) -> dict[str, str]:
+        """Photos that a split names and `photos` leaves out: the reason (`is not there`) by id.
+
+        A kind leaves out, with `data.on_error: skip`, those whose file it cannot find; it need not decode any. What
+        cannot be decoded is left out for it: see `puzzlecam_cli.data.skipping`. With `stop` `photos` raises instead.
+        """
+        return {}
+
+    def masks_left_out(self, split: str) -> dict[str, str]:
+        """Photos of a split that are not scored though others are, by id, with what is wrong with their mask.
+
+        As with `left_out`, a kind leaves out masks that it cannot find, where it wants one of every photo, and only
+        with `data.on_error: skip`; `photos` gives these without a mask.
+        """
+        return {}
+
+    def why_changed(self, split: str) -> str:
+        """What is known of why a split's fingerprint changed, as the end of a sentence; empty if nothing is."""
+        return ""
+
     def check(self) -> None:  # noqa: B027
         """Whether `prepare` can do its work; changes nothing.
 
@@ -147,6 +177,18 @@ class PhotoSet(ABC):
 
         It comes before photos are checked. A person may not wait for a silent second: `tick` is told of photos.
         """
+
+    def look_past(self, ids: Collection[str]) -> bool:
+        """From now on list splits as if nothing named these photos, to look at the rest where some are at fault.
+
+        Returns:
+            Whether this kind of data can.
+        """
+        return False
+
+    def unnamed(self) -> list[str]:
+        """Ids of photos that lie in the folder and that nothing names."""
+        return []
 
     def facts(self, split: str) -> list[str]:
         """What a person should know about a split and its tags, a sentence each; `photos` was called for it."""

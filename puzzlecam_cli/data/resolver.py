@@ -68,23 +68,31 @@ class FileIndex:
         return Path(folder.path, names[0]) if names else None
 
     def missing(self, ids: Iterable[str], *, needed: bool = True) -> list[str]:
-        """A line for each id without exactly one usable file: what is wrong, and for the first what would be right.
+        """A line for each id without exactly one usable file; see `unusable`."""
+        return [f"{quoted(image_id)}: {reason}" for image_id, reason in self.unusable(ids, needed=needed).items()]
+
+    def unusable(self, ids: Iterable[str], *, needed: bool = True) -> dict[str, str]:
+        """The ids without exactly one usable file: what is wrong, and for the first what would be right.
 
         Args:
             needed: False: an id may be without a file (not with two, or with a broken link).
         """
-        problems: list[str] = []
+        problems: dict[str, str] = {}
         for image_id in ids:
             folder, names = self._files(image_id)
             if len(names) > 1:
-                problems.append(f"{quoted(image_id)}: is {' and '.join(map(_on_disk, names))}; keep one")
+                problems[image_id] = f"is {' and '.join(map(_on_disk, names))}; keep one"
             elif names and names[0] in folder.odd:
                 if problem := why_no_file(Path(folder.path, names[0])):
-                    problems.append(f"{quoted(image_id)}: {_on_disk(names[0])} {problem}")
+                    problems[image_id] = f"{_on_disk(names[0])} {problem}"
             elif not names and needed:
                 advice = self.suggest(image_id) if len(problems) < _ADVISED else ""
-                problems.append(f"{quoted(image_id)}: not there{f'; {advice}' if advice else ''}")
+                problems[image_id] = f"not there{f'; {advice}' if advice else ''}"
         return problems
+
+    def walked(self) -> list[str]:
+        """The ids of the files below the folder, sub-folders included; of the first 100,000 files."""
+        return sorted({image_id for ids in self._below.values() for image_id in ids})
 
     def suggest(self, image_id: str) -> str:
         """What would be right instead of an id that no file has (leave out `.jpg`); empty if nothing is like it."""

@@ -60,7 +60,8 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
         problems += [_missing(table, walk, row) for row in missing[:_ADVISED]]
         problems += ["" for _ in missing[_ADVISED:]]
     if problems:
-        raise _refused(table, walk, problems, len(problems), "some")
+        ids = () if skip else tuple(table.names[row] for row in missing)
+        raise _refused(table, walk, problems, len(problems), "some", ids)
     wanted = {image_id: of[image_id] for image_id in ids if image_id in of}
     names = dict.fromkeys(table.classes, "its header")
     for row, tags in reversed(list(enumerate(table.tags))):
@@ -73,7 +74,9 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
     )
 
 
-def _refused(table: TagTable, walk: Walk, problems: list[str], count: int, which: str) -> UserError:
+def _refused(
+    table: TagTable, walk: Walk, problems: list[str], count: int, which: str, ids: tuple[str, ...] = ()
+) -> UserError:
     rows = f"none of the {count} rows" if which == "none" else f"{count} of {len(table.names)} rows"
     verb = "names a photo" if which == "none" else "name no photo, or not one alone,"
     hint = "names are paths below the folder of photos, or the ends of such paths"
@@ -82,7 +85,7 @@ def _refused(table: TagTable, walk: Walk, problems: list[str], count: int, which
     elif which != "none":
         hint += "; `data.on_error: skip` leaves out rows whose photo is not there"
     shown = shorten(problems) if which != "none" else tuple(problems)
-    return UserError("tags-unmatched", f"{rows} of {table.file} {verb} below {walk.root}", shown, hint)
+    return UserError("tags-unmatched", f"{rows} of {table.file} {verb} below {walk.root}", shown, hint, ids)
 
 
 def _missing(table: TagTable, walk: Walk, row: int) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.fold import fold_batchnorms
+from puzzlecam_cli.engine.pool import pool_workers
 from puzzlecam_cli.engine.trackers import check_trackers
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
@@ -38,12 +39,6 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
         dynamo_backend="no",
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # else the environment has a say
     )
-
-
-def pool_workers(runtime: Runtime) -> int:
-    """Processes for CRFs and scores: the cores are divided over the processes of a group on this machine."""
-    share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return min(max(share, 1), 8) if runtime.workers is None else runtime.workers
 
 
 def loader_workers(runtime: Runtime, accelerator: Accelerator) -> int:

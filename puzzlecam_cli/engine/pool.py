@@ -1,17 +1,20 @@
-"""Work on many photos without a network, spread over processes (pydensecrf holds the GIL: threads would not help)."""
+"""Work on many photos without a network, spread over processes (pydensecrf holds the GIL: threads would not help).
+
+PyTorch is not loaded here, so that photos can be looked at without.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
 
-import torch
-
 from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
+from puzzlecam_cli.recipe.schema import Runtime
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,5 +50,13 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
 
 
 def _begin(parent: int) -> None:
-    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of PyTorch, should what is to be done load it
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
     follow_parent(parent)
+
+
+def pool_workers(runtime: Runtime) -> int:
+    """Processes for CRFs, scores and photos: the cores are divided over the processes of a group on this machine."""
+    share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(max(share, 1), 8) if runtime.workers is None else runtime.workers

@@ -12,5 +12,13 @@ class DataSettings(Section):
 
     kind: str
     on_error: Literal["stop", "skip"] = default(
-        "stop", "Photos that cannot be read; `skip`: they are left out, counted and listed [ours]."
+        "stop",
+        "Photos that are missing or cannot be decoded: `stop` names them all at the start; `skip` leaves them out, "
+        "counts them in the scores and lists them in RUN/left_out.json. A photo whose mask is so is left out of the "
+        "scores only. More than half of a split is an error all the same, and so are tags that cannot be read [ours].",
     )
+
+    @property
+    def skips(self) -> bool:
+        """Whether photos that cannot be read are left out."""
+        return self.on_error == "skip"

@@ -144,10 +144,11 @@ class _Side(NamedTuple):
 
 def _side(facts: Facts) -> _Side:
     own, largest = facts.longer.median, LARGEST_SIDE if facts.gpu_memory is None else LARGEST_GPU_SIDE
-    usual = min(max(own, LEAST_SIDE), largest, round(own * MOST_ENLARGED))
+    possible = max(round(own * MOST_ENLARGED), 16)  # which is what a recipe takes at least
+    usual = min(max(own, LEAST_SIDE), largest, possible)
     proportion = own / facts.shorter.median
     long = min(max(sqrt(proportion / 2), 1.0), 2.0)  # of strips, else nothing would be left of the shorter side
-    side = min(round(usual * long), round(own * MOST_ENLARGED))
+    side = min(round(usual * long), possible)
     if side != own:
         reason = f"photos of {own} pixels are {'enlarged' if side > own else 'shrunk'}"
         if long > 1:

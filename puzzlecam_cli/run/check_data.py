@@ -9,6 +9,8 @@ from pathlib import Path
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.run.checked import Checked
+from puzzlecam_cli.run.find_in_tags import always_tagged, class_names_alike, in_both_splits, never_tagged
+from puzzlecam_cli.run.finding import Tagged, by
 
 MANY = 0.3  # share of photos whose tags and mask contradict each other that stops a run
 
@@ -25,10 +27,11 @@ def lists(checked: Checked) -> Iterator[UserError]:
     """Splits that cannot be listed, no tags at all, masks for a part only, scored photos that are not trained on."""
     photos = checked.photos
     yield from {error.problem: error for error in checked.refused.values()}.values()
-    if "train" in photos and not any(photo.tags for photo in photos["train"]):
+    if photos.get("train") and not any(photo.tags for photo in photos["train"]):
+        left = " that are left" if checked.run.photos.left_out(checked.splits["train"]) else ""
         yield UserError(
             "tags-missing",
-            f"none of the {len(photos['train'])} photos of `{checked.splits['train']}` has a tag",
+            f"none of the {len(photos['train'])} photos of `{checked.splits['train']}`{left} has a tag",
             hint="tags are what is learned from: see where data.tags takes them from",
         )
     for split, listed in {checked.splits[part]: listed for part, listed in photos.items()}.items():
@@ -46,13 +49,15 @@ def lists(checked: Checked) -> Iterator[UserError]:
         except UserError as error:
             yield error
     for part, listed in checked.scored.items():
-        without = [photo.id for photo in listed if photo.mask is None]
+        known = checked.run.photos.masks_left_out(checked.splits[part])
+        without = [photo.id for photo in listed if photo.mask is None and photo.id not in known]
         if without and not checked.run.photos.scores_some:
             yield UserError(
                 "mask-missing",
                 f"{len(without)} of {len(listed)} images of `{checked.splits[part]}` have no mask; every image counts",
                 shorten(without),
                 "name a list of the images that have masks in data.score or data.val",
+                tuple(without),
             )
     trained = {photo.id for photo in photos.get("train", ())}
     extra = [photo.id for photo in checked.scored.get("score", ()) if photo.id not in trained]
@@ -63,6 +68,7 @@ def lists(checked: Checked) -> Iterator[UserError]:
             "they get no maps that could be scored",
             shorten(extra),
             "data.score names images that are trained on; those that are not belong to data.val",
+            tuple(extra),
         )
 
 
@@ -74,30 +80,39 @@ def _is_swapped(photo: Photo) -> bool:
 def pixels(checked: Checked) -> Iterator[UserError]:
     """Photos and masks that cannot be decoded, masks of another size than their photo."""
     listed = {photo.image: photo for photos in checked.photos.values() for photo in photos}
-    bad = [_of(path, problem) for path in listed if (problem := checked.seen[path].problem)]
+    bad = {photo.id: _of(path, problem) for path, photo in listed.items() if (problem := checked.seen[path].problem)}
     if bad:
         yield UserError(
             "image-unreadable",
             f"{len(bad)} of {len(listed)} photos cannot be used",
-            shorten(bad),
-            "replace the files, or remove the images from their lists",
+            shorten(list(bad.values())),
+            "replace the files, remove the images from their lists, or leave them out: --set data.on_error=skip",
+            tuple(bad),
         )
-    wrong, total = [], 0
+    wrong: dict[str, str] = {}
+    total = 0
     for photo, mask in _masks(checked):
-        seen, size = checked.seen[mask], checked.seen[photo.image].size
         total += 1
-        if seen.problem:
-            wrong.append(_of(mask, seen.problem))
-        elif size and seen.size != size:
-            turned = ", which its EXIF may have turned" if seen.size == size[::-1] else ""
-            wrong.append(f"{mask}: {_by(seen.size)} pixels, its photo {_by(size)}{turned}")
+        if problem := wrong_with_mask(checked, photo):
+            wrong[photo.id] = _of(mask, problem)
     if wrong:
         yield UserError(
             "mask-unreadable",
             f"{len(wrong)} of {total} masks cannot be scored with",
-            shorten(wrong),
+            shorten(list(wrong.values())),
             "masks are of the photo's size, as files 8-bit PNGs of class indices; without masks nothing is scored",
+            tuple(wrong),
         )
+
+
+def wrong_with_mask(checked: Checked, photo: Photo) -> str | None:
+    """Why a photo cannot be scored with its mask, which was looked at."""
+    assert photo.mask is not None
+    seen, size = checked.seen[photo.mask.path], checked.seen[photo.image].size
+    if seen.problem or not size or seen.size == size:
+        return seen.problem
+    turned = ", which its EXIF may have turned" if seen.size == size[::-1] else ""
+    return f"{by(seen.size)} pixels, its photo {by(size)}{turned}"
 
 
 def masks_mean_something(checked: Checked) -> Iterator[UserError]:
@@ -119,14 +134,17 @@ def masks_mean_something(checked: Checked) -> Iterator[UserError]:
 
 def masks_are_sharp(checked: Checked) -> Iterator[UserError]:
     """Masks that were made smaller or larger like photos: their borders hold numbers of classes that are not there."""
-    masks = [path for _, path in _masks(checked)]
-    blended = [f"{path}: {_held(set(between))}" for path in masks if (between := checked.seen[path].between)]
+    masks = {photo.id: path for photo, path in _masks(checked)}
+    blended = {
+        i: f"{path}: {_held(set(between))}" for i, path in masks.items() if (between := checked.seen[path].between)
+    }
     if len(blended) > max(MANY * len(masks), 1):
         yield UserError(
             "masks-blended",
             f"{len(blended)} of {len(masks)} masks hold numbers that lie only where a lower one meets a higher one",
-            shorten(blended),
+            shorten(list(blended.values())),
             "they were resized by interpolation, which makes new numbers: resize them with nearest neighbour",
+            tuple(blended),
         )
 
 
@@ -147,22 +165,16 @@ def tags_fit_masks(checked: Checked) -> Iterator[UserError]:
         yield UserError(
             "tags-contradict-masks",
             f"tags and masks of {len(wrong)} of {compared} photos contradict each other",
-            shorten(wrong),
+            shorten(list(wrong.values())),
             "usually the masks' numbers are off by one, or the class list is in another order than theirs",
+            tuple(wrong),
         )
 
 
 def about_tags(checked: Checked) -> Iterator[str]:
     """What a person should know about the tags: how many there are, and what is odd about them."""
-    photos, data = checked.photos, checked.run.photos
-    yield from dict.fromkeys(fact for part in photos for fact in data.facts(checked.splits[part]))
-    for part in ("score", "val") if checked.makes("eval/scores") else ():
-        if photos.get(part) and part not in checked.scored:
-            split = checked.splits[part]
-            yield f"no photo of `{split}` has a mask, so nothing is scored on it{data.why_no_masks(split)}"
-    for part, listed in checked.scored.items():
-        if (masks := sum(photo.mask is not None for photo in listed)) < len(listed):
-            yield f"scores of `{checked.splits[part]}` are of the {masks} of its {len(listed)} photos with a mask"
+    photos = checked.photos
+    yield from about_data(checked)
     if "train" not in photos:
         return
     train, name = photos["train"], checked.splits["train"]
@@ -171,43 +183,55 @@ def about_tags(checked: Checked) -> Iterator[str]:
     yield f"`{name}`: {len(train)} photos, {times.total()} tags of {len(times)} classes" + (
         f", {len(without)} photos without a tag: {', '.join(shorten(without, 3))}" if without else ""
     )
-    names = dict(enumerate(data.classes, start=1))
-    if never := [names[tag] for tag in names if tag not in times]:
-        yield f"classes that no photo of `{name}` is tagged with: {', '.join(shorten(never))}"
-    if always := [names[tag] for tag, count in times.items() if count == len(train) > 1]:
-        yield f"every photo of `{name}` is tagged with {', '.join(always)}: nothing tells what it looks like"
-    if "val" in photos:
-        both = {photo.id for photo in train} & {photo.id for photo in photos["val"]}
-        if both:
-            yield (
-                f"{len(both)} of {len(photos['val'])} photos of `{checked.splits['val']}` are trained on too: "
-                "their scores say little"
-            )
+    tagged = Tagged(photos, checked.splits, checked.run.photos.classes, frozenset({"train"}))
+    for find in (class_names_alike, never_tagged, always_tagged, in_both_splits):
+        yield from (finding.said for finding in find(tagged))
     if checked.tick is not None:
-        from puzzlecam_cli.data.photo_file import turns_unseen
-
-        for part, split in {part: f"`{checked.splits[part]}`" for part in checked.scored}.items():
-            if (values := _values(checked, part)) <= {0, 255}:
-                yield f"the masks of {split} hold no class: {_held(values)}"
-            elif 0 not in values:
-                yield f"no mask of {split} holds background (0): its score is of what is predicted where masks are void"
-        if unseen := [photo.id for photo, _ in _masks(checked) if turns_unseen(photo.image)]:
-            yield (
-                f"EXIF turns {len(unseen)} photos to the same size ({', '.join(shorten(unseen, 3))}): "
-                "their masks are taken to be of the photo as it is seen"
-            )
+        yield from about_masks(checked)
         compared, wrong = _contradictions(checked)
         if wrong:
-            yield f"tags and masks contradict each other in {len(wrong)} of {compared} photos: {wrong[0]}"
+            first = next(iter(wrong.values()))
+            yield f"tags and masks contradict each other in {len(wrong)} of {compared} photos: {first}"
 
 
-def _contradictions(checked: Checked) -> tuple[int, list[str]]:
-    """Photos compared, and of those in which a tag is not in the mask while another class is: which, in words."""
+def about_data(checked: Checked) -> Iterator[str]:
+    """What is odd about where tags, classes and masks are from."""
+    photos, data = checked.photos, checked.run.photos
+    yield from dict.fromkeys(fact for part in photos for fact in data.facts(checked.splits[part]))
+    for part in ("score", "val") if checked.makes("eval/scores") else ():
+        if photos.get(part) and part not in checked.scored:
+            split = checked.splits[part]
+            yield f"no photo of `{split}` has a mask, so nothing is scored on it{data.why_no_masks(split)}"
+    for part, listed in checked.scored.items() if data.scores_some else ():
+        if (masks := sum(photo.mask is not None for photo in listed)) < len(listed):
+            yield f"scores of `{checked.splits[part]}` are of the {masks} of its {len(listed)} photos with a mask"
+
+
+def about_masks(checked: Checked) -> Iterator[str]:
+    """What is odd about masks that can all be read."""
+    from puzzlecam_cli.data.photo_file import turns_unseen
+
+    for part, split in {part: f"`{checked.splits[part]}`" for part in checked.scored}.items():
+        if (values := _values(checked, part)) <= {0, 255}:
+            yield f"the masks of {split} hold no class: {_held(values)}"
+        elif 0 not in values:
+            yield f"no mask of {split} holds background (0): its score is of what is predicted where masks are void"
+    masks = [(photo, mask) for photo, mask in _masks(checked) if checked.seen[photo.image].size]
+    if unseen := [photo.id for photo, _ in masks if turns_unseen(photo.image)]:
+        yield (
+            f"EXIF turns {len(unseen)} photos to the same size ({', '.join(shorten(unseen, 3))}): "
+            "their masks are taken to be of the photo as it is seen"
+        )
+
+
+def _contradictions(checked: Checked) -> tuple[int, dict[str, str]]:
+    """Photos compared, and those in which a tag is not in the mask while another class is: which, in words, by id."""
     tags: dict[str, set[int]] = {}
     for part in {"train", *checked.scored} & checked.photos.keys():
         tags |= {i: set(found) for i, found in checked.run.photos.known_tags(checked.splits[part]).items()}
     names = dict(enumerate(checked.run.photos.classes, start=1))
-    compared, wrong = 0, []
+    compared = 0
+    wrong: dict[str, str] = {}
     for photo, mask in _masks(checked):
         shown = set(checked.seen[mask].classes) - {0, 255}
         tagged = tags.get(photo.id)
@@ -216,7 +240,7 @@ def _contradictions(checked: Checked) -> tuple[int, list[str]]:
         compared += 1
         if shown - tagged and tagged - shown:
             said, seen = ([names.get(n, str(n)) for n in sorted(group)] for group in (tagged, shown))
-            wrong.append(f"{photo.id}: tagged {', '.join(said)}; its mask shows {', '.join(seen)}")
+            wrong[photo.id] = f"{photo.id}: tagged {', '.join(said)}; its mask shows {', '.join(seen)}"
     return compared, wrong
 
 
@@ -228,7 +252,3 @@ def _masks(checked: Checked) -> list[tuple[Photo, Path]]:
 def _of(path: Path, problem: str) -> str:
     """A problem with the name of its file, once."""
     return problem if str(path) in problem else f"{path}: {problem}"
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return f"{size[0]}×{size[1]}" if size else "?"

@@ -176,47 +176,51 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     recipe, listed = checked.run.recipe, checked.photos
     if not any(listed.values()):
         return
-    needs: list[tuple[float, str, str]] = []
+    needs: list[tuple[str, Callable[[Size], Size], float, str]] = []  # part, what is seen, bytes a pixel, what for
     memory = free_memory()
-
-    def largest(part: str, seen_at: Callable[[Size], Size]) -> tuple[int, str]:
-        sizes = [(checked.seen[photo.image].size, str(photo.image)) for photo in listed.get(part, ())]
-        return max(((prod(seen_at(size)), path) for size, path in sizes if size), default=(0, ""))
-
     for step, part, key, views in (
         ("cams", "train", "cams", recipe.cams),
         ("seg/predictions", "val", "seg.predict", recipe.seg.predict),
     ):
         if checked.makes(step):
-            pixels, path = largest(part, partial(size_at, longer_side=views.longer_side))
+            seen_at: Callable[[Size], Size] = partial(size_at, longer_side=views.longer_side)
             scale = max(views.scales)
             images = 2 if views.flip else 1
-            needs.append(
-                (pixels * scale**2 * images * checked.found.get("bytes", 0), path, f"{key}.scales up to {scale:g}")
-            )
+            a_pixel = scale**2 * images * checked.found.get("bytes", 0)
+            needs.append((part, seen_at, a_pixel, f"{key}.scales up to {scale:g}"))
     for step, part, crf in (
         ("affinity/labels", "train", recipe.affinity.labels.crf),
         ("rw/pseudo_labels", "train", recipe.rw.crf),
         ("seg/predictions", "val", recipe.seg.predict.crf),
     ):
         if checked.makes(step) and crf.iterations:
-            pixels, path = largest(part, partial(size_within, largest_side=crf.largest_side))
+            seen_at = partial(size_within, largest_side=crf.largest_side)
             labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
             workers = max(checked.workers, 1)
-            needed = pixels * (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
-            needs.append((needed, path, f"the dense CRF of {step}, {workers} at once"))
+            a_pixel = (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
+            needs.append((part, seen_at, a_pixel, f"the dense CRF of {step}, {workers} at once"))
     if checked.makes("seg/predictions"):
-        pixels, path = largest("val", partial(size_within, largest_side=recipe.seg.predict.crf.largest_side))
+        seen_at = partial(size_within, largest_side=recipe.seg.predict.crf.largest_side)
         labels = len(checked.run.photos.classes) + 1
-        needs.append((pixels * labels * PROBABILITY_BYTES, path, f"the probabilities of {labels} labels"))
-    too_much = [(needed, path, what) for needed, path, what in needs if needed > memory]
-    if too_much:
+        needs.append(("val", seen_at, labels * PROBABILITY_BYTES, f"the probabilities of {labels} labels"))
+    where: list[str] = []
+    ids: dict[str, None] = {}
+    for part, seen_at, a_pixel, what in needs:
+        sizes = [(photo, size) for photo in listed.get(part, ()) if (size := checked.seen[photo.image].size)]
+        needed = [(prod(seen_at(size)) * a_pixel, photo) for photo, size in sizes]
+        large = [(amount, str(photo.image), photo.id) for amount, photo in needed if amount > memory]
+        if large:
+            most, path, _ = max(large)
+            where.append(f"{path}: about {most / 1e9:.0f} GB for {what}")
+            ids |= {image_id: None for _, _, image_id in large}
+    if where:
         yield UserError(
             "photos-too-large",
             f"photos are too large for the {memory / 1e9:.1f} GB of memory that are free",
-            tuple(f"{path}: about {needed / 1e9:.0f} GB for {what}" for needed, path, what in too_much),
+            tuple(where),
             "look at them shrunk: longer_side in cams and seg.predict, largest_side in crf (1000, say); or lower "
             "runtime.workers",
+            tuple(ids),
         )
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from puzzlecam_cli.data.look import Seen
-from puzzlecam_cli.data.photos import Photo, Tick
+from puzzlecam_cli.data.photos import Photo, PhotoSet, Tick
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run.looking import Remembered, jobs_of, look
 from puzzlecam_cli.run.pipeline import Step
@@ -24,6 +24,7 @@ class Checked:
     tick: Tick | None
     workers: int
     everything: bool = False  # as if all steps were to be made
+    pictures: bool = False  # what tells photos from each other is asked for
     refused: dict[str, UserError] = field(default_factory=dict)  # splits that cannot be listed
     found: dict[str, int] = field(default_factory=dict)  # numbers that one check finds and another needs
 
@@ -48,12 +49,20 @@ class Checked:
     @cached_property
     def photos(self) -> dict[str, list[Photo]]:
         """The photos of each part whose split can be listed, those of `train` with their tags."""
+        return self._listed(self.run.photos)
+
+    @cached_property
+    def all_photos(self) -> dict[str, list[Photo]]:
+        """The same with photos that cannot be decoded and are left out."""
+        return self.photos if self.run.skipping is None else self._listed(self.run.all_photos)
+
+    def _listed(self, data: PhotoSet) -> dict[str, list[Photo]]:
         found = {}
-        if self.run.photos.to_prepare:  # made-up pictures are not there yet, and right when they are
+        if data.to_prepare:  # made-up pictures are not there yet, and right when they are
             return {}
         for part, split in self.splits.items():
             try:
-                found[part] = self.run.photos.photos(split, tags=part == "train")
+                found[part] = data.photos(split, tags=part == "train")
             except UserError as error:
                 self.refused[part] = error
         return found
@@ -69,14 +78,22 @@ class Checked:
     @property
     def scored(self) -> dict[str, list[Photo]]:
         """The photos of each part that is scored and has masks."""
-        parts = {part: self.photos.get(part, []) for part in ("score", "val")} if self.makes("eval/scores") else {}
+        return self._scored(self.photos)
+
+    @property
+    def all_scored(self) -> dict[str, list[Photo]]:
+        """The same with photos that are left out."""
+        return self._scored(self.all_photos)
+
+    def _scored(self, listed: dict[str, list[Photo]]) -> dict[str, list[Photo]]:
+        parts = {part: listed.get(part, []) for part in ("score", "val")} if self.makes("eval/scores") else {}
         return {part: photos for part, photos in parts.items() if any(photo.mask for photo in photos)}
 
     @cached_property
     def seen(self) -> dict[Path, Seen]:
         """What was seen of every photo and of every mask to be scored, decoded now where it was not before."""
         assert self.tick is not None
-        photos = [photo for listed in self.photos.values() for photo in listed]
-        masks = [photo for listed in self.scored.values() for photo in listed]
+        photos = [photo for listed in self.all_photos.values() for photo in listed]
+        masks = [photo for listed in self.all_scored.values() for photo in listed]
         known = Remembered.read(self.run.folder.looked_at, self.run.photos.mask_meaning)
-        return look(jobs_of(photos, masks), known, self.workers, self.tick)
+        return look(jobs_of(photos, masks), known, self.workers, self.tick, self.pictures)

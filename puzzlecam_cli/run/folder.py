@@ -42,6 +42,11 @@ class RunFolder:
         """What is known of photos and masks that were decoded once."""
         return self.root / "photos.jsonl"
 
+    @property
+    def left_out(self) -> Path:
+        """Which photos and masks cannot be read, and are left out."""
+        return self.root / "left_out.json"
+
     def training(self, stage: str) -> Path:
         """The folder of a stage's training: model, metrics and checkpoints."""
         return self.base(f"{stage}/model") / stage

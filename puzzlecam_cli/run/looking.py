@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.data.look import Seen, look_at, state_of
+from puzzlecam_cli.data.likeness import BYTES as THUMBNAIL
+from puzzlecam_cli.data.look import TONES, Picture, Seen, look_at, state_of
 from puzzlecam_cli.data.photos import Photo, Tick
 from puzzlecam_cli.files import append_line, as_json, ready_to_append
 
@@ -31,8 +33,8 @@ class Remembered:
         is_read = path.is_file() and path.stat().st_size <= LARGEST
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if is_read else []:
             try:
-                file, state, size, classes, between, meant = json.loads(line)
-                found = _seen(size, classes, between)
+                file, state, size, classes, between, meant, *more = json.loads(line)
+                found = _seen(size, classes, between, more)
             except (ValueError, TypeError, RecursionError):
                 continue
             if meant == meaning and isinstance(file, str) and isinstance(state, str):
@@ -50,11 +52,14 @@ class Remembered:
             return
         state = state_of(_file(job))
         self.seen[str(path)] = state, seen
-        append_line(self.path, as_json([str(path), state, seen.size, seen.classes, seen.between, self.meaning]))
+        values: list[Any] = [str(path), state, seen.size, seen.classes, seen.between, self.meaning]
+        if picture := seen.picture:
+            values.append([picture.digest, picture.tone, b64encode(picture.thumbnail).decode()])
+        append_line(self.path, as_json(values))
 
 
-def _seen(size: Any, classes: Any, between: Any) -> Seen:
-    """What a line tells.
+def _seen(size: Any, classes: Any, between: Any, more: list[Any]) -> Seen:
+    """What a line tells; `more` is of a photo, and not in lines of earlier versions.
 
     Raises:
         ValueError: it tells nothing that was seen.
@@ -64,7 +69,15 @@ def _seen(size: Any, classes: Any, between: Any) -> Seen:
     values, some = tuple(classes), tuple(between)
     if not all(type(number) is int and number >= 0 for number in (height, width, *values, *some)):
         raise ValueError("no numbers")
-    return Seen((height, width), None, values, some)
+    picture = None
+    if more:
+        ((digest, tone, thumbnail),) = more
+        if not (isinstance(digest, str) and tone in TONES):
+            raise ValueError("no picture")
+        picture = Picture(digest, tone, b64decode(thumbnail, validate=True))
+        if len(picture.thumbnail) != THUMBNAIL:
+            raise ValueError("no thumbnail")
+    return Seen((height, width), None, values, some, picture)
 
 
 def jobs_of(photos: Iterable[Photo], masks: Iterable[Photo]) -> list[tuple[Path, Job]]:
@@ -74,9 +87,19 @@ def jobs_of(photos: Iterable[Photo], masks: Iterable[Photo]) -> list[tuple[Path,
     return list(found.items())
 
 
-def look(jobs: Sequence[tuple[Path, Job]], known: Remembered, workers: int, tick: Tick) -> dict[Path, Seen]:
-    """What is seen of all files; those not remembered are decoded, by several processes, and remembered."""
-    found = {path: seen for path, job in jobs if (seen := known.get(path, job)) is not None}
+def look(
+    jobs: Sequence[tuple[Path, Job]], known: Remembered, workers: int, tick: Tick, pictures: bool = False
+) -> dict[Path, Seen]:
+    """What is seen of all files; those not remembered are decoded, by several processes, and remembered.
+
+    Args:
+        pictures: photos of which no `Seen.picture` is remembered, by an earlier version, are decoded again.
+    """
+    found = {
+        path: seen
+        for path, job in jobs
+        if (seen := known.get(path, job)) is not None and (job[1] or seen.picture is not None or not pictures)
+    }
     rest = [(path, job) for path, job in jobs if path not in found]
     if rest:
         from puzzlecam_cli.engine.pool import map_unordered

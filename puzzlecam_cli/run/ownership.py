@@ -21,7 +21,7 @@ from puzzlecam_cli.run.pipeline import Step
 from puzzlecam_cli.run.run import Run
 
 LOCK, EVENTS = "run.lock", "events.jsonl"
-FILES = ("recipe.yaml", "run.json", EVENTS, "photos.jsonl", LOCK)
+FILES = ("recipe.yaml", "run.json", EVENTS, "photos.jsonl", "left_out.json", LOCK)
 HINT = "--run names another folder, new or an earlier run's"
 
 

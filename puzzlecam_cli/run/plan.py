@@ -21,6 +21,7 @@ Action = Literal["keep", "repair", "resume", "run"]
 NOT_THERE = "not there"
 NOT_MADE = "not made yet"
 _NO_KEY = object()
+_DATA_CHANGED = "the photos, tags or masks of {} changed"
 UNFINISHED_STATES = {
     "running": "was interrupted",
     "interrupted": "was interrupted",
@@ -118,6 +119,8 @@ def _data_input(run: Run, wanted: str, tolerant: bool) -> Inputs:
         return {f"data.{which}": None}
     try:
         value = run.photos.fingerprint(split, tags="tags" in extra, masks="masks" in extra)
+        if "masks" in extra and (left := len(run.photos.left_out(split)) + len(run.photos.masks_left_out(split))):
+            value = f"{value}, {left} left out"  # which scores tell
     except UserError:
         if not tolerant:
             raise
@@ -157,7 +160,7 @@ def _decide(
     if changes and coming and not what_changed(coming.inputs, inputs):
         return decision("resume", UNFINISHED_STATES[coming.state])
     if changes:
-        return decision("run", in_words(changes))
+        return decision("run", in_words(changes) + _why(run, step, changes[0]))
     if record.state != "done":
         return decision("resume", UNFINISHED_STATES[record.state])
     missing = record.files - count(run.folder.root, step)
@@ -165,6 +168,15 @@ def _decide(
         lost = f"{missing} of {record.files} files are not there any more{_such_as(run, step)}"
         return decision("repair" if missing < record.files else "run", lost)
     return decision("keep", "recipe and inputs unchanged")
+
+
+def _why(run: Run, step: Step, change: str) -> str:
+    """What the data know of why they changed."""
+    for which in (wanted.split()[0] for wanted in step.data):
+        split = run.photos.splits.named(which)
+        if split is not None and change == _DATA_CHANGED.format(f"data.{which}"):
+            return run.photos.why_changed(split)
+    return ""
 
 
 def _such_as(run: Run, step: Step) -> str:
@@ -188,7 +200,7 @@ def what_changed(before: Inputs, after: Inputs) -> list[str]:
         if key == "version":
             changes.append("the program makes it differently now")
         elif key.startswith("data."):
-            changes.append(f"the photos, tags or masks of {key} changed")
+            changes.append(_DATA_CHANGED.format(key))
         elif isinstance(new, str) and (key in ("cams",) or "/" in key):
             changes.append(f"{key} was made anew")
         else:

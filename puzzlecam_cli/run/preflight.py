@@ -33,6 +33,7 @@ from puzzlecam_cli.run.check_machine import (
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.run.pipeline import Step
 from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.unreadable import enough_is_left, leave_out
 
 Check = Callable[[Checked], Iterator[UserError]]
 LINES = 30  # of a report
@@ -56,6 +57,7 @@ class Row:
 
 CHECKS = (
     Row(room_for_pictures),
+    Row(enough_is_left),
     Row(lists, of_files=True),
     Row(environment),
     Row(crf_engine),
@@ -90,6 +92,7 @@ def preflight(
         UserError: all problems in one.
     """
     checked = Checked(run, tuple(steps), processes, tick, workers)
+    news = leave_out(checked) if tick is not None else []
     files = of_files(run) if tick is not None or run.ledger.checked else None
     is_known = tick is None and files is not None and files == run.ledger.checked
     problems: list[UserError] = []
@@ -106,7 +109,7 @@ def preflight(
         if not any(problem for row in CHECKS if row.of_files for problem in row.check(all_of_it)):
             run.ledger.checked = files  # so that the next plan need not look again
             run.ledger.write()
-    return tuple(about_tags(checked))
+    return (*news, *about_tags(checked))
 
 
 def of_files(run: Run) -> str | None:

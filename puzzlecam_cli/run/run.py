@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 from puzzlecam_cli.data.photos import PhotoSet, open_photos
+from puzzlecam_cli.data.skipping import Skipping
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
@@ -31,5 +33,16 @@ class Run:
         return cls(recipe, folder, Ledger(folder.ledger))
 
     @cached_property
-    def photos(self) -> PhotoSet:
+    def all_photos(self) -> PhotoSet:
+        """The data set with those of its photos that cannot be decoded."""
         return open_photos(self.recipe.data, self.folder.root, self.recipe.seed)
+
+    @cached_property
+    def skipping(self) -> Skipping | None:
+        """What leaves out photos that cannot be decoded; None where these are an error."""
+        return Skipping(self.all_photos, self.folder.left_out) if self.recipe.data.skips else None
+
+    @property
+    def photos(self) -> PhotoSet:
+        """The data set that is worked with."""
+        return self.all_photos if self.skipping is None else cast(PhotoSet, self.skipping)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from puzzlecam_cli.data.skipping import LeftOut
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
 from puzzlecam_cli.files import as_json, write_text
@@ -65,6 +66,9 @@ def run_ablation(
     def carry_out(accelerator: Accelerator | None, emit: Emit) -> None:
         if accelerator is None or accelerator.is_main_process:
             base.photos.prepare(lambda done, total: emit(Progress("ablate", "writing pictures", done, total)))
+            for _, _, variant in variants if base.skipping else ():
+                mark(variant)
+                LeftOut.read(base.folder.left_out).write(variant.folder.left_out)
         if accelerator is not None:
             accelerator.wait_for_everyone()
         for number, (row, seed, variant) in enumerate(variants, start=1):
@@ -106,16 +110,18 @@ def check_masks(run: Run) -> None:
     """
     data, split = run.photos, run.photos.splits.score
     listed, with_mask = data.count(split)
+    known = data.masks_left_out(split)
     if data.scores_some and with_mask == 0:
         raise UserError(
             "mask-missing",
             f"no photo of `{split}` has a mask: an ablation compares scores{data.why_no_masks(split)}",
             hint="--set data.masks=FOLDER names the masks",
         )
-    if with_mask < listed and not data.scores_some:
+    if with_mask < listed - len(known) and not data.scores_some:
+        without = [photo.id for photo in data.photos(split) if photo.mask is None and photo.id not in known]
         raise UserError(
             "mask-missing",
-            f"{listed - with_mask} images of `{split}` have no mask: an ablation compares scores",
-            shorten([photo.id for photo in data.photos(split) if photo.mask is None]),
+            f"{len(without)} images of `{split}` have no mask: an ablation compares scores",
+            shorten(without),
             "name a list of images that have masks: --set data.score=LIST",
         )

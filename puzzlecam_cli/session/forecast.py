@@ -34,11 +34,12 @@ def forecast_recipe(name: str, changes: Sequence[str], photos: int, plain: bool)
     alone = Member(accelerator=None, parent=None, is_shown=True)
     with TemporaryDirectory(prefix="puzzlecam-bench-") as temporary:
         root = Path(temporary)
-        preflight(Run.at(recipe, root), all_steps(PIPELINE), tick=None)  # before PyTorch is loaded
+        run = Run.at(recipe, root)
+        preflight(run, all_steps(PIPELINE), tick=None)  # before PyTorch is loaded
         from puzzlecam_cli.bench.forecast import forecast
         from puzzlecam_cli.bench.machine import this_machine
 
         machine = this_machine(gpu=not recipe.runtime.cpu)
         with open_views(alone, root, plain) as emit:
             emit(RunStarted(f"bench of {Path(name).stem}", temporary, STAGE_NAMES))
-            return machine, forecast(recipe, root, photos, emit)
+            return machine, forecast(recipe, run.photos, root, photos, emit)

@@ -75,6 +75,11 @@ def run_stages(
                 if not force:
                     note_differences(run_, decisions, emit)
                 check_before(run_, steps, num_processes, emit)
+            if steps and resolved.data.skips:
+                run_, decisions = decide_again(run_, chosen, force, member.accelerator)
+                if member.is_shown and (more := steps_to_do(chosen, decisions)) and not set(more) <= set(steps):
+                    check_before(run_, more, num_processes, emit)
+                steps = steps_to_do(chosen, decisions)
             command = command_of(chosen, force)
             if not (steps and member.spread(command, resolved, root, num_processes, emit)):
                 execute(run_, chosen, decisions, member.accelerator, emit)
@@ -128,7 +133,7 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
     Raises:
         UserError: all problems in one.
     """
-    from puzzlecam_cli.engine.accelerator import pool_workers
+    from puzzlecam_cli.engine.pool import pool_workers
     from puzzlecam_cli.group.launch import group_size
 
     mark(run)
@@ -158,6 +163,16 @@ def decide(run: Run, stages: tuple[Stage, ...], force: bool, accelerator: Accele
     if accelerator is None or accelerator.is_main_process:
         finish_replacing(run, [(stage.name, step) for stage in PIPELINE for step in stage.steps])
     return agreed(planned(run, stages, force), accelerator)
+
+
+def decide_again(
+    run: Run, stages: tuple[Stage, ...], force: bool, accelerator: Accelerator | None
+) -> tuple[Run, list[Decision]]:
+    """The run and its plan once more, after the main process found out which photos are left out."""
+    if accelerator is not None:
+        accelerator.wait_for_everyone()
+    run = Run.at(run.recipe, run.folder.root)
+    return run, decide(run, stages, force, accelerator)
 
 
 def planned(run: Run, stages: tuple[Stage, ...], force: bool) -> list[Decision]:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch
-from puzzlecam_cli.engine.accelerator import pool_workers, seed_everything
-from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.engine.accelerator import seed_everything
+from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.method.affinity import PAIR_WEIGHTS, affinity_labels, affinity_sums
 from puzzlecam_cli.models.pair_net import PairNet

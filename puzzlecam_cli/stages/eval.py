@@ -15,8 +15,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from puzzlecam_cli.data.photos import Photo
-from puzzlecam_cli.engine.accelerator import pool_workers, share
-from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.engine.accelerator import share
+from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Note
 from puzzlecam_cli.files import as_json, write_text
@@ -97,7 +97,7 @@ def score(context: Context) -> None:
         "backbone": context.recipe.backbone.name,
         "puzzle": context.recipe.train_cls.puzzle.is_used,
         "results": results,
-    }
+    } | count_left_out(context)
     for row in rows:
         warn_of_collapse(context, row, totals[row.what])
     write_text(context.folder.scores, as_json(scores, indent=1) + "\n")
@@ -113,6 +113,19 @@ def count_tags(context: Context) -> Result | None:
     times = Counter(tag for photo in photos for tag in photo.tags)
     untagged = sum(not photo.tags for photo in photos)
     return {"photos": len(photos), "tags": times.total(), "classes": len(times), "photos_without": untagged}
+
+
+def count_left_out(context: Context) -> Result:
+    """How many photos of each split could not be read, and masks of those that were; nothing where that is an error."""
+    data, splits = context.data, context.splits
+    if not context.recipe.data.skips:
+        return {}
+    named = list(dict.fromkeys(split for split in (splits.train, splits.score, splits.val) if split))
+    masks = {split: len(data.masks_left_out(split)) for split in named}
+    return {
+        "left_out": {split: len(data.left_out(split)) for split in named},
+        "masks_left_out": {split: number for split, number in masks.items() if number},
+    }
 
 
 def _columns(context: Context, row: Scored) -> int:
@@ -132,6 +145,8 @@ def _with_masks(context: Context, row: Scored, photos: Sequence[Photo]) -> Seque
 
     None where there are no masks; those with one where the data says that masks are of some photos only.
     """
+    known = context.data.masks_left_out(row.split)
+    photos = [photo for photo in photos if photo.id not in known]
     without = [photo.id for photo in photos if photo.mask is None]
     if len(without) == len(photos):
         context.emit(Note("eval", f"`{row.split}` has no masks: {row.what} are not scored"))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
-from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers
-from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
+from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.method.random_walk import walk_with_background
 from puzzlecam_cli.models.pair_net import PairNet
 from puzzlecam_cli.models.pair_nets import pair_net

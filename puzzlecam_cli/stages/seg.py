@@ -11,8 +11,8 @@ from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, photo_loader
 from puzzlecam_cli.data.sizes import size_within
-from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, pool_workers, seed_everything
-from puzzlecam_cli.engine.pool import map_unordered
+from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, seed_everything
+from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.method.constants import IGNORE

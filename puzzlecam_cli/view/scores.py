@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from puzzlecam_cli.errors import LINE, LINES, printable
 from puzzlecam_cli.run.scores import Scores
 from puzzlecam_cli.view.markdown import markdown_table
 
@@ -36,11 +37,12 @@ def score_rows(scores: Scores) -> list[tuple[str, ...]]:
 
 def scores_table(scores: Scores) -> str:
     """The scores in Markdown: all results, then the IoU of each class."""
-    lines = markdown_table(HEADER, score_rows(scores))
-    if scores["tags_from"] == "masks":
-        lines += ["", "The tags were read off pixel masks."]
+    notes = [printable(note, LINES * LINE) for note in score_notes(scores)]
     if not scores["results"]:
-        return "No masks: nothing was scored.\n"
+        return "\n\n".join(["No masks: nothing was scored.", *notes]) + "\n"
+    lines = markdown_table(HEADER, score_rows(scores))
+    for note in notes:
+        lines += ["", note]
     if comparison := table_2(scores):
         heading, *rows = comparison
         lines += ["", *markdown_table(heading, rows)]
@@ -49,6 +51,16 @@ def scores_table(scores: Scores) -> str:
     rows = [(name, *(_number(result["iou"][name]) for result in scores["results"])) for name in names]
     lines += ["", *markdown_table(heading, rows)]
     return "\n".join(lines) + "\n"
+
+
+def score_notes(scores: Scores) -> list[str]:
+    """What a person should know about the scores, a sentence each."""
+    notes = ["The tags were read off pixel masks."] if scores["tags_from"] == "masks" else []
+    for key, what in (("left_out", "Photos"), ("masks_left_out", "Masks")):
+        counts = [f"{number} of `{split}`" for split, number in scores.get(key, {}).items() if number]
+        if counts:
+            notes.append(f"{what} that cannot be read and are left out: {', '.join(counts)}; see left_out.json.")
+    return notes
 
 
 def table_2(scores: Scores) -> list[tuple[str, ...]]:

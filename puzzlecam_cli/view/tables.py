@@ -15,17 +15,18 @@ from puzzlecam_cli.run.ablation import Summary
 from puzzlecam_cli.run.scores import Scores
 from puzzlecam_cli.view.ablation import ablation_notes, ablation_table
 from puzzlecam_cli.view.costs import COST_NUMBERS, cost_rows
-from puzzlecam_cli.view.scores import HEADER, score_rows, table_2
+from puzzlecam_cli.view.scores import HEADER, score_notes, score_rows, table_2
 
 
 def score_table(scores: Scores) -> RenderableType:
     """One row a result; words if nothing was scored."""
+    notes = [words(note, most=2000) for note in score_notes(scores)]
     if not scores["results"]:
-        return "No masks: nothing was scored. The masks and models are in the run folder."
+        return Group("No masks: nothing was scored. The masks and models are in the run folder.", *notes)
     parts: list[RenderableType] = ["", table([HEADER, *score_rows(scores)], ("images", "mIoU", "FP", "FN"))]
     if comparison := table_2(scores):
         parts += ["", table(comparison, comparison[0][1:])]
-    return Group(*parts, *(["tags were read off pixel masks"] if scores["tags_from"] == "masks" else []))
+    return Group(*parts, *notes)
 
 
 def ablation_view(summary: Summary) -> RenderableType:

@@ -7,8 +7,8 @@ import json
 import pytest
 from rich.console import Console
 
-from puzzlecam_cli.bench.costs import Extent, Observed, cost, sample_size, total
-from puzzlecam_cli.view.costs import cost_rows
+from puzzlecam_cli.bench.costs import Cost, Extent, Observed, cost, sample_size, total
+from puzzlecam_cli.view.costs import cost_line, cost_rows
 from puzzlecam_cli.view.tables import cost_view
 
 FOUR_STEPS = Observed(
@@ -105,3 +105,21 @@ def test_the_memory_of_a_gpu_has_a_column_of_its_own() -> None:
     observed = Observed("training", "steps", ((1.0, 1), (3.0, 2)), 4.0, 0, memory=2 * 10**9, gpu_memory=17 * 10**9)
     heading, *rows = cost_rows([cost("seg", observed, Extent(2))])
     assert [row[heading.index("GPU GB")] for row in rows] == ["17.0", "17.0"]
+
+
+def test_one_line_says_all() -> None:
+    def stage(name: str, seconds: float, disk: int, memory: int | None) -> Cost:
+        return Cost(name, "work", "images", 1, 1, 1.0, 0.0, seconds, disk, memory, None, "")
+
+    costs = [
+        stage("train-cls", 130, 1_100_000_000, 3 * 10**9),
+        stage("rw", 20, 50_000_000, None),
+        stage("rw", 30, 40_000_000, None),
+        stage("seg", 660, 10_000_000, 2 * 10**9),
+    ]
+    assert cost_line(costs) == (
+        "about 14 minutes on this machine (train-cls 2 min, rw 50 s, seg 11 min), 1.2 GB on disk, 3.0 GB memory"
+    )
+    assert cost_line([stage("cams", 160_000, 0, None)]) == ("about 44 hours on this machine (cams 44 h), 1 MB on disk")
+    assert cost_line([stage("cams", 9_900, 0, None)]).startswith("about 2.8 hours")
+    assert cost_line([stage("cams", 10**6, 0, None)]).startswith("about 12 days")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from accelerate import Accelerator
 
-from puzzlecam_cli.engine import accelerator, pool
-from puzzlecam_cli.engine.accelerator import loader_workers, pool_workers
+from puzzlecam_cli.engine import pool
+from puzzlecam_cli.engine.accelerator import loader_workers
+from puzzlecam_cli.engine.pool import pool_workers
 from puzzlecam_cli.recipe.schema import Runtime
 
 
@@ -39,7 +40,7 @@ def test_a_result_is_given_before_another_item_is_made(monkeypatch: pytest.Monke
 def test_processes_on_one_machine_share_its_cores(
     monkeypatch: pytest.MonkeyPatch, cores: int, processes: int, workers: int
 ) -> None:
-    monkeypatch.setattr(accelerator.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(pool.os, "cpu_count", lambda: cores)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
     assert pool_workers(Runtime()) == workers
     assert pool_workers(Runtime(workers=5)) == 5

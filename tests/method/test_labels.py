@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from puzzlecam_cli.method.labels import best, confident_labels, pseudo_labels, winners
+from puzzlecam_cli.method.labels import best, confident_labels, enlarged, pseudo_labels, winners
 
 densecrf = pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 has no build for Python 3.13")
 
@@ -111,3 +111,25 @@ def test_a_score_that_is_not_a_number_never_wins(value: torch.dtype) -> None:
 def test_pseudo_labels_of_scores_that_are_no_numbers_are_background() -> None:
     options = {"background": 0.3, "iterations": 2, "confidence": 0.7} | KERNELS
     assert not pseudo_labels(photo(), torch.full((2, HEIGHT, WIDTH), NAN), CLASSES, **options).any()
+
+
+def test_enlarged_labels_have_smooth_borders_and_no_new_label() -> None:
+    rows = torch.arange(16)[:, None]
+    labels = torch.where(rows + torch.arange(24) < 20, 0, 7).to(torch.uint8)  # a border aslant
+    labels[3:6, 3:6] = 255
+    found = enlarged(labels, (160, 240))
+    assert found.dtype == torch.uint8
+    assert found.unique().tolist() == [0, 7, 255]
+    middles = found[5::10, 5::10]
+    assert (middles == labels).float().mean() > 0.99
+    aslant = (torch.arange(160)[:, None] + torch.arange(240)) / 10
+    right = torch.where(aslant < 20.5, 0, 7)  # half-way between the middles of the cells beside the border
+    blocks = labels.repeat_interleave(10, 0).repeat_interleave(10, 1)
+    far = found != 255
+    assert ((found != right) & far).sum() < ((blocks != right) & far).sum() / 2
+
+
+def test_labels_of_the_right_size_stay_as_they_are() -> None:
+    labels = torch.randint(0, 255, (7, 9), dtype=torch.uint8)
+    assert enlarged(labels, (7, 9)) is labels
+    assert enlarged(torch.full((1, 1), 3, dtype=torch.uint8), (2, 5)).tolist() == [[3] * 5] * 2

@@ -186,10 +186,10 @@ REPORTS: dict[str, tuple[Change, str]] = {
     ),
     "masks with height and width exchanged": (
         masks(np.transpose),
-        "× {root}/SegmentationClass/a.png: 48×32 pixels, its photo 32×48",
+        "× {root}/SegmentationClass/a.png: 32×48 pixels, its photo 48×32",
     ),
     "photos turned upside down by EXIF": (orientation(3), "EXIF turns 4 photos to the same size (a, b, c, ... and 1"),
-    "photos turned to their side by EXIF": (orientation(6), "× {root}/SegmentationClass/a.png: 32×48 pixels, its"),
+    "photos turned to their side by EXIF": (orientation(6), "× {root}/SegmentationClass/a.png: 48×32 pixels, its"),
     "photos that EXIF leaves as they are": (orientation(1), "`train`: 2 photos"),
     "labelme's SegmentationClassPNG": (
         moved("SegmentationClass", "SegmentationClassPNG"),

@@ -9,7 +9,8 @@ from typing import Any
 
 from puzzlecam_cli.data.discover.candidate import Candidate
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.kinds.voc import LISTS, SHIPPED_LISTS
+from puzzlecam_cli.data.kinds.voc import SHIPPED_LISTS
+from puzzlecam_cli.data.lists import LISTS
 
 TRAIN = ("train", "trainval")
 VAL = ("val", "valid", "validation", "test")

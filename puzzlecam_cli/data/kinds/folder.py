@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -74,6 +75,17 @@ class FolderPhotos(ListedPhotos):
         about_links = [f"{links} links to folders that are walked anyway are not followed"] if links else []
         about_file = [] if self.settings.tags or not self._tag_file else [f"tags are those of {self._tag_file}"]
         return Listing(photos, classes, (*about_file, *about_links, *tagged.facts, *about_classes, *about_masks))
+
+    def look_past(self, ids: Collection[str]) -> bool:
+        """See `PhotoSet`: rows whose photo is not there, as `data.on_error: skip` does."""
+        if self.settings.skips:
+            return False
+        settings = self.settings.model_copy(update={"on_error": "skip"})
+        self.__dict__ = {"settings": settings, "run": self.run, "seed": self.seed}  # what was read is forgotten
+        return True
+
+    def unnamed(self) -> list[str]:
+        return [*super().unnamed(), *(image_id for image_id in self._ids if image_id not in self._tagged.tags)]
 
     @property
     def classes(self) -> tuple[str, ...]:

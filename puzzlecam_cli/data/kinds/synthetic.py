@@ -16,6 +16,7 @@ from puzzlecam_cli.recipe.section import Count, Integer, Location, default
 
 MARKER = "synthetic.json"
 UNFINISHED = "unfinished"
+NOT_DRAWN = {"kind", "root", "on_error"}  # settings that change nothing in the pictures
 
 
 class SyntheticData(DataSettings):
@@ -41,7 +42,7 @@ class SyntheticPhotos(PhotoSet):
 
     def pinned(self) -> VocData:
         root = self.settings.root or self.run / "data"
-        return VocData(kind="voc", root=root, train="train", val="val")
+        return VocData(kind="voc", on_error=self.settings.on_error, root=root, train="train", val="val")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -75,7 +76,7 @@ class SyntheticPhotos(PhotoSet):
 
     @property
     def _content(self) -> str:
-        described = self.settings.model_dump(exclude={"kind", "root"})
+        described = self.settings.model_dump(exclude=NOT_DRAWN)
         return json.dumps({"version": 1, "seed": self.seed} | described)
 
     @property
@@ -159,5 +160,5 @@ def _is_ours(marker: Path) -> bool:
         content = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    known = {"version", "seed", *SyntheticData.model_fields} - {"kind", "root"}
+    known = {"version", "seed", *SyntheticData.model_fields} - NOT_DRAWN
     return isinstance(content, dict) and content.keys() == known

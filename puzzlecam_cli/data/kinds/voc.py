@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
+from puzzlecam_cli.data.lists import find_list, read_ids
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Location, default
-from puzzlecam_cli.text import quoted
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.colours import RGB
+    from puzzlecam_cli.data.mask_file import MaskFile
 
 # fmt: off
 VOC_CLASSES = (
@@ -30,7 +31,6 @@ VOC_CLASSES = (
 # fmt: on
 MASK_SUFFIXES = (*PHOTO_SUFFIXES, ".gif")  # those that cannot be masks are refused when they are read
 SHIPPED_LISTS = Path(__file__).parents[1] / "voc2012"
-LISTS = ("Segmentation", "Main")  # folders of ImageSets, in the order they are looked into
 
 
 class VocData(DataSettings):
@@ -79,6 +79,28 @@ class VocPhotos(PhotoSet):
     Settings = VocData
     settings: VocData
 
+    def __init__(self, settings: VocData, run: Path, seed: int):
+        super().__init__(settings, run, seed)
+        self._past: set[str] = set()
+        self._forget()
+
+    def _forget(self) -> None:
+        """What is read once: folders on a network take their time."""
+        self._ids: dict[str, list[str]] = {}
+        self._gone: dict[str | tuple[str, str], dict[str, str]] = {}
+        self._listed: dict[tuple[str, bool], list[Photo]] = {}
+        self._facts: dict[str, list[str]] = {}
+        self._stats: dict[tuple[str, str], list[str]] = {}  # sizes and times of the files of a folder and split
+
+    def look_past(self, ids: Collection[str]) -> bool:
+        self._past.update(ids)
+        self._forget()
+        return True
+
+    def unnamed(self) -> list[str]:
+        named = {canonical(i) for split in {*astuple(self.splits)} - {None} for i in self._named(split)} | self._past
+        return [i for i in self._images.walked() if i not in named]
+
     @property
     def root(self) -> Path:
         return self.settings.root
@@ -107,41 +129,35 @@ class VocPhotos(PhotoSet):
         return find_classes(self.root, self.settings.classes, self._colours, VOC_CLASSES)
 
     def ids(self, split: str) -> list[str]:
-        """The image ids of a list, in its order."""
+        """The image ids of a list, in its order, but for those that are left out."""
+        gone = self.left_out(split)
+        return [i for i in self._named(split) if i not in gone] if gone else self._named(split)
+
+    def _named(self, split: str) -> list[str]:
         if split not in self._ids:
-            self._ids[split] = self._read_ids(split)
+            file = find_list(self.root, split, SHIPPED_LISTS)
+            self._ids[split] = read_ids(file, self._images.__contains__, self._past)
         return self._ids[split]
 
-    @cached_property
-    def _ids(self) -> dict[str, list[str]]:
-        return {}
+    def left_out(self, split: str) -> dict[str, str]:
+        if not self.settings.skips:
+            return {}
+        if split not in self._gone:
+            self._gone[split] = self._images.unusable(self._named(split))
+        return self._gone[split]
+
+    def masks_left_out(self, split: str) -> dict[str, str]:
+        if not self.settings.skips:
+            return {}
+        if ("masks", split) not in self._gone:
+            ids = self.ids(split)
+            some = any(i in self._masks for i in ids)
+            self._gone["masks", split] = self._masks.unusable(ids, needed=some)
+        return self._gone["masks", split]
 
     def count(self, split: str) -> tuple[int, int]:
-        ids = self.ids(split)
-        return len(ids), sum(image_id in self._masks for image_id in ids)
-
-    def _read_ids(self, split: str) -> list[str]:
-        from puzzlecam_cli.data.lists import read_ids
-
-        if not self.root.is_dir():
-            said = f"{self.root} is no folder" if self.root.exists() else f"there is no folder {self.root}"
-            raise UserError("data-missing", said, hint="--set data.root=FOLDER names your photos")
-        places = [self.root / "ImageSets" / folder / f"{split}.txt" for folder in LISTS]
-        file = next((place for place in (*places, SHIPPED_LISTS / f"{split}.txt") if place.exists()), None)
-        if file is None:
-            from puzzlecam_cli.data.near_misses import list_elsewhere, root_elsewhere
-
-            there = sorted({path.stem for place in places for path in place.parent.glob("*.txt")})
-            close = get_close_matches(split, there, 1)
-            raise UserError(
-                "data-missing",
-                f"there is no list {places[0]}",
-                (f"lists that are there: {', '.join(shorten(there))}",) if there else (),
-                (f"did you mean {quoted(close[0])}? " if close else "")
-                + (root_elsewhere(self.root) or list_elsewhere(self.root, split))
-                + "a list holds one image id a line; data.train, data.val and data.score name lists",
-            )
-        return read_ids(file, self._images.__contains__)
+        ids, gone = self.ids(split), self.masks_left_out(split)
+        return len(ids), sum(i in self._masks and i not in gone for i in ids)
 
     def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
         key = split, tags
@@ -149,44 +165,49 @@ class VocPhotos(PhotoSet):
             self._listed[key] = self._list(split, tags)
         return self._listed[key]
 
-    @cached_property
-    def _listed(self) -> dict[tuple[str, bool], list[Photo]]:
-        return {}
-
     def _list(self, split: str, tags: bool) -> list[Photo]:
-        from puzzlecam_cli.data.mask_file import MaskFile
-
-        ids = self.ids(split)
-        if missing := self._images.missing(ids):
+        ids, no_mask = self.ids(split), self.masks_left_out(split)
+        if missing := self._images.unusable(ids):
+            are = (
+                "are not in"
+                if all("not there" in line for line in missing.values())
+                else "do not have one file each in"
+            )
             raise UserError(
                 "image-missing",
-                f"{len(missing)} of {len(ids)} images of `{split}` are not in {self.root / 'JPEGImages'}",
-                shorten(missing),
-                "complete the folder, or correct the list",
+                f"{len(missing)} of {len(ids)} images of `{split}` {are} {self._images.folder}",
+                shorten(self._images.missing(missing)),
+                "complete the folder, correct the list, or leave them out: --set data.on_error=skip",
+                tuple(missing),
             )
-        if unusable := self._masks.missing(ids, needed=False):
+        if unusable := self._masks.unusable([i for i in ids if i not in no_mask], needed=False):
             raise UserError(
                 "mask-unreadable",
-                f"{len(unusable)} masks of `{split}` in {self.root / 'SegmentationClass'} cannot be used",
-                shorten(unusable),
+                f"{len(unusable)} masks of `{split}` in {self._masks.folder} cannot be used",
+                shorten(self._masks.missing(unusable, needed=False)),
+                ids=tuple(unusable),
             )
         tags_of = self._tags(split, ids) if tags else {}
-        count, colours = len(self.classes), self._mask_colours
         return [
-            Photo(
-                i,
-                self._images.find(i) or Path(),
-                tags_of.get(i, ()),
-                MaskFile(mask, count, colours, self.settings.white) if (mask := self._masks.find(i)) else None,
-            )
+            Photo(i, self._images.find(i) or Path(), tags_of.get(i, ()), None if i in no_mask else self._mask(i))
             for i in ids
         ]
 
+    def _mask(self, image_id: str) -> MaskFile | None:
+        from puzzlecam_cli.data.mask_file import MaskFile
+
+        mask = self._masks.find(image_id)
+        return MaskFile(mask, len(self.classes), self._mask_colours, self.settings.white) if mask else None
+
     def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
         """See `PhotoSet`. With `tags`, the files they come from count; with `masks`, the masks do."""
+        return self.fingerprint_without(split, (), tags=tags, masks=masks)
+
+    def fingerprint_without(self, split: str, ids: Iterable[str], *, tags: bool = False, masks: bool = False) -> str:
         digest = hashlib.sha256("\n".join(self.classes).encode())
-        ids = self.ids(split)
-        digest.update("\n".join(ids).encode())
+        gone, listed = set(ids), self.ids(split)
+        kept = [number for number, i in enumerate(listed) if i not in gone]
+        digest.update("\n".join(listed[number] for number in kept).encode())
         sources = {"JPEGImages": self._images}
         if tags:
             self._add_tag_sources(split, sources, digest)
@@ -195,14 +216,10 @@ class VocPhotos(PhotoSet):
             digest.update(self._mask_rules.encode())
         for name, index in sorted(sources.items()):
             if (name, split) not in self._stats:
-                self._stats[name, split] = "\n".join(index.stats(ids)).encode()
-            digest.update(self._stats[name, split])
+                self._stats[name, split] = index.stats(listed)
+            stats = self._stats[name, split]
+            digest.update("\n".join(stats[number] for number in kept).encode())
         return digest.hexdigest()[:16]
-
-    @cached_property
-    def _stats(self) -> dict[tuple[str, str], bytes]:
-        """Sizes and times of the files of a folder and split, looked up once: folders on a network take their time."""
-        return {}
 
     def _add_tag_sources(self, split: str, sources: dict[str, FileIndex], digest: hashlib._Hash) -> None:
         if self.settings.boxes == "clipped":
@@ -225,16 +242,12 @@ class VocPhotos(PhotoSet):
         return [*self._class_list[1], *self._facts.get(split, [])]
 
     @cached_property
-    def _facts(self) -> dict[str, list[str]]:
-        return {}
-
-    @cached_property
     def _images(self) -> FileIndex:
         folder = self.root / "JPEGImages"
         if not folder.is_dir():
-            from puzzlecam_cli.data.near_misses import root_elsewhere
+            from puzzlecam_cli.data.near_misses import recipe_for, root_elsewhere
 
-            hint = f"{root_elsewhere(self.root)}data.root is not in VOC layout"
+            hint = f"{root_elsewhere(self.root) or recipe_for(self.root)}data.root is not in VOC layout"
             raise UserError("data-missing", f"there is no folder {folder}", hint=hint)
         return FileIndex(folder, PHOTO_SUFFIXES)
 
@@ -273,11 +286,11 @@ class VocPhotos(PhotoSet):
         return white + (f", colours {self._mask_colours}" if self._mask_colours else "")
 
     def _tags(self, split: str, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        from puzzlecam_cli.data.tags import tags_in_annotations, tags_in_lists
+        from puzzlecam_cli.data.tags import tags_in_annotations, tags_in_lists, tags_in_masks
 
         match self.tags_from:
             case "masks":
-                return {i: self._tags_from_mask(i) for i in ids}
+                return tags_in_masks({i: self._mask(i) for i in ids})
             case "lists":
                 found, facts = tags_in_lists(self.root, split, self.classes, ids)
             case _:
@@ -285,14 +298,3 @@ class VocPhotos(PhotoSet):
                 found, facts = tags_in_annotations(self._annotations, split, self.classes, ids, clipped=clipped)
         self._facts[split] = facts
         return found
-
-    def _tags_from_mask(self, image_id: str) -> tuple[int, ...]:
-        import numpy as np
-
-        from puzzlecam_cli.data.mask_file import MaskFile
-
-        mask = self._masks.find(image_id)
-        if mask is None:
-            raise UserError("mask-missing", f"`data.tags: masks` needs a mask of {quoted(image_id)}")
-        labels = MaskFile(mask, len(self.classes), self._mask_colours, self.settings.white).read()
-        return tuple(int(value) for value in np.unique(labels) if value not in (0, 255))

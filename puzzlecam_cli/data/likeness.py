@@ -1,0 +1,279 @@
+"""Photos that are near-identical: saved again, made smaller or larger, brightened, mirrored, cropped a little.
+
+Of each photo a thumbnail of 288 bytes is kept. The signs of its lowest frequencies are a hash. Hashes are sorted, so
+that those whose first bits are equal come together, and what comes together is compared by its details, laid over each
+other as well as can be. That is done three times with other bits in front, the weakest of them turned: no photo is
+compared with all others, and a copy is missed only where it differs in firm bits all three times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    Array = NDArray[Any]
+
+SIDE, COLOUR_SIDE = 16, 4  # of the thumbnail in grey, and of each of its two colours
+GREYS = SIDE * SIDE
+BYTES = GREYS + 2 * COLOUR_SIDE * COLOUR_SIDE
+
+FREQUENCIES = 10  # a side, of the cosine transform of the greys
+FLAT = 3.0  # grey levels, standard deviation of details: where there is less, only an equal thumbnail is alike
+ALIKE = 0.94  # correlation of details
+HOPELESS = 0.75  # a correlation that no cutting brings to `ALIKE`
+STRICTER = (0.96, 0.975, 0.985, 0.995)  # where likeness goes from photo to photo through too many
+COLOURS_APART = 14.0  # mean difference
+CUT = 0.03  # of a side that may have been cut off
+
+BITS, ROUNDS, FIRST, WEAK = 64, 3, 12, 3  # of a hash; orders of its bits; bits in front, and turned of them
+APART = 16  # bits in which hashes of copies differ at most
+BESIDE, CLOSEST = 128, 4  # hashes to either side that are compared, and photos of those, at most: all may be alike
+CHUNK = 1 << 14  # photos or pairs at once
+
+
+def thumbnail(picture: Image.Image) -> bytes:
+    """What is remembered of a photo (RGB) to compare it: 16×16 greys, then two colours of 4×4, a byte each."""
+    from PIL import Image
+
+    bilinear = Image.Resampling.BILINEAR
+    grey, blue, red = picture.resize((SIDE, SIDE), bilinear, reducing_gap=3.0).convert("YCbCr").split()
+    small = (COLOUR_SIDE, COLOUR_SIDE)
+    return b"".join((grey.tobytes(), blue.resize(small, bilinear).tobytes(), red.resize(small, bilinear).tobytes()))
+
+
+def near_identical(thumbnails: Sequence[bytes]) -> list[list[int]]:
+    """Groups of photos that are near-identical, directly or by way of others; each of two or more, sorted.
+
+    Args:
+        thumbnails: one a photo; an empty one is like no other.
+    """
+    return groups_alike(thumbnails, len(thumbnails))[0]
+
+
+def groups_alike(
+    thumbnails: Sequence[bytes], most: int, tick: Callable[[int, int], None] | None = None
+) -> tuple[list[list[int]], int]:
+    """As `near_identical`, for groups of a bounded size.
+
+    Args:
+        most: photos of a group: in a larger one only those that are more alike stay together.
+        tick: is told how many of all comparisons are done.
+
+    Returns:
+        The groups, and how many photos were in groups that were too large. Neither depends on the order of the photos.
+    """
+    import numpy as np
+
+    known = np.array([number for number, found in enumerate(thumbnails) if len(found) == BYTES], dtype=np.int64)
+    if len(known) < 2:
+        return [], 0
+    table = np.frombuffer(b"".join(thumbnails[number] for number in known), np.uint8).reshape(-1, BYTES)
+    different, which, times = np.unique(table, axis=0, return_inverse=True, return_counts=True)
+    which = which.reshape(-1)
+    labels, too_many = _joined(times, *_pairs(different, tick or (lambda done, total: None)), most)
+    label = labels[which]  # of each photo
+    alone = times[which] > most
+    label[alone] = len(labels) + np.flatnonzero(alone)  # the same picture too many times: each by itself
+    order = np.argsort(label, kind="stable")
+    groups = np.split(known[order], np.flatnonzero(np.diff(label[order])) + 1)
+    return sorted(group.tolist() for group in groups if len(group) > 1), too_many
+
+
+def _joined(times: Array, first: Array, second: Array, likeness: Array, most: int) -> tuple[Array, int]:
+    """The group (a number) of each thumbnail, and the photos in groups that were too large.
+
+    Args:
+        times: photos with each thumbnail, (n,).
+        first, second, likeness: pairs that are alike, (p,).
+    """
+    import numpy as np
+
+    found = np.arange(len(times))
+    free = np.ones(len(times), dtype=bool)
+    too_many = 0
+    for least in (ALIKE, *STRICTER):
+        used = free[first] & free[second] & (likeness >= least)
+        label = _components(len(times), first[used], second[used])
+        fits = free & (np.bincount(label, times, len(times))[label] <= most)
+        found[fits] = label[fits]
+        free &= ~fits
+        too_many = too_many or int(times[free].sum())
+    return found, too_many
+
+
+def _components(count: int, first: Array, second: Array) -> Array:
+    """The smallest number that each of `count` numbers is connected with by pairs, (count,)."""
+    import numpy as np
+
+    label = np.arange(count)
+    while True:
+        lowest = np.minimum(label[first], label[second])
+        below = label.copy()
+        np.minimum.at(below, label[first], lowest)
+        np.minimum.at(below, label[second], lowest)
+        while not np.array_equal(below, jumped := below[below]):
+            below = jumped
+        if np.array_equal(below, label):
+            return label
+        label = below
+
+
+def _pairs(table: Array, tick: Callable[[int, int], None]) -> tuple[Array, Array, Array]:
+    """Pairs of thumbnails (n, 288) that are alike: two numbers each, (p,), and how much, (p,)."""
+    import numpy as np
+
+    greys, colours = table[:, :GREYS], table[:, GREYS:].astype(np.float32)
+    frequencies = np.concatenate([_frequencies(greys[start : start + CHUNK]) for start in range(0, len(table), CHUNK)])
+    details = frequencies @ _details()
+    strength = np.linalg.norm(details, axis=1)
+    lively = np.flatnonzero(strength >= FLAT * SIDE)
+    details = details[lively] / strength[lively, None]
+    frequencies, colours, count = frequencies[lively], colours[lively], len(lively)
+    values = frequencies[:, _lowest()]
+    pairs, likeness = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+    for number, (is_mirrored, turn) in enumerate(product((False, True), range(ROUNDS)), start=1):
+        mirror = _mirror() if is_mirrored else np.float32(1)
+        painted = _mirrored_colours(colours) if is_mirrored else colours
+        for first, second in _candidates((frequencies * mirror)[:, _lowest()], values, turn):
+            for start in range(0, len(first), CHUNK):
+                i, j = first[start : start + CHUNK], second[start : start + CHUNK]
+                close = np.abs(painted[i] - colours[j]).mean(axis=1) <= COLOURS_APART
+                i, j = i[close], j[close]
+                found = np.einsum("pf,pf->p", details[i] * mirror, details[j])
+                cut = np.flatnonzero((found >= HOPELESS) & (found < ALIKE))
+                a, b = i[cut], j[cut]
+                for one, other in ((frequencies[a] * mirror, details[b]), (frequencies[b], details[a] * mirror)):
+                    found[cut] = np.maximum(found[cut], _best_cut(one, other))
+                alike = found >= ALIKE
+                pairs.append(np.minimum(i, j)[alike] * count + np.maximum(i, j)[alike])
+                likeness.append(found[alike])
+        tick(number, 2 * ROUNDS)
+    pair, where = np.unique(np.concatenate(pairs), return_index=True)
+    return lively[pair // max(count, 1)], lively[pair % max(count, 1)], np.concatenate(likeness)[where]
+
+
+def _candidates(asked: Array, values: Array, turn: int) -> Iterator[tuple[Array, Array]]:
+    """Pairs of photos whose hashes are close: (p,) numbers of those asked for and of those found, no photo with itself.
+
+    Args:
+        asked, values: (n, 64), whose signs are the bits: as they may be mirrored, and as they are.
+        turn: which bits are in front.
+    """
+    import numpy as np
+
+    front = np.arange(turn, ROUNDS * FIRST, ROUNDS)
+    order = np.concatenate([front, np.setdiff1d(np.arange(BITS), front)])
+    weight = np.uint64(1) << np.arange(BITS - 1, -1, -1, dtype=np.uint64)  # of the bits, the first the largest
+
+    def hashed(numbers: Array) -> Array:
+        return np.where(numbers[:, order] > 0, weight, np.uint64(0)).sum(axis=1, dtype=np.uint64)
+
+    keys, wanted = hashed(values), hashed(asked)
+    by_key = np.argsort(keys, kind="stable")
+    in_order = keys[by_key]
+    weakest = weight[np.argsort(np.abs(asked[:, front]), axis=1, kind="stable")[:, :WEAK]]  # (n, 3)
+    rest = (np.uint64(1) << np.uint64(BITS - FIRST)) - np.uint64(1)
+    for turned in product((False, True), repeat=WEAK):
+        key = wanted ^ np.where(turned, weakest, np.uint64(0)).sum(axis=1, dtype=np.uint64)
+        place = np.searchsorted(in_order, key)
+        low = np.maximum(np.searchsorted(in_order, key & ~rest), place - BESIDE)
+        high = np.minimum(np.searchsorted(in_order, key | rest, side="right"), place + BESIDE)
+        for start in range(0, len(key), CHUNK):
+            begin, counts = low[start : start + CHUNK], (high - low)[start : start + CHUNK]
+            first = np.repeat(np.arange(start, start + len(counts)), counts)
+            within = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+            second = by_key[within + np.repeat(begin, counts)]
+            apart = np.bitwise_count(wanted[first] ^ keys[second]).astype(np.int64)
+            close = np.flatnonzero((apart <= APART) & (first != second))
+            close = close[np.argsort(first[close] * BITS + apart[close], kind="stable")]
+            rank = np.arange(len(close)) - np.searchsorted(first[close], first[close])
+            close = close[rank < CLOSEST]
+            yield first[close], second[close]
+
+
+def _best_cut(frequencies: Array, details: Array) -> Array:
+    """How well photos (p, 100) with edges cut off correlate with the details of others, of length 1: the best, (p,)."""
+    import numpy as np
+
+    best = np.zeros(len(frequencies), np.float32)
+    for cut in _cuts():
+        shown = frequencies @ cut
+        size = np.maximum(np.linalg.norm(shown, axis=1), np.float32(1e-6))
+        best = np.maximum(best, np.einsum("pf,pf->p", shown, details) / size)
+    return best
+
+
+def _frequencies(greys: Array) -> Array:
+    """The lowest 10×10 frequencies of thumbnails (n, 256): (n, 100)."""
+    import numpy as np
+
+    sides = greys.reshape(-1, SIDE, SIDE).astype(np.float32)
+    found: Array = (_cosines() @ sides @ _cosines().T).reshape(-1, FREQUENCIES**2)
+    return found
+
+
+def _mirrored_colours(colours: Array) -> Array:
+    return colours.reshape(-1, 2, COLOUR_SIDE, COLOUR_SIDE)[..., ::-1].reshape(len(colours), -1)
+
+
+@cache
+def _cosines() -> Array:
+    """(10, 16): the orthonormal cosine transform of one side, its lowest frequencies."""
+    import numpy as np
+
+    waves = np.cos(np.pi * np.outer(np.arange(FREQUENCIES), 2 * np.arange(SIDE) + 1) / (2 * SIDE)) * np.sqrt(2 / SIDE)
+    waves[0] /= np.sqrt(2)
+    found: Array = waves.astype(np.float32)
+    return found
+
+
+@cache
+def _details() -> Array:
+    """(100, 100): leaves out of frequencies what grows evenly over a photo: the light of one sky is that of another."""
+    import numpy as np
+
+    down, right = np.meshgrid(np.linspace(-1, 1, SIDE), np.linspace(-1, 1, SIDE), indexing="ij")
+    even = np.stack([np.ones_like(down), down, right, down**2, down * right, right**2])  # (6, 16, 16)
+    basis = np.linalg.qr(_frequencies(even).T.astype(np.float64))[0]  # (100, 6)
+    found: Array = (np.eye(FREQUENCIES**2) - basis @ basis.T).astype(np.float32)
+    return found
+
+
+@cache
+def _lowest() -> Array:
+    """(64,): the numbers of the lowest frequencies, without the mean: the bits of a hash."""
+    import numpy as np
+
+    sums = np.add.outer(np.arange(FREQUENCIES), np.arange(FREQUENCIES)).reshape(-1)
+    return np.argsort(sums, kind="stable")[1 : BITS + 1]
+
+
+@cache
+def _mirror() -> Array:
+    """(100,): what mirroring left to right makes of each frequency: 1 or -1."""
+    import numpy as np
+
+    return np.tile((-1.0) ** np.arange(FREQUENCIES), FREQUENCIES).astype(np.float32)
+
+
+@cache
+def _cuts() -> list[Array]:
+    """(100, 100) each: turn the frequencies of a photo into the details of one with edges cut off."""
+    import numpy as np
+
+    def one_side(begin: float, end: float) -> Array:
+        """(10, 10): resample a side of which shares are cut off at either end."""
+        place = begin * SIDE + (np.arange(SIDE) + 0.5) * (1 - begin - end) - 0.5
+        weights = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(SIDE)))
+        found: Array = _cosines() @ (weights / weights.sum(axis=1, keepdims=True)) @ _cosines().T
+        return found
+
+    sides = [one_side(*ends) for ends in ((0, 0), (CUT, 0), (0, CUT), (CUT, CUT), (CUT / 2, CUT / 2))]
+    cuts = [np.kron(high, wide).T @ _details() for high, wide in product(sides, sides)]
+    return [cut.astype(np.float32) for cut in cuts[1:]]
