@@ -104,14 +104,20 @@ json_values = st.recursive(
 @given(
     st.dictionaries(st.text(max_size=8), json_values, max_size=6),
     st.sampled_from([None, 1, 3]),
+    st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n  ", " : \r\n")]),
     st.booleans(),
     st.sampled_from([1, 7, 64, 1 << 20]),
 )
 def test_items_are_those_of_the_whole_document_whatever_the_window(
-    tmp_path_factory: pytest.TempPathFactory, written: dict[str, Any], indent: int | None, ascii: bool, window: int
+    tmp_path_factory: pytest.TempPathFactory,
+    written: Any,
+    indent: int | None,
+    separators: Any,
+    ascii: bool,
+    window: int,
 ) -> None:
     path = tmp_path_factory.mktemp("items") / "a.json"
-    data = json.dumps(written, indent=indent, ensure_ascii=ascii).encode("utf-8", "replace")
+    data = json.dumps(written, indent=indent, separators=separators, ensure_ascii=ascii).encode("utf-8", "replace")
     path.write_bytes(data)
     found: dict[str, Any] = {}
     with patch.object(items_module, "WINDOW", window):
