@@ -1,9 +1,9 @@
 """Photos that are near-identical: saved again, made smaller or larger, brightened, mirrored, cropped a little.
 
-Of each photo a thumbnail of 288 bytes is kept. The signs of its lowest frequencies are a hash. Hashes are sorted, so that
-those whose first bits are equal come together, and what comes together is compared by its details, laid over each other
-as well as can be. That is done three times with other bits in front, the weakest of them turned: no photo is compared
-with all others, and a copy is missed only where it differs in firm bits all three times.
+Of each photo a thumbnail of 288 bytes is kept. The signs of its lowest frequencies are a hash. Hashes are sorted, so
+that those whose first bits are equal come together, and what comes together is compared by its details, laid over each
+other as well as can be. That is done three times with other bits in front, the weakest of them turned: no photo is
+compared with all others, and a copy is missed only where it differs in firm bits all three times.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ BYTES = GREYS + 2 * COLOUR_SIDE * COLOUR_SIDE
 
 FREQUENCIES = 10  # a side, of the cosine transform of the greys
 FLAT = 3.0  # grey levels, standard deviation of details: where there is less, only an equal thumbnail is alike
-ALIKE = 0.93  # correlation of details
-HOPELESS = 0.7  # a correlation that no cutting brings to `ALIKE`
-STRICTER = (0.95, 0.97, 0.985, 0.995)  # where likeness goes from photo to photo through too many
+ALIKE = 0.94  # correlation of details
+HOPELESS = 0.75  # a correlation that no cutting brings to `ALIKE`
+STRICTER = (0.96, 0.975, 0.985, 0.995)  # where likeness goes from photo to photo through too many
 COLOURS_APART = 14.0  # mean difference
 CUT = 0.03  # of a side that may have been cut off
 
@@ -130,19 +130,26 @@ def _pairs(table: Array, tick: Callable[[int, int], None]) -> tuple[Array, Array
 
     greys, colours = table[:, :GREYS], table[:, GREYS:].astype(np.float32)
     frequencies = np.concatenate([_frequencies(greys[start : start + CHUNK]) for start in range(0, len(table), CHUNK)])
-    lively = np.flatnonzero(np.linalg.norm(frequencies @ _details(), axis=1) >= FLAT * SIDE)
+    details = frequencies @ _details()
+    strength = np.linalg.norm(details, axis=1)
+    lively = np.flatnonzero(strength >= FLAT * SIDE)
+    details = details[lively] / strength[lively, None]
     frequencies, colours, count = frequencies[lively], colours[lively], len(lively)
     values = frequencies[:, _lowest()]
     pairs, likeness = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for number, (is_mirrored, turn) in enumerate(product((False, True), range(ROUNDS)), start=1):
-        mirrored = frequencies * _mirror() if is_mirrored else frequencies
+        mirror = _mirror() if is_mirrored else np.float32(1)
         painted = _mirrored_colours(colours) if is_mirrored else colours
-        for first, second in _candidates(mirrored[:, _lowest()], values, turn):
+        for first, second in _candidates((frequencies * mirror)[:, _lowest()], values, turn):
             for start in range(0, len(first), CHUNK):
                 i, j = first[start : start + CHUNK], second[start : start + CHUNK]
                 close = np.abs(painted[i] - colours[j]).mean(axis=1) <= COLOURS_APART
                 i, j = i[close], j[close]
-                found = _likeness(mirrored[i], frequencies[j])
+                found = np.einsum("pf,pf->p", details[i] * mirror, details[j])
+                cut = np.flatnonzero((found >= HOPELESS) & (found < ALIKE))
+                a, b = i[cut], j[cut]
+                for one, other in ((frequencies[a] * mirror, details[b]), (frequencies[b], details[a] * mirror)):
+                    found[cut] = np.maximum(found[cut], _best_cut(one, other))
                 alike = found >= ALIKE
                 pairs.append(np.minimum(i, j)[alike] * count + np.maximum(i, j)[alike])
                 likeness.append(found[alike])
@@ -190,25 +197,16 @@ def _candidates(asked: Array, values: Array, turn: int) -> Iterator[tuple[Array,
             yield first[close], second[close]
 
 
-def _likeness(first: Array, second: Array) -> Array:
-    """How well the details of pairs (p, 100) correlate, (p,), the one or the other cut as the other may have been."""
+def _best_cut(frequencies: Array, details: Array) -> Array:
+    """How well photos (p, 100) with edges cut off correlate with the details of others, of length 1: the best, (p,)."""
     import numpy as np
 
-    details = second @ _details()
-    best = _correlation(first @ _details(), details)
-    open_ = np.flatnonzero((best >= HOPELESS) & (best < ALIKE))
-    for one, other in ((first[open_], details[open_]), (second[open_], first[open_] @ _details())):
-        for cut in _cuts():
-            best[open_] = np.maximum(best[open_], _correlation(one @ cut, other))
+    best = np.zeros(len(frequencies), np.float32)
+    for cut in _cuts():
+        shown = frequencies @ cut
+        size = np.maximum(np.linalg.norm(shown, axis=1), np.float32(1e-6))
+        best = np.maximum(best, np.einsum("pf,pf->p", shown, details) / size)
     return best
-
-
-def _correlation(first: Array, second: Array) -> Array:
-    import numpy as np
-
-    size = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    found: Array = np.einsum("pf,pf->p", first, second) / np.maximum(size, np.float32(1e-6))
-    return found
 
 
 def _frequencies(greys: Array) -> Array:

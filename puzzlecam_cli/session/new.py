@@ -11,8 +11,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from puzzlecam_cli.data.discover.candidate import Reading, read
-from puzzlecam_cli.data.discover.describe import described, sample_sizes, why_no_masks
+from puzzlecam_cli.data.discover.describe import described, sample_sizes
 from puzzlecam_cli.data.discover.layouts import Discovery, discover, no_tags, say_the_same
+from puzzlecam_cli.data.discover.masks import without_masks
 from puzzlecam_cli.data.discover.place import Place, Tell
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
 from puzzlecam_cli.errors import UserError, shorten
@@ -59,8 +60,7 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     found = discover(place, source)
     reading, notes = _chosen(place, found, ask)
     reading = _divided(reading, ask)
-    if problem := why_no_masks(reading):
-        reading = read(reading.candidate.without("masks", problem))
+    reading = without_masks(reading)
     sizes, unread = sample_sizes(reading, tell)
     fitted, machine = _fitted(reading, sizes, tell)
     values = {f"data.{key}": value for key, value in reading.candidate.data.items()}

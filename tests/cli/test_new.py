@@ -18,7 +18,7 @@ from typer.testing import Result
 
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.writing import in_yaml, recipe_text
-from tests.ways_in.test_discover import CATS, CSV, JPEG, MANY, MANY_ROWS, TWO, lay, photos, voc
+from tests.layouts import CATS, CSV, JPEG, MANY, MANY_ROWS, TWO, lay, photos, voc
 
 Run = Callable[..., Result]
 
