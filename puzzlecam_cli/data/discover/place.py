@@ -100,7 +100,7 @@ class Place:
         return bool(self.walk.named(written))
 
     def match(self, names: Iterable[str]) -> Match:
-        """Which photos a list means. Of several photos of one name that one is meant which lies where most others do."""
+        """Which photos a list means. Of several photos of one name the one where most others lie is meant."""
         homes: Counter[str] = Counter()
         meant: list[list[str]] = []
         missing: list[str] = []
