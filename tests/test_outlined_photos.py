@@ -141,7 +141,7 @@ def test_an_image_of_another_size_than_its_file_is_told_before_training(
     (root / "train.json").write_text(json.dumps(rows))
     result = puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", *options(root, "coco"))
     assert result.exit_code == 2, result.output
-    assert "train.json#c: 50×64 pixels, its photo 48×64" in " ".join(result.stderr.split())
+    assert "train.json#c: 64×50 pixels, its photo 64×48" in " ".join(result.stderr.split())
 
 
 def test_the_recipe_for_instances_json_is_that_of_small_photos_with_other_data() -> None:

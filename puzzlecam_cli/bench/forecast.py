@@ -67,6 +67,7 @@ def forecast(recipe: Recipe, whole: PhotoSet, root: Path, photos: int, emit: Emi
         costs.append(cost("data", observe(prepare, emit, [root / "data"], on_gpu), Extent(whole.to_prepare)))
     else:
         few = whole
+        whole.settle(lambda done, total: None, lambda photos: [b""] * len(photos))  # as if none were alike: no decoding
     sizes = sizes_of(whole)
     recipe = recipe.model_copy(update={"data": few.pinned()})
     extents = extents_of(recipe, sizes, *map(at_once, workers))

@@ -172,7 +172,8 @@ def _candidates(asked: Array, values: Array, turn: int) -> Iterator[tuple[Array,
     weight = np.uint64(1) << np.arange(BITS - 1, -1, -1, dtype=np.uint64)  # of the bits, the first the largest
 
     def hashed(numbers: Array) -> Array:
-        return np.where(numbers[:, order] > 0, weight, np.uint64(0)).sum(axis=1, dtype=np.uint64)
+        found: Array = np.where(numbers[:, order] > 0, weight, np.uint64(0)).sum(axis=1, dtype=np.uint64)
+        return found
 
     keys, wanted = hashed(values), hashed(asked)
     by_key = np.argsort(keys, kind="stable")

@@ -4,57 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import BeforeValidator, model_validator
-
-from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits, Tick
+from puzzlecam_cli.data.dividing import Division, divide
+from puzzlecam_cli.data.listed_settings import ListedData
+from puzzlecam_cli.data.photos import Look, Photo, PhotoSet, Splits, Tick
 from puzzlecam_cli.data.resolver import stat_of
+from puzzlecam_cli.data.split_files import Divided, Source, SplitFiles, ids_in
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.data import DataSettings
-from puzzlecam_cli.recipe.section import Location, default
 from puzzlecam_cli.text import quoted
 
 Parts = dict[str, tuple[str, ...]]  # ids of `train` and `val`, sorted
-_SHARE = re.compile(r"([+-]?\d+(?:\.\d*)?|\.\d+)\s*(%?)")
-
-
-def _part(value: Any) -> Any:
-    """A share as a number below 1, however it is written: 0.2, `0.2`, 20%."""
-    if isinstance(value, str) and (share := _SHARE.fullmatch(value.strip())):
-        value = float(share[1]) / (100 if share[2] else 1)
-    if isinstance(value, bool) or (isinstance(value, int | float) and not 0 < value < 1):
-        raise ValueError("must be a share between 0 and 1, such as 0.2; a list or a column; or null")
-    if isinstance(value, str) and not value.strip():
-        raise ValueError("must not be empty")
-    return value
-
-
-Part = Annotated[str | float | None, BeforeValidator(_part)]
-
-
-class ListedData(DataSettings):
-    """What these kinds have: a folder and the way its photos are divided."""
-
-    root: Location
-    train: Part = default(None, "Photos trained on: a list, a column, a share; null: all that are not in `val` [ours].")
-    val: Part = default(None, "Photos predicted at the end: a list, a column, a share; null: none [ours].")
-    classes: Location | None = default(None, "One class name a line; null: those of the tags [ours].")
-    unlisted: Literal["refuse", "ignore"] = default(
-        "refuse", "Tags that are not in `classes`: refuse or ignore [ours]."
-    )
-
-    @model_validator(mode="after")
-    def _no_more_than_all(self) -> ListedData:
-        if isinstance(self.train, float) and isinstance(self.val, float) and self.train + self.val > 1 + 1e-9:
-            raise ValueError(f"`train` and `val` are {self.train:g} and {self.val:g}: more than all photos")
-        return self
 
 
 @dataclass(frozen=True)
@@ -70,23 +36,6 @@ class Listing:
     photos: tuple[Photo, ...]
     classes: tuple[str, ...]
     facts: tuple[str, ...] = field(default=())
-
-
-@dataclass(frozen=True)
-class Division:
-    """What is to be divided by shares.
-
-    Args:
-        photos: sorted by id, with tags.
-        shares: of all of `photos`, of `train` and `val`; what is left over goes to `rest`.
-        rest: the part that takes it; None: no part does.
-        seed: the recipe's.
-    """
-
-    photos: tuple[Photo, ...]
-    shares: Mapping[str, float]
-    rest: str | None
-    seed: int
 
 
 class ListedPhotos(PhotoSet):
@@ -143,8 +92,39 @@ class ListedPhotos(PhotoSet):
 
     @property
     def divided(self) -> Parts | None:
-        """What `settle` found for `division`; None: it has still to look."""
-        return None
+        """What `settle` found for `division`, or a folder of lists says; None: it has still to look."""
+        division = self.division
+        assert division is not None
+        wanted = [*division.shares, *([division.rest] if division.rest else [])]
+        if folder := self.settings.splits:
+            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in wanted}
+        found = self._settled
+        if found is None or found.source != self._source or set(found.parts) != set(wanted):
+            return None
+        return {part: tuple(found.parts[part]) for part in wanted}
+
+    @cached_property
+    def _settled(self) -> Divided | None:
+        """What the lists in the run folder say, whatever they follow from."""
+        return self._split_files.read()
+
+    @property
+    def _split_files(self) -> SplitFiles:
+        return SplitFiles(self.run / "splits")
+
+    @cached_property
+    def _source(self) -> Source:
+        """What a division follows from."""
+        division = self.division
+        assert division is not None
+        photos = (*division.photos, *division.others)
+        files = [f"{photo.id} {self._stat(photo.image)}" for photo in photos]
+        return Source(
+            shares=", ".join(f"{name} {value:g}" for name, value in sorted(division.shares.items())),
+            seed=str(division.seed),
+            tags=_hash([f"{photo.id} {[self.classes[tag - 1] for tag in photo.tags]}" for photo in photos]),
+            photos=_hash([*files, f"{len(division.photos)} of them, rest to {division.rest}"]),
+        )
 
     @cached_property
     def division(self) -> Division | None:
@@ -162,14 +142,36 @@ class ListedPhotos(PhotoSet):
             pool = self._by_id.keys() - set(named["val"])
         elif self.settings.train is None:
             rest = "train"
-        return Division(tuple(self._by_id[i] for i in sorted(pool)), shares, rest, self.seed)
+        others = tuple(self._by_id[i] for i in named.get("val", ()))
+        return Division(tuple(self._by_id[i] for i in sorted(pool)), shares, rest, self.seed, others)
 
     @property
     def is_settled(self) -> bool:
         return self.parts is not None
 
-    def settle(self, tick: Tick) -> None:
-        raise NotImplementedError
+    def check(self) -> None:
+        """Whether lists can be written where shares are settled. Raises as `SplitFiles.check` does."""
+        if self.division is not None and self.settings.splits is None:
+            self._split_files.check()
+
+    def settle(self, tick: Tick, look: Look) -> list[str]:
+        division = self.division
+        if division is None or self.is_settled:
+            return []
+        before = self._settled
+        parts, facts = divide(division, look, tick)
+        self._split_files.write(Divided(self._source, parts, facts))
+        for known in ("parts", "_settled"):
+            self.__dict__.pop(known, None)
+        return [self._why_again(before, parts)] if before is not None else []
+
+    def _why_again(self, before: Divided, parts: Parts) -> str:
+        """Why photos were divided once more, and what came of it."""
+        words = {"shares": "the shares", "seed": "the seed", "tags": "tags", "photos": "photos", "rules": "the program"}
+        old, new = asdict(before.source), asdict(self._source)
+        changed = ", ".join(word for key, word in words.items() if old[key] != new[key])
+        moved = sum(len(set(ids) - set(before.parts.get(part, ()))) for part, ids in parts.items())
+        return f"photos are divided anew, as {changed or 'lists'} changed: {moved} are in another part, or new"
 
     @cached_property
     def _named(self) -> Parts:
@@ -264,11 +266,19 @@ class ListedPhotos(PhotoSet):
         used = {image_id for ids in (self.parts or {}).values() for image_id in ids}
         unused = [quoted(image_id) for image_id in self._by_id if image_id not in used] if used else []
         some = f"{len(unused)} of {len(self._by_id)} photos are neither in `train` nor in `val`"
-        return [*self.listing.facts, *([f"{some}: {', '.join(shorten(unused, 3))}"] if unused else [])]
+        is_shared = self.division is not None and self.parts and self.settings.splits is None
+        divided = self._settled.facts if is_shared and self._settled else ()
+        return [*self.listing.facts, *divided, *([f"{some}: {', '.join(shorten(unused, 3))}"] if unused else [])]
 
     def pinned(self) -> DataSettings:
         """See `PhotoSet`: the settings themselves where lists, columns or files name every part."""
-        return self.settings
+        if self.division is None or self.settings.splits is not None:
+            return self.settings
+        return self.settings.model_copy(update={"splits": self.run / "splits"})
+
+
+def _hash(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def is_folder(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Tick = Callable[[int, int], None]  # (done, total)
+Look = Callable[["Sequence[Photo]"], "Sequence[bytes]"]  # thumbnails of photos: see `puzzlecam_cli.data.likeness`
 
 
 class Mask(Protocol):
@@ -172,11 +173,22 @@ class PhotoSet(ABC):
         """Whether it is known which photo belongs to which split. Until then no split can be listed, only counted."""
         return True
 
-    def settle(self, tick: Tick) -> None:  # noqa: B027 - most kinds have lists
+    def settle(self, tick: Tick, look: Look) -> list[str]:
         """Find out which photo belongs to which split and keep it in the run folder, once, in the main process.
 
-        It comes before photos are checked. A person may not wait for a silent second: `tick` is told of photos.
+        It comes before photos are checked.
+
+        Args:
+            tick: is told of rounds of comparing photos.
+            look: gives what photos are compared by, decoding them where it has to.
+
+        Returns:
+            Why it was found out once more, a sentence; nothing where it was the first time, or is known.
+
+        Raises:
+            UserError: there are too few photos, or the place of the lists holds what is not ours.
         """
+        return []
 
     def look_past(self, ids: Collection[str]) -> bool:
         """From now on list splits as if nothing named these photos, to look at the rest where some are at fault.

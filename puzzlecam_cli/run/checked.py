@@ -62,6 +62,9 @@ class Checked:
             return {}
         for part, split in self.splits.items():
             try:
+                if not data.is_settled:  # until then splits are counted only
+                    data.count(split)
+                    continue
                 found[part] = data.photos(split, tags=part == "train")
             except UserError as error:
                 self.refused[part] = error

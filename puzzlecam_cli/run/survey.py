@@ -40,10 +40,10 @@ from puzzlecam_cli.run.find_in_tags import (
 )
 from puzzlecam_cli.run.finding import WEIGHTS, Finding, Looked, several
 from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.settling import COMPARING, settle
 from puzzlecam_cli.run.unreadable import enough_is_left, leave_out
 
 ABOUT = "about-data"
-COMPARING = "comparing photos"
 ROUNDS = 4  # in which photos at fault are left out of a split until the rest can be listed
 MOST_BYTES = 1024  # of a pixel in a network's largest layers: photos that fit with so many fit with any backbone
 
@@ -242,7 +242,7 @@ def _look(run: Run, workers: int, tick: Callable[[str], Tick]) -> Looked:
     checked = Checked(run, (), 1, tick("looking at photos"), workers, everything=True, pictures=True)
     parts = {"train": names.train, "val": names.val, "score": None if names.score == names.train else names.score}
     splits = {part: split for part, split in parts.items() if split is not None}
-    problems = _why_not(photos, partial(_settle, photos, tick("dividing photos")))
+    problems = _why_not(photos, partial(settle, run, workers=workers, tick=tick))
     for part, split in splits.items():
         for tags in (False, True) if part == "train" else (False,):
             problems += _why_not(photos, partial(photos.photos, split, tags=tags))
@@ -265,11 +265,6 @@ def _look(run: Run, workers: int, tick: Callable[[str], Tick]) -> Looked:
     seen = checked.seen if found else {}
     compare = tick(COMPARING)
     return Looked(found, splits, classes, frozenset(known), checked, tuple(problems), tuple(unread), seen, compare)
-
-
-def _settle(photos: PhotoSet, tick: Tick) -> None:
-    if not photos.is_settled:
-        photos.settle(tick)
 
 
 def _why_not(photos: PhotoSet, do: Callable[[], object]) -> list[UserError]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from puzzlecam_cli.data.photos import Tick
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
 from puzzlecam_cli.group.interrupt import gentle_stop, stop_if_asked
@@ -19,6 +20,7 @@ from puzzlecam_cli.run.pipeline import Stage, Step, all_steps, named
 from puzzlecam_cli.run.plan import Decision, plan
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.settling import COMPARING, settle
 from puzzlecam_cli.session.member import joined
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.stages import PIPELINE
@@ -68,6 +70,7 @@ def run_stages(
             # what is known without decoding a photo, before anything is written
             preflight(run_, steps, processes=num_processes or 1, tick=None)
             mark(run_)
+        is_open = bool(steps) and is_to_be_found_out(run_, member.accelerator)
         with open_views(member, root, plain) as emit:
             if member.is_shown:
                 emit(RunStarted(Path(recipe).stem, str(root), tuple(stage.name for stage in chosen)))
@@ -75,7 +78,7 @@ def run_stages(
                 if not force:
                     note_differences(run_, decisions, emit)
                 check_before(run_, steps, num_processes, emit)
-            if steps and resolved.data.skips:
+            if is_open:
                 run_, decisions = decide_again(run_, chosen, force, member.accelerator)
                 if member.is_shown and (more := steps_to_do(chosen, decisions)) and not set(more) <= set(steps):
                     check_before(run_, more, num_processes, emit)
@@ -138,12 +141,18 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
 
     mark(run)
 
-    def tick(done: int, total: int) -> None:
-        stop_if_asked()
-        emit(Progress("run", "looking at photos", done, total))
+    def told(task: str) -> Tick:
+        def tick(done: int, total: int) -> None:
+            stop_if_asked()
+            emit(Progress("run", task, done, total, "rounds" if task == COMPARING else "images"))
+
+        return tick
 
     processes = group_size(num_processes, run.recipe.runtime)
     workers = pool_workers(run.recipe.runtime)
+    for reason in settle(run, workers=workers, tick=told):
+        emit(Note("run", reason))
+    tick = told("looking at photos")
     for fact in preflight(run, steps, processes=processes, tick=tick, workers=workers):
         emit(Note("run", fact))
 
@@ -165,10 +174,17 @@ def decide(run: Run, stages: tuple[Stage, ...], force: bool, accelerator: Accele
     return agreed(planned(run, stages, force), accelerator)
 
 
+def is_to_be_found_out(run: Run, accelerator: Accelerator | None) -> bool:
+    """Whether looking at photos tells which of them a split has; all processes of a group are told the same."""
+    from puzzlecam_cli.group.launch import agreed
+
+    return agreed(run.recipe.data.skips or not run.photos.is_settled, accelerator)
+
+
 def decide_again(
     run: Run, stages: tuple[Stage, ...], force: bool, accelerator: Accelerator | None
 ) -> tuple[Run, list[Decision]]:
-    """The run and its plan once more, after the main process found out which photos are left out."""
+    """The run and its plan once more, after the main process found out which photos a split has."""
     if accelerator is not None:
         accelerator.wait_for_everyone()
     run = Run.at(run.recipe, run.folder.root)

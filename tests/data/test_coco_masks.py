@@ -209,7 +209,7 @@ WRONG = {
     "an integer of 400 digits": ([[0, 0, 10**400, 0, 4, 4]], "leads far out of the photo"),
     "to and fro": ([[0, 0, 900_000, 0] * 10], "is too long: it goes to and fro"),
     "no counts": ({"size": [5, 5]}, "has no run lengths"),
-    "counts of another size": ({"size": [5, 6], "counts": [30]}, "is of 5×6 pixels, the photo of 5×5"),
+    "counts of another size": ({"size": [5, 6], "counts": [30]}, "is of 6×5 pixels, the photo of 5×5"),
     "size turned": ({"size": [[5], 5], "counts": [25]}, "pixels, the photo of 5×5"),
     "size as text": ({"size": "5x5", "counts": [25]}, "is of ? pixels"),
     "too few pixels": ({"size": [5, 5], "counts": [3]}, "covers 3 pixels of 25"),

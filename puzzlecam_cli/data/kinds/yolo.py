@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing, Part
+from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.listed_settings import Part
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.section import Location, default

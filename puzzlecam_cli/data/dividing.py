@@ -1,0 +1,114 @@
+"""Divide a list of photos by shares, so that no near-identical photos are on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from puzzlecam_cli.data.likeness import groups_alike
+from puzzlecam_cli.data.photos import Look, Photo, Tick
+from puzzlecam_cli.data.splitting import share
+from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.text import quoted
+
+
+@dataclass(frozen=True)
+class Division:
+    """What is to be divided by shares.
+
+    Args:
+        photos: sorted by id, with tags.
+        shares: of all of `photos`, of `train` and `val`; what is left over goes to `rest`.
+        rest: the part that takes it; None: no part does.
+        seed: the recipe's.
+        others: photos of a part that is named, and no part of `photos`: none of the photos may be like one of them.
+    """
+
+    photos: tuple[Photo, ...]
+    shares: Mapping[str, float]
+    rest: str | None
+    seed: int
+    others: tuple[Photo, ...] = ()
+
+
+def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """The ids of the parts that are shares or their rest, sorted, and what a person should know, a sentence each.
+
+    Args:
+        look: gives the thumbnails of photos; an empty one for a photo that cannot be decoded.
+        tick: is told of rounds of comparing.
+
+    Raises:
+        UserError: `too-few-photos`: a part would have none.
+    """
+    looked_at = (*division.photos, *division.others)
+    thumbnails = look(looked_at)
+    most = max(len(looked_at) // 2, min(2, len(looked_at) - 1))
+    groups, too_many = groups_alike(thumbnails, most, tick)
+    ids = [photo.id for photo in looked_at]
+    facts = _facts([[ids[number] for number in group] for group in groups], too_many)
+    count = len(division.photos)
+    like_others = {number for group in groups if group[-1] >= count for number in group if number < count}
+    if like_others:
+        some = ", ".join(shorten([quoted(ids[number]) for number in sorted(like_others)], 3))
+        facts.append(f"{len(like_others)} photos are near-identical with photos of `val` and left out: {some}")
+    left = [number for number in range(count) if number not in like_others]
+    parts = _parts(division, left, groups)
+    sizes = {name: len(numbers) for name, numbers in parts.items()}
+    if none := [name for name, size in sizes.items() if not size]:
+        asked = ", ".join(f"data.{name}: {value:g}" for name, value in division.shares.items())
+        raise UserError(
+            "too-few-photos",
+            f"{count} photos cannot be divided: none would be left for `{none[0]}` ({asked})",
+            hint="add photos, name the photos of a part in a list, or leave out data.val",
+        )
+    return {name: tuple(sorted(ids[number] for number in numbers)) for name, numbers in parts.items()}, facts
+
+
+def _parts(division: Division, left: list[int], groups: Sequence[Sequence[int]]) -> dict[str, list[int]]:
+    """The numbers of the photos of each part."""
+    parts: dict[str, list[int]] = {}
+    taken = 0.0
+    shares = division.shares
+    if "val" in shares:
+        parts["val"] = _share(division, left, groups, shares["val"])
+        taken, chosen = shares["val"], set(parts["val"])
+        left = [number for number in left if number not in chosen]
+    if "train" in shares:  # what is trained on is what a share leaves: it has every class
+        unused = 1 - shares["train"] / (1 - taken)
+        chosen = set(_share(division, left, groups, unused)) if unused > 1e-9 else set()
+        parts["train"] = [number for number in left if number not in chosen]
+    elif division.rest is not None:
+        parts[division.rest] = left
+    return parts
+
+
+def _share(division: Division, numbers: list[int], groups: Sequence[Sequence[int]], fraction: float) -> list[int]:
+    place = {number: place for place, number in enumerate(numbers)}
+    within = [[place[number] for number in group if number in place] for group in groups]
+    photos = [division.photos[number] for number in numbers]
+    chosen = share(
+        [photo.id for photo in photos],
+        [photo.tags for photo in photos],
+        [group for group in within if group],
+        fraction,
+        division.seed,
+    )
+    return [number for number, photo in zip(numbers, photos, strict=True) if photo.id in chosen]
+
+
+def _facts(groups: Sequence[Sequence[str]], too_many: int) -> list[str]:
+    facts = []
+    if groups:
+        photos, largest = sum(map(len, groups)), max(groups, key=len)
+        some = ", ".join(shorten([quoted(image_id) for image_id in largest], 3))
+        one = (
+            f"{len(groups)} groups of near-identical photos" if len(groups) > 1 else "a group of near-identical photos"
+        )
+        facts.append(f"{one} ({photos} photos) {'are' if len(groups) > 1 else 'is'} not divided, such as {some}")
+    if too_many:
+        facts.append(
+            f"{too_many} photos are like one another in a row, more than half of all: only those that are most alike "
+            "stay together"
+        )
+    return facts
