@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from puzzlecam_cli.data.discover.layouts import discover, no_tags, say_the_same
 from puzzlecam_cli.data.discover.place import Place
@@ -126,3 +129,28 @@ def test_folders_of_runs_are_left_out(tmp_path: Path) -> None:
     lay(tmp_path / "here/runs/x", {"run.json": "{}", "recipe.yaml": "", "seg/a.png": MASK, "t.csv": CSV})
     (reading,) = discover(Place(lay(tmp_path / "here", {**TWO, "tags.csv": CSV}))).readings
     assert reading.candidate.source.endswith("here/tags.csv")
+
+
+NAMES = (
+    "a.jpg", "b.jpg", "x/a.jpg", "x/b.png", "masks/a.png", "tags.csv", "t.tsv", "t.jsonl", "i.json", "data.yaml",
+    "a.txt", "train.txt", "classes.txt", "a.xml", "JPEGImages/a.jpg", "Annotations/a.xml", "ImageSets/Main/train.txt",
+    "annotations.xml", "labels.txt",
+)  # fmt: skip
+TEXTS = (
+    CSV, "a\n", "cat\ndog\n", coco("a"), xml("cat"), xml(), "names: [cat]\n", "0 0.5 0.5 0.2 0.2\n", "{", "[]", "",
+    '{"a.jpg": ["cat"]}', "<annotations></annotations>", "a.jpg cat\n",
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(TEXTS) | st.binary(max_size=60), max_size=8))
+def test_any_folder_gives_readings_or_a_reason(files: dict[str, str | bytes]) -> None:
+    photos = {name: JPEG if name.endswith(".jpg") else MASK if name.endswith(".png") else "" for name in files}
+    with TemporaryDirectory() as temporary:
+        place = Place(lay(Path(temporary) / "here", {name: photos[name] or data for name, data in files.items()}))
+        (Path(temporary) / "here").mkdir(exist_ok=True)
+        try:
+            found = discover(place)
+        except UserError:
+            return
+        assert found.readings or str(no_tags(place, found.unusable))
