@@ -75,7 +75,7 @@ def no_tags(place: Place, unusable: tuple[Unusable, ...]) -> UserError:
     looked = "a table (CSV, TSV, JSON lines), JSON of COCO, YOLO's data.yaml, VOC's Annotations, sub-folders as classes"
     return UserError(
         "tags-missing",
-        f"no tags were found for the {len(names):,} photos in {place.folder}",
+        f"no tags were found for the {f'{len(names):,} photos' if len(names) > 1 else 'photo'} in {place.folder}",
         shorten(told or [f"looked for {looked}"]),
         f"write a file {place.folder / 'tags.csv'}, such as `file,tags`, then a line a photo: "
         + " and ".join(quoted(f"{name},{tags}") for name, tags in zip(names[:2], ("cat dog", "cat"), strict=False)),
