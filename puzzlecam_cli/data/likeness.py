@@ -220,7 +220,7 @@ def _frequencies(greys: Array) -> Array:
 
 
 def _mirrored_colours(colours: Array) -> Array:
-    return colours.reshape(-1, 2, COLOUR_SIDE, COLOUR_SIDE)[..., ::-1].reshape(len(colours), -1)
+    return colours.reshape(len(colours), 2, COLOUR_SIDE, COLOUR_SIDE)[..., ::-1].reshape(colours.shape)
 
 
 @cache

@@ -57,7 +57,7 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     """
     place, source = _place(folder, tags, tell)
     target, renamed = _target(out, place)
-    found = discover(place, source)
+    found = _discovered(place, source)
     reading, notes = _chosen(place, found, ask)
     reading = _divided(reading, ask)
     reading = without_masks(reading)
@@ -144,6 +144,16 @@ def _target(out: str | None, place: Place) -> tuple[Path, tuple[str, ...]]:
         number += 1
         path = Path(f"{name}-{number}.yaml")
     return path, (f"{name}.yaml is there already: this one is {path}",) if number > 1 else ()
+
+
+def _discovered(place: Place, source: str | None) -> Discovery:
+    try:
+        return discover(place, source)
+    except UserError as error:
+        if place.given is None or error.reference != "data-missing":
+            raise
+        hint = f"puzzlecam new PHOTOS --tags {shell(str(place.given))} names the folder of photos"
+        raise UserError(error.reference, error.problem, error.where, hint) from None
 
 
 def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[str, ...]]:

@@ -55,10 +55,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Unusable:
-    """What looked as if tags were from it, and why they cannot be: a clause after its name."""
+    """What looked as if tags were from it, and why they cannot be: a clause after its name.
+
+    Args:
+        is_meant: whether it is about photos that are here, so that nothing may be guessed in its place.
+    """
 
     source: str
     why: str
+    is_meant: bool = True
 
 
 @dataclass(frozen=True)

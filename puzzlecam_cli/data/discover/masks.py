@@ -68,5 +68,8 @@ def _why_not(reading: Reading) -> str | None:
             return f"masks in {where} are not used: {error.problem}"
         wrong += not shown <= set(photo.tags)
     if 2 * wrong > len(some):
-        return f"masks in {where} are not used: {wrong} of {len(some)} looked at show classes that are no tags"
+        return (
+            f"masks in {where} are not used: {wrong} of {len(some)} looked at show classes that are no tags; "
+            "classes.txt beside the photos lists the classes in the order of their numbers in masks"
+        )
     return None

@@ -100,9 +100,7 @@ class Place:
         return bool(self.walk.named(written))
 
     def match(self, names: Iterable[str]) -> Match:
-        """Which photos a list means, as far as that can be known. Of several photos of one name those count that lie
-        where most of the others do.
-        """
+        """Which photos a list means. Of several photos of one name the one where most others lie is meant."""
         homes: Counter[str] = Counter()
         meant: list[list[str]] = []
         missing: list[str] = []
@@ -113,8 +111,8 @@ class Place:
                 homes.update({_above(image_id) for image_id in ids})
             else:
                 missing.append(name)
-        chosen = [max(ids, key=lambda image_id: homes[_above(image_id)]) for ids in meant]
-        above = os.path.commonpath([_above(i) or "." for i in chosen]) if chosen else ""
+        places = {_above(image_id) or "." for ids in meant for image_id in _at_home(ids, homes)}
+        above = os.path.commonpath(places) if places else ""
         return Match(self.folder / above, len(meant), tuple(missing))
 
     def about_all(self, suffixes: Iterable[str]) -> Iterator[Path]:
@@ -159,6 +157,12 @@ def _holds_masks(folder: Path, photos: set[str]) -> bool:
         if dot + suffix.lower() in _MASK_SUFFIXES and (stem in photos or (ending and ending[1] in photos)):
             return True
     return False
+
+
+def _at_home(ids: list[str], homes: Counter[str]) -> list[str]:
+    """Those of several ids that lie where most others do; it may be that several do."""
+    most = max(homes[_above(image_id)] for image_id in ids)
+    return [image_id for image_id in ids if homes[_above(image_id)] == most]
 
 
 def _above(image_id: str) -> str:

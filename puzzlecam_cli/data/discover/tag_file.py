@@ -33,7 +33,8 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
         try:
             yield _candidate(path, place)
         except UserError as error:
-            yield Unusable(str(path), "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2])))
+            why = "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2]))
+            yield Unusable(str(path), why, is_meant=path.is_dir() or _mentions_photos(path, place))
 
 
 def _tables(place: Place) -> Iterator[Path]:
@@ -98,12 +99,11 @@ def _candidate(path: Path, place: Place) -> Candidate:
     if not match.found:
         first = quoted(table.names[0]) if table.names else ""
         raise UserError("tags-strange", f"names no photo of {place.folder}; its first name is {first}")
-    if match.missing:
-        facts.append(
-            f"{path}: {len(match.missing)} names are of no photo: {', '.join(shorten(list(match.missing), 3))}"
-        )
     data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
     reasons: dict[str, str] = {}
+    if match.is_nearly_all:
+        data["on_error"] = "skip"
+        reasons["on_error"] = f"{len(match.missing):,} rows are of photos that are not here"
     above = "" if match.root == place.folder else f"{match.root.relative_to(place.folder).as_posix()}/"
     below = [image_id.removeprefix(above) for image_id in place.walk.files if image_id.startswith(above)]
     if elsewhere := len(place.walk.files) - len(below):
@@ -121,7 +121,7 @@ def _candidate(path: Path, place: Place) -> Candidate:
 
 def _classes(place: Place, source: Path) -> tuple[Path | None, list[str]]:
     """The list of classes that lies with the photos or their tags."""
-    for folder in dict.fromkeys((source.parent, place.folder, place.above)):
+    for folder in dict.fromkeys((source.parent, place.folder)):
         for name in FILES:
             path = folder / name
             if path == source or not path.is_file():
