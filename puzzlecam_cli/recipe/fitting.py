@@ -48,9 +48,10 @@ FEWER_SCALES, MANY_ON_CPU = [0.5, 1.0, 1.5], 5000  # for so many photos
 UNLIKE = 2.0  # times the median: photos so large, or so much smaller, are brought to one side
 LARGE = 2.5  # times the side: CRFs see such photos shrunk
 LEAST_STEPS = {"train_cls": 100, "affinity": 60, "seg": 200}
-GROWTH, GPU_GROWTH = 0.5, 0.75  # steps grow with photos to this power
+GROWTH, GPU_GROWTH = 0.6, 0.75  # steps grow with photos to this power
 VIEW_BYTES = 200  # a pixel of a view, as EfficientNet-Lite0 holds it
 CRF_BYTES, CRF_LABEL_BYTES = 180, 46  # a pixel, and for each label; probabilities on their way to it included
+PHOTO_BYTES = 60  # a pixel of a photo whose maps are scored at its own size
 SHARE_OF_MEMORY = 0.4
 WORKERS, GPU_WORKERS, GPU_AT_ONCE = 8, 32, 8  # the first and the last are what `runtime` does by itself
 
@@ -216,10 +217,13 @@ def _machine(facts: Facts, side: _Side) -> dict[str, Fit]:
     labels = facts.classes + 1
     longest = _crf_side(facts, side, labels) or facts.longer.largest
     pixels = facts.pixels * (longest / facts.longer.largest) ** 2
-    crf = pixels * _crf_bytes(labels)
-    wanted, most = min(facts.cores, WORKERS if facts.gpu_memory is None else GPU_WORKERS), facts.memory
-    workers = max(1, min(wanted, int(SHARE_OF_MEMORY * most / crf)))
-    reason = f"{facts.cores} cores" if workers == wanted else f"a dense CRF of {labels} labels takes {crf / 1e9:.1f} GB"
+    crf, scoring = pixels * _crf_bytes(labels), facts.pixels * PHOTO_BYTES
+    wanted = min(facts.cores, WORKERS if facts.gpu_memory is None else GPU_WORKERS)
+    workers = max(1, min(wanted, int(SHARE_OF_MEMORY * facts.memory / max(crf, scoring))))
+    reason = f"{facts.cores} cores"
+    if workers < wanted:
+        heavy = f"a dense CRF of {labels} labels" if crf > scoring else "scoring the largest photo"
+        reason = f"{heavy} takes {max(crf, scoring) / 1e9:.1f} GB"
     by_itself = min(facts.cores, WORKERS)
     fits = {"runtime.workers": Fit(None if workers == by_itself else workers, reason)}
     if facts.gpu_memory is not None:

@@ -108,7 +108,7 @@ def pixels(checked: Checked) -> Iterator[UserError]:
 def wrong_with_mask(checked: Checked, photo: Photo) -> str | None:
     """Why a photo cannot be scored with its mask, which was looked at."""
     assert photo.mask is not None
-    seen, size = checked.seen[photo.mask.path], checked.seen[photo.image].size
+    seen, size = checked.seen[photo.mask.key], checked.seen[photo.image].size
     if seen.problem or not size or seen.size == size:
         return seen.problem
     turned = ", which its EXIF may have turned" if seen.size == size[::-1] else ""

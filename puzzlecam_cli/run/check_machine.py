@@ -30,6 +30,7 @@ MODEL = re.compile(r"[A-Za-z0-9_.-]+")  # how libraries call theirs
 
 # Bytes a pixel of a photo that a dense CRF holds, and for each label: measured at 2 megapixels with 3 and 14 labels.
 CRF_BYTES, CRF_LABEL_BYTES = 180, 34
+SCORE_BYTES = 55  # a pixel of a photo whose maps are scored: measured at 24 megapixels
 PROBABILITY_BYTES = 12  # a pixel and label of a prediction: the sum of all views, one of them, and what they become
 
 
@@ -199,6 +200,9 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
             workers = max(checked.workers, 1)
             a_pixel = (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
             needs.append((part, seen_at, a_pixel, f"the dense CRF of {step}, {workers} at once"))
+    if checked.makes("eval/scores") and "score" in checked.scored:
+        workers = max(checked.workers, 1)
+        needs.append(("score", lambda size: size, SCORE_BYTES * workers, f"the scoring of maps, {workers} at once"))
     if checked.makes("seg/predictions"):
         seen_at = partial(size_within, largest_side=recipe.seg.predict.crf.largest_side)
         labels = len(checked.run.photos.classes) + 1

@@ -109,9 +109,9 @@ class Looked(Tagged):
         told: set[Path] = set()
         for part, photos in self.photos.items():
             for photo in photos:
-                seen = self.seen.get(photo.mask.path) if photo.mask else None
-                if photo.mask and seen and not seen.problem and photo.mask.path not in told:
-                    told.add(photo.mask.path)
+                seen = self.seen.get(photo.mask.key) if photo.mask else None
+                if photo.mask and seen and not seen.problem and photo.mask.key not in told:
+                    told.add(photo.mask.key)
                     yield part, photo, set(seen.classes) - {0, 255}
 
 

@@ -11,8 +11,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from puzzlecam_cli.data.discover.candidate import Reading, read
-from puzzlecam_cli.data.discover.describe import described, sample_sizes, why_no_masks
+from puzzlecam_cli.data.discover.describe import described, sample_sizes
 from puzzlecam_cli.data.discover.layouts import Discovery, discover, no_tags, say_the_same
+from puzzlecam_cli.data.discover.masks import without_masks
 from puzzlecam_cli.data.discover.place import Place, Tell
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
 from puzzlecam_cli.errors import UserError, shorten
@@ -56,11 +57,10 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     """
     place, source = _place(folder, tags, tell)
     target, renamed = _target(out, place)
-    found = discover(place, source)
+    found = _discovered(place, source)
     reading, notes = _chosen(place, found, ask)
     reading = _divided(reading, ask)
-    if problem := why_no_masks(reading):
-        reading = read(reading.candidate.without("masks", problem))
+    reading = without_masks(reading)
     sizes, unread = sample_sizes(reading, tell)
     fitted, machine = _fitted(reading, sizes, tell)
     values = {f"data.{key}": value for key, value in reading.candidate.data.items()}
@@ -144,6 +144,16 @@ def _target(out: str | None, place: Place) -> tuple[Path, tuple[str, ...]]:
         number += 1
         path = Path(f"{name}-{number}.yaml")
     return path, (f"{name}.yaml is there already: this one is {path}",) if number > 1 else ()
+
+
+def _discovered(place: Place, source: str | None) -> Discovery:
+    try:
+        return discover(place, source)
+    except UserError as error:
+        if place.given is None or error.reference != "data-missing":
+            raise
+        hint = f"puzzlecam new PHOTOS --tags {shell(str(place.given))} names the folder of photos"
+        raise UserError(error.reference, error.problem, error.where, hint) from None
 
 
 def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[str, ...]]:

@@ -26,6 +26,7 @@ HEAVY = ("torch", "numpy", "timm", "accelerate", "PIL")
         ["--help"],
         ["run-all", "--help"],
         ["bench", "--help"],
+        ["new", "--help"],
         ["--version"],
         ["run-all"],
         ["backbones"],
@@ -57,7 +58,7 @@ def test_help_names_every_command_of_the_pipeline_in_order(puzzlecam: Run) -> No
     text = puzzlecam("--help").stdout
     places = [text.index(f" {name} ") for name in (*STAGE_NAMES, "run-all")]
     assert places == sorted(places)
-    assert all(f" {name} " in text for name in ("ablate", "bench", "status", "recipes", "backbones"))
+    assert all(f" {name} " in text for name in ("new", "ablate", "bench", "status", "recipes", "backbones"))
 
 
 @pytest.mark.parametrize("stage", [*STAGE_NAMES, "run-all"])

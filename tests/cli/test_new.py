@@ -12,13 +12,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from typer.testing import Result
 
 from puzzlecam_cli.recipe.load import load_recipe
-from puzzlecam_cli.recipe.writing import in_yaml, recipe_text
-from tests.ways_in.test_discover import CATS, CSV, JPEG, MANY, MANY_ROWS, TWO, lay, photos, voc
+from tests.layouts import CATS, CSV, JPEG, MANY, MANY_ROWS, TWO, lay, photos, picture, voc
+from tests.ways_in.test_discover import FOUND
 
 Run = Callable[..., Result]
 
@@ -180,6 +178,71 @@ def test_few_photos_are_all_trained_on_and_that_is_said(puzzlecam: Run, here: Pa
     assert puzzlecam("run-all", "here.yaml", "--plan").exit_code == 0
 
 
+@pytest.mark.parametrize("name", FOUND)
+def test_a_recipe_of_any_layout_loads_and_can_be_planned(puzzlecam: Run, here: Path, name: str) -> None:
+    lay(here / "data set", FOUND[name][0])
+    result = puzzlecam("new", "data set", "--out", "x.yaml", "--no-forecast")
+    assert result.exit_code == 0, result.output
+    assert load_recipe("x.yaml")
+    plan = puzzlecam("run-all", "x.yaml", "--plan")
+    assert plan.exit_code == 0, plan.output
+
+
+def test_tags_that_lie_elsewhere_are_named(puzzlecam: Run, here: Path) -> None:
+    lay(here / "pets", TWO)
+    lay(here / "far/away", {"labels.csv": CSV})
+    refused = puzzlecam("new", "far/away/labels.csv", "--no-forecast")
+    assert refused.exit_code == 2
+    assert "puzzlecam new PHOTOS --tags far/away/labels.csv" in refused.stderr
+    result = puzzlecam("new", "pets", "--tags", "far/away/labels.csv", "--no-forecast")
+    assert result.exit_code == 0, result.output
+    assert load_recipe("pets.yaml").data.model_dump()["tags"] == Path("far/away/labels.csv")
+
+
+def test_masks_that_contradict_the_tags_are_left_out_and_that_is_said(puzzlecam: Run, here: Path) -> None:
+    files = photos("a", "b", below="images/") | {"masks/a.png": picture("PNG", 2), "masks/b.png": picture("PNG", 1)}
+    lay(here / "pets", {**files, "tags.csv": CSV})
+    result = puzzlecam("new", "pets", "--no-forecast")
+    assert result.exit_code == 0, result.output
+    assert "masks in pets/masks are not used: 2 of 2 looked at show classes that are no tags" in result.stdout
+    assert load_recipe("pets.yaml").data.model_dump()["masks"] is None
+
+
+def test_photos_that_cannot_be_read_are_said(puzzlecam: Run, here: Path) -> None:
+    lay(here, {**photos(*MANY), "00.jpg": "no photo", "tags.csv": f"file,tags\n{MANY_ROWS}"})
+    result = puzzlecam("new", "--no-forecast")
+    assert result.exit_code == 0, result.output
+    assert "1 of 40 photos looked at cannot be read: 00.jpg" in result.stdout
+    lay(here, dict.fromkeys(photos(*MANY), "no photo"))
+    refused = puzzlecam("new", "--out", "x.yaml", "--no-forecast")
+    assert refused.exit_code == 2
+    assert "none of the 40 photos looked at can be read" in refused.stderr
+
+
+def test_two_columns_that_may_divide_photos_are_a_question(here: Path) -> None:
+    rows = "file,tags,split,set\na.jpg,cat,train,val\nb.jpg,dog,val,train\n"
+    lay(here, {**TWO, "tags.csv": rows})
+    code, seen = on_a_terminal(here, ".", typed="2\n")
+    assert code == 0, seen
+    assert load_recipe(str(here / "here.yaml")).data.model_dump()["val"] == "set=val"
+    code, seen = on_a_terminal(here, ".", "--yes", typed="")
+    assert code == 0, seen
+    assert "photos are divided by column `split`, not by column `set`" in " ".join(seen.split())
+    assert load_recipe(str(here / "here-2.yaml")).data.model_dump()["val"] == "split=val"
+
+
+def test_an_interrupted_forecast_leaves_the_recipe(puzzlecam: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("puzzlecam_cli.session.forecast.forecast_recipe", interrupt)
+    lay(here, voc())
+    result = puzzlecam("new")
+    assert result.exit_code == 130
+    assert "no forecast: interrupted; the recipe is written" in result.stderr
+    assert load_recipe("here.yaml")
+
+
 def on_a_terminal(folder: Path, *arguments: str, typed: str) -> tuple[int, str]:
     """The exit code and what a person sees."""
     parent, child = pty.openpty()
@@ -230,30 +293,3 @@ def test_a_forecast_that_cannot_be_made_leaves_the_recipe(
     assert result.exit_code == 0
     assert "there are no weights" in result.stderr
     assert load_recipe("here.yaml")
-
-
-WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30).filter(str.isprintable)
-
-
-@settings(deadline=None, max_examples=50, derandomize=True)
-@given(WORDS | st.lists(WORDS, max_size=3) | st.integers() | st.booleans() | st.none())
-def test_any_value_is_written_as_it_is_read(value: object) -> None:
-    assert yaml.safe_load(in_yaml(value)) == value
-    assert "\n" not in in_yaml(value)
-
-
-def test_keys_of_one_section_stand_together() -> None:
-    text = recipe_text(
-        ("about",),
-        "small_photos",
-        {"seg.crop": 96, "data.root": "x", "seg.predict.scales": [1.0], "seg.predict.crf.iterations": 1},
-        {"seg.crop": "small photos", "seg.predict.scales": "one"},
-    )
-    assert text == (
-        "# about\nrecipe: 1\nextends: small_photos\n"
-        "seg:\n"
-        "  crop: 96                         # small photos\n"
-        "  predict: {scales: [1.0], crf: {iterations: 1}}  # one\n"
-        "data:\n"
-        "  root: x\n"
-    )

@@ -104,14 +104,20 @@ json_values = st.recursive(
 @given(
     st.dictionaries(st.text(max_size=8), json_values, max_size=6),
     st.sampled_from([None, 1, 3]),
+    st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n  ", " : \r\n")]),
     st.booleans(),
     st.sampled_from([1, 7, 64, 1 << 20]),
 )
 def test_items_are_those_of_the_whole_document_whatever_the_window(
-    tmp_path_factory: pytest.TempPathFactory, written: dict[str, Any], indent: int | None, ascii: bool, window: int
+    tmp_path_factory: pytest.TempPathFactory,
+    written: Any,
+    indent: int | None,
+    separators: Any,
+    ascii: bool,
+    window: int,
 ) -> None:
     path = tmp_path_factory.mktemp("items") / "a.json"
-    data = json.dumps(written, indent=indent, ensure_ascii=ascii).encode("utf-8", "replace")
+    data = json.dumps(written, indent=indent, separators=separators, ensure_ascii=ascii).encode("utf-8", "replace")
     path.write_bytes(data)
     found: dict[str, Any] = {}
     with patch.object(items_module, "WINDOW", window):
@@ -203,7 +209,7 @@ WRONG = {
     "an integer of 400 digits": ([[0, 0, 10**400, 0, 4, 4]], "leads far out of the photo"),
     "to and fro": ([[0, 0, 900_000, 0] * 10], "is too long: it goes to and fro"),
     "no counts": ({"size": [5, 5]}, "has no run lengths"),
-    "counts of another size": ({"size": [5, 6], "counts": [30]}, "is of 5×6 pixels, the photo of 5×5"),
+    "counts of another size": ({"size": [5, 6], "counts": [30]}, "is of 6×5 pixels, the photo of 5×5"),
     "size turned": ({"size": [[5], 5], "counts": [25]}, "pixels, the photo of 5×5"),
     "size as text": ({"size": "5x5", "counts": [25]}, "is of ? pixels"),
     "too few pixels": ({"size": [5, 5], "counts": [3]}, "covers 3 pixels of 25"),

@@ -22,6 +22,8 @@ REFUSED: dict[str, tuple[Json | bytes, str]] = {
         "byte 751: byte 0xE9 after `{\"id\": 19, \"name\": \"v`"),
     "a list of results": (b'[{"image_id": 1, "category_id": 18, "score": 0.2}]', "is a list, as files of results are"),
     "a comma too many": (b'{"images": [{"id": 1},]}', "line 1, byte 23: expecting value"),
+    "a comma too many at the end": (b'{"images": [],}', "line 1, byte 15: the name of a value is missing"),
+    "a comma that is missing": (b'{"images": [{"id": 1} {"id": 2}]}', "`]` is missing"),
     "a line that is torn": (b'{\n"images": [{"id": 1, "file_n', "line 2, byte 22: unterminated string"),
     "an end too early": (b'{"images": [{"id": 1}', "it ends too early"),
     "two documents": (json.dumps(document()).encode() * 2, "more follows after the end"),

@@ -2,76 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from puzzlecam_cli.data.discover.candidate import Reading
 from puzzlecam_cli.data.discover.layouts import Discovery, discover
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.errors import UserError  # noqa: F401
+from tests.layouts import CATS, CSV, JPEG, MANY, MANY_ROWS, MASK, TWO, Files, coco, lay, photos, voc, xml
 
-Files = Mapping[str, bytes | str]
-
-
-def picture(kind: str, value: int = 0) -> bytes:
-    buffer = io.BytesIO()
-    pixels = np.full((20, 30, 3) if kind == "JPEG" else (20, 30), value, np.uint8)
-    Image.fromarray(pixels).save(buffer, kind)
-    return buffer.getvalue()
-
-
-JPEG, PNG, MASK = picture("JPEG"), picture("PNG"), picture("PNG", 1)
-
-
-def photos(*names: str, below: str = "") -> dict[str, bytes | str]:
-    return {f"{below}{name}.jpg": JPEG for name in names}
-
-
-def xml(*classes: str) -> str:
-    return f"<annotation>{''.join(f'<object><name>{name}</name></object>' for name in classes)}</annotation>"
-
-
-def voc(root: str = "", lists: Mapping[str, str] | None = None) -> dict[str, bytes | str]:
-    """Photos a and b of a cat and a dog."""
-    given = {"Segmentation/train": "a\n", "Segmentation/val": "b\n"} if lists is None else lists
-    files = photos("a", "b", below=f"{root}JPEGImages/")
-    files |= {f"{root}Annotations/a.xml": xml("cat"), f"{root}Annotations/b.xml": xml("dog")}
-    files |= {f"{root}classes.txt": "cat\ndog\n"}
-    return files | {f"{root}ImageSets/{name}.txt": text for name, text in given.items()}
-
-
-def coco(*names: str, images: str = "") -> str:
-    """Instances: photo a shows a cat, the others a dog."""
-    square = [1, 1, 9, 1, 9, 9, 1, 9]
-    box = {"segmentation": [square], "bbox": [1, 1, 8, 8], "area": 64, "iscrowd": 0}
-    return json.dumps(
-        {
-            "images": [
-                {"id": n, "file_name": f"{images}{name}.jpg", "width": 30, "height": 20} for n, name in enumerate(names)
-            ],
-            "annotations": [
-                {"id": n, "image_id": n, "category_id": 3 + (names[n] > "a"), **box} for n in range(len(names))
-            ],
-            "categories": [{"id": 3, "name": "cat"}, {"id": 4, "name": "dog"}],
-        }
-    )
-
-
-CSV = "file,tags\na.jpg,cat\nb.jpg,dog\n"
-TWO = photos("a", "b")
 FOLDER = {"kind": "folder", "root": ".", "tags": "tags.csv", "val": None}
 IMAGES = {**FOLDER, "root": "images"}
-MANY = [f"{number:02}" for number in range(40)]
-MANY_ROWS = "".join(f"{name}.jpg,{'cat' if int(name) % 2 else 'dog'}\n" for name in MANY)
 VOC = {"kind": "voc", "root": ".", "train": "train", "val": "val"}
-CATS = {"cats/a.jpg": JPEG, "dogs/b.jpg": JPEG}
 
 # What lies in a folder, and the `data` section that reads it; paths as they are below the folder.
 FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
@@ -243,13 +186,43 @@ FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
     ),
 }
 
-
-def lay(folder: Path, files: Files) -> Path:
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return folder
+BOX = "{} 0.5 0.5 0.2 0.2\n".format
+YOLO = {"kind": "yolo", "root": ".", "train": "train", "val": "val"}
+FOUND |= {
+    "YOLO": (
+        {
+            **photos("a", below="images/train/"),
+            **photos("b", below="images/val/"),
+            "labels/train/a.txt": BOX(0),
+            "labels/val/b.txt": BOX(1),
+            "data.yaml": "path: .\ntrain: images/train\nval: images/val\nnames: [cat, dog]\n",
+        },
+        YOLO,
+    ),
+    "Roboflow's YOLO": (
+        {
+            **photos("a", below="train/images/"),
+            **photos("b", below="valid/images/"),
+            "train/labels/a.txt": BOX(0),
+            "valid/labels/b.txt": BOX(1),
+            "data.yaml": "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['cat', 'dog']\n",
+        },
+        YOLO,
+    ),
+    "YOLO, a level below": (
+        {
+            **photos("a", "b", below="x/images/"),
+            "x/labels/a.txt": BOX(0),
+            "x/labels/b.txt": BOX(1),
+            "x/data.yaml": "names: [cat, dog]\n",
+        },
+        {**YOLO, "root": "x", "train": None, "val": None},
+    ),
+    "YOLO beside the photos, a list of names": (
+        {**TWO, "a.txt": BOX(0), "b.txt": BOX(1), "classes.txt": "cat\ndog\n"},
+        {**YOLO, "train": None, "val": None},
+    ),
+}
 
 
 def below(folder: Path, reading: Reading) -> dict[str, Any]:

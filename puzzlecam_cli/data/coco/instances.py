@@ -198,13 +198,13 @@ class _Reader:
 
     def _annotation(self, item: Item) -> str | None:
         _, _, value, start, end = item
-        for odd, kind in (("segments_info", "panoptic"), ("caption", "captions")):
-            if odd in value and "category_id" not in value:
-                raise self._kind(f"is of {kind}: its annotations hold `{odd}`")
         image, category, crowd = key_of(value.get("image_id")), key_of(value.get("category_id")), value.get("iscrowd")
         if image is None:
             return f"has no image_id: {_shown(value.get('image_id'))}"
         if category is None:
+            for odd, kind in (("segments_info", "panoptic"), ("caption", "captions")):
+                if odd in value:
+                    raise self._kind(f"is of {kind}: its annotations hold `{odd}`")
             return f"has no category_id: {_shown(value.get('category_id'))}"
         if crowd not in (0, 1, None):
             return f"has iscrowd {_shown(crowd)}, which is neither 0 nor 1"

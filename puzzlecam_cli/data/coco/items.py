@@ -19,6 +19,7 @@ CUT = True  # stands for a long list of numbers that was not decoded: these are 
 # None can lie inside a text, whose quotation marks have backslashes. Written without \d and \s it takes half the time.
 _NUMBERS = re.compile(rb'("(?:segmentation|counts)"[ \t\n\r]*:[ \t\n\r]*)\[[-+0-9.eE \t\n\r,\[\]]{200,}\]')
 _BLANK = re.compile(r"[ \t\n\r]*")
+_COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _HINT = "save it again as JSON in UTF-8"
 
 
@@ -81,31 +82,41 @@ class _Document:
             )
         if opening != "{":
             raise self._invalid("no object begins here")
-        for _ in self._until("}"):
+        self._at += 1
+        more = self._sign() != "}"
+        while more:
+            if self._sign() != '"':
+                raise self._invalid("the name of a value is missing")
             key, _, _ = self._value()
-            if not isinstance(key, str):
-                raise self._invalid(f"{quoted(str(key))} stands in the place of a name")
             self._expect(":")
             if self._sign() == "[":
-                start, index = self._origin(self._at), -1
-                for index, _ in enumerate(self._until("]")):
-                    yield Item(key, index, *self._value())
-                if index < 0:
-                    yield Item(key, None, [], start, self._origin(self._at))
+                yield from self._list(key)
             else:
                 yield Item(key, None, *self._value())
+            if more := self._sign() == ",":
+                self._at += 1
+        self._expect("}")
         if self._sign():
             raise self._invalid("more follows after the end of the document")
 
-    def _until(self, closing: str) -> Iterator[None]:
-        """Steps into a list or an object, over its commas and out of it."""
+    def _list(self, key: str) -> Iterator[Item]:
+        start, number = self._origin(self._at), 0
         self._at += 1
-        if self._sign() != closing:
-            yield
-            while self._sign() == ",":
-                self._at += 1
-                yield
-        self._expect(closing)
+        if self._sign() != "]":
+            while True:
+                yield Item(key, number, *self._value())
+                number += 1
+                comma = _COMMA.match(self._text, self._at)
+                if comma and comma.end() < len(self._text):
+                    self._at = comma.end()  # nearly always: `_sign` takes its time
+                elif self._sign() == ",":
+                    self._at += 1
+                    self._sign()
+                else:
+                    break
+        self._expect("]")
+        if not number:
+            yield Item(key, None, [], start, self._origin(self._at))
 
     def _expect(self, sign: str) -> None:
         if self._sign() != sign:
@@ -123,7 +134,6 @@ class _Document:
 
     def _value(self) -> tuple[Any, int, int]:
         """The value that begins here, and its bytes in the file; steps over it."""
-        self._sign()
         while True:
             try:
                 value, end = self._decode(self._text, self._at)

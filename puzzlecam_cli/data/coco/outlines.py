@@ -77,7 +77,7 @@ def run_lengths(outline: Any, size: tuple[int, int]) -> Any:
 
     height, width = size
     if height * width > MOST_PIXELS:
-        raise OutlineError(f"is in a photo of {height}×{width} pixels: more than {MOST_PIXELS:,}")
+        raise OutlineError(f"is in a photo of {width}×{height} pixels: more than {MOST_PIXELS:,}")
     if isinstance(outline, dict):
         return coco.frPyObjects({"size": [height, width], "counts": _counts(outline, size)}, height, width)
     if not isinstance(outline, list):
@@ -121,8 +121,8 @@ def _counts(outline: dict[str, Any], size: tuple[int, int]) -> list[int]:
     if not isinstance(counts, list) or not all(type(count) is int and count >= 0 for count in counts):
         raise OutlineError("has no run lengths that could be read")
     if told is not None and told != [*size]:
-        said = "×".join(str(side)[:20] for side in told[:3]) if isinstance(told, list) else "?"
-        raise OutlineError(f"is of {said} pixels, the photo of {size[0]}×{size[1]}")
+        said = "×".join(str(side)[:20] for side in told[1::-1]) if isinstance(told, list) else "?"
+        raise OutlineError(f"is of {said} pixels, the photo of {size[1]}×{size[0]}")
     if sum(counts) != size[0] * size[1]:
         raise OutlineError(f"covers {sum(counts)} pixels of {size[0] * size[1]}")
     return counts

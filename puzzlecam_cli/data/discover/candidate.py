@@ -37,9 +37,10 @@ class Candidate:
     divisions: tuple[Parts, ...] = ()
 
     def divided(self, parts: Parts) -> Candidate:
-        """The same with another division."""
-        data = {key: value for key, value in self.data.items() if key not in ("train", "val")}
-        data |= {"val": parts.val} if parts.train is None else {"train": parts.train, "val": parts.val}
+        """The same with another division; `train: null`, which means all others, is only written where it has to be."""
+        data = {**self.data, "train": parts.train, "val": parts.val}
+        if parts.train is None and "train" not in self.data:
+            del data["train"]
         return replace(self, data=data, reasons={**self.reasons, "val": parts.what})
 
     def without(self, setting: str, fact: str) -> Candidate:
@@ -54,10 +55,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Unusable:
-    """What looked as if tags were from it, and why they cannot be: a clause after its name."""
+    """What looked as if tags were from it, and why they cannot be: a clause after its name.
+
+    Args:
+        is_meant: whether it is about photos that are here, so that nothing may be guessed in its place.
+    """
 
     source: str
     why: str
+    is_meant: bool = True
 
 
 @dataclass(frozen=True)

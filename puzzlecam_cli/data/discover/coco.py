@@ -65,10 +65,11 @@ def _candidate(place: Place, parts: dict[str, Path]) -> Candidate | Unusable:
         train, val = val, None
     names = [name for path in (train, val) if path for name in _names(path)]
     if not names:
-        return Unusable(str(train), "names no photo")
+        return Unusable(str(train), "names no photo", is_meant=False)
     match = place.match(names)
     if not match.found:
-        return Unusable(str(train), f"names no photo of {place.folder}; its first name is {quoted(names[0])}")
+        why = f"names no photo of {place.folder}; its first name is {quoted(names[0])}"
+        return Unusable(str(train), why, is_meant=False)
     data: dict[str, Any] = {"kind": "coco", "root": match.root, "train": str(train), "val": val and str(val)}
     reasons: dict[str, str] = {}
     if match.is_nearly_all:

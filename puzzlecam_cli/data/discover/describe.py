@@ -11,7 +11,6 @@ from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 
 SIZES = 1000  # photos whose headers are read
-MASKS = 30  # masks that are compared with tags
 Sizes = Sequence[tuple[int, int]]  # (H, W) in pixels
 
 
@@ -23,7 +22,7 @@ def sample_sizes(reading: Reading, tell: Tell) -> tuple[Sizes, tuple[str, ...]]:
     """
     from puzzlecam_cli.data.photo_file import size_of
 
-    photos = reading.photos[:: max(1, len(reading.photos) // SIZES)]
+    photos = reading.photos[:: -(-len(reading.photos) // SIZES)]
     sizes: list[tuple[int, int]] = []
     problems: list[str] = []
     for number, photo in enumerate(photos):
@@ -40,28 +39,6 @@ def sample_sizes(reading: Reading, tell: Tell) -> tuple[Sizes, tuple[str, ...]]:
     if problems:
         return sizes, (f"{len(problems)} of {len(photos)} photos looked at cannot be read: {problems[0]}",)
     return sizes, ()
-
-
-def why_no_masks(reading: Reading) -> str | None:
-    """Why masks are left out, though there are some: what is in them is not what the tags say."""
-    if not reading.masks or "masks" not in reading.candidate.data:
-        return None
-    import numpy as np
-
-    where = reading.candidate.data["masks"]
-    photos = [photo for photo in reading.photos if photo.mask is not None]
-    wrong = 0
-    some = photos[:: max(1, len(photos) // MASKS)]
-    for photo in some:
-        assert photo.mask is not None
-        try:
-            shown = {int(value) for value in np.unique(photo.mask.read())} - {0, 255}
-        except UserError as error:
-            return f"masks in {where} are not used: {error.problem}"
-        wrong += not shown <= set(photo.tags)
-    if 2 * wrong > len(some):
-        return f"masks in {where} are not used: {wrong} of {len(some)} looked at show classes that are no tags"
-    return None
 
 
 def described(reading: Reading, sizes: Sizes) -> list[tuple[str, str]]:

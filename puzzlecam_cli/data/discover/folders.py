@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from puzzlecam_cli.data.discover.candidate import Candidate
+from puzzlecam_cli.data.discover.masks import masks_here
 from puzzlecam_cli.data.discover.parts import by_share, in_folders, in_lists
 from puzzlecam_cli.data.discover.place import Place
 
@@ -34,11 +36,16 @@ def find(place: Place) -> Iterator[Candidate]:
     if all(name.casefold() in NO_CLASSES for name in below) and not _in_parts(root, below, folders):
         return
     ids = [file.relative_to(root).as_posix() for file in place.walk.files.values()]
+    data: dict[str, Any] = {"kind": "folder", "root": root, "tags": "folders"}
+    facts: list[str] = []
+    if masks := masks_here(place, root, facts):
+        data["masks"] = masks
     yield Candidate(
         "folders",
         "sub-folders as classes",
-        {"kind": "folder", "root": root, "tags": "folders"},
+        data,
         {"tags": "the sub-folder a photo lies in is its class"},
+        tuple(facts),
         is_guess=True,
         divisions=tuple(filter(None, (in_folders(ids), in_lists(place, root), by_share(len(ids))))),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from puzzlecam_cli.data.discover import coco, folders, tag_file, voc, yolo
+from puzzlecam_cli.data.discover import coco, folders, strangers, tag_file, voc, yolo
 from puzzlecam_cli.data.discover.candidate import Candidate, Reading, Unusable, read_divided
 from puzzlecam_cli.data.discover.place import Place
 from puzzlecam_cli.errors import UserError, shorten
@@ -31,7 +31,7 @@ class Discovery:
 
 
 def discover(place: Place, source: str | None = None) -> Discovery:
-    """Every way to read a folder; sub-folders are taken for classes only where nothing else has tags.
+    """Every way to read a folder; sub-folders are classes only where nothing else is about photos.
 
     Args:
         source: `folders` or `annotations`, where tags are to be taken from; None: whatever is found.
@@ -46,7 +46,7 @@ def discover(place: Place, source: str | None = None) -> Discovery:
     for candidate in (item for item in found if isinstance(item, Candidate)):
         if source not in (None, candidate.source) or (place.given and Path(candidate.source) != place.given):
             continue
-        if candidate.is_guess and readings and source is None:
+        if candidate.is_guess and source is None and (readings or any(item.is_meant for item in unusable)):
             continue
         place.tell(f"reading {candidate.what}")
         try:
@@ -69,11 +69,13 @@ def say_the_same(readings: tuple[Reading, ...]) -> bool:
 def no_tags(place: Place, unusable: tuple[Unusable, ...]) -> UserError:
     """What to say where no photo has a tag: what was looked for, and the shortest that would do."""
     names = [path.name for path in place.walk.files.values()]
-    told = [f"{item.source}: {item.why}" for item in unusable]
+    tried = {item.source for item in unusable}
+    unread = [item for item in strangers.find(place) if item.source not in tried]
+    told = [f"{item.source}: {item.why}" for item in (*unusable, *unread)]
     looked = "a table (CSV, TSV, JSON lines), JSON of COCO, YOLO's data.yaml, VOC's Annotations, sub-folders as classes"
     return UserError(
         "tags-missing",
-        f"no tags were found for the {len(names):,} photos in {place.folder}",
+        f"no tags were found for the {f'{len(names):,} photos' if len(names) > 1 else 'photo'} in {place.folder}",
         shorten(told or [f"looked for {looked}"]),
         f"write a file {place.folder / 'tags.csv'}, such as `file,tags`, then a line a photo: "
         + " and ".join(quoted(f"{name},{tags}") for name, tags in zip(names[:2], ("cat dog", "cat"), strict=False)),

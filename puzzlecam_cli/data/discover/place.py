@@ -10,12 +10,15 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from puzzlecam_cli.data.ids import canonical
+from puzzlecam_cli.data.mask_folder import ENDING
 from puzzlecam_cli.data.near_misses import MASKS
 from puzzlecam_cli.data.walk import Walk
 
 Tell = Callable[[str], None]  # is told what is being done, for a person who waits
 
 _MANY = 50  # files of one suffix in a folder are one a photo, and none of them is about all photos
+_MASK_SUFFIXES = (".png", ".gif", ".bmp", ".tif", ".tiff")  # a JPEG is none: its compression makes up numbers
 LISTS = "ImageSets"  # VOC's folder of lists
 _BESIDE = 10_000  # entries beside the folder that are looked at
 
@@ -58,11 +61,14 @@ class Place:
     def folders(self) -> dict[Path, list[str]]:
         """The names of the files in each folder, the nearest folders first; without hidden ones and runs of ours."""
         found: dict[Path, list[str]] = {}
+        walked: set[str] = set()  # real paths: links may go in a circle
         seen = 0
-        for at, (above, folders, files) in enumerate(os.walk(self.folder)):
-            if "run.json" in files and "recipe.yaml" in files and at:
+        for at, (above, folders, files) in enumerate(os.walk(self.folder, followlinks=True)):
+            real = os.path.realpath(above)
+            if real in walked or ("run.json" in files and "recipe.yaml" in files and at):
                 folders.clear()
                 continue
+            walked.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             found[Path(above)] = sorted(name for name in files if not name.startswith("."))
             if (seen + len(files)) // 20_000 > seen // 20_000:
@@ -72,11 +78,17 @@ class Place:
 
     @cached_property
     def mask_folders(self) -> tuple[Path, ...]:
-        """The folders whose names say that they hold masks, also beside the folder itself."""
+        """The folders that hold masks, also beside the folder itself: one called `with_mask` may be a class."""
         own = self.folder.absolute().name
-        beside = [path for path in _entries(self.above) if path.name != own]
-        inside = [path for path in self.folders if path != self.folder]
-        return tuple(path for path in [*inside, *beside] if MASKS.fullmatch(path.name) and path.is_dir())
+        beside = (path for path in _entries(self.above) if path.name != own and path.is_dir())
+        called = [path for path in (*self.folders, *beside) if path != self.folder and MASKS.fullmatch(path.name)]
+        photos = {
+            canonical(name.rpartition(".")[0])
+            for folder, names in self.folders.items()
+            if not any(mask == folder or mask in folder.parents for mask in called)
+            for name in names
+        }
+        return tuple(path for path in called if _holds_masks(path, photos))
 
     @cached_property
     def walk(self) -> Walk:
@@ -88,9 +100,7 @@ class Place:
         return bool(self.walk.named(written))
 
     def match(self, names: Iterable[str]) -> Match:
-        """Which photos a list means, as far as that can be known. Of several photos of one name those count that lie
-        where most of the others do.
-        """
+        """Which photos a list means. Of several photos of one name the one where most others lie is meant."""
         homes: Counter[str] = Counter()
         meant: list[list[str]] = []
         missing: list[str] = []
@@ -101,8 +111,8 @@ class Place:
                 homes.update({_above(image_id) for image_id in ids})
             else:
                 missing.append(name)
-        chosen = [max(ids, key=lambda image_id: homes[_above(image_id)]) for ids in meant]
-        above = os.path.commonpath([_above(i) or "." for i in chosen]) if chosen else ""
+        places = {_above(image_id) or "." for ids in meant for image_id in _at_home(ids, homes)}
+        above = os.path.commonpath(places) if places else ""
         return Match(self.folder / above, len(meant), tuple(missing))
 
     def about_all(self, suffixes: Iterable[str]) -> Iterator[Path]:
@@ -137,6 +147,22 @@ class Place:
             self.folder / above: count
             for above, count in sorted(Counter(_above(image_id) for image_id in self.walk.files).items())
         }
+
+
+def _holds_masks(folder: Path, photos: set[str]) -> bool:
+    """Whether one of the files below is called like a photo, with the suffix of a mask."""
+    for name in islice((name for _, _, names in os.walk(folder) for name in names), _BESIDE):
+        stem, dot, suffix = canonical(name).rpartition(".")
+        ending = ENDING.fullmatch(stem)
+        if dot + suffix.lower() in _MASK_SUFFIXES and (stem in photos or (ending and ending[1] in photos)):
+            return True
+    return False
+
+
+def _at_home(ids: list[str], homes: Counter[str]) -> list[str]:
+    """Those of several ids that lie where most others do; it may be that several do."""
+    most = max(homes[_above(image_id)] for image_id in ids)
+    return [image_id for image_id in ids if homes[_above(image_id)] == most]
 
 
 def _above(image_id: str) -> str:

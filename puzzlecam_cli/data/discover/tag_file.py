@@ -11,17 +11,17 @@ from puzzlecam_cli.data.class_list import FILES, read_classes
 from puzzlecam_cli.data.discover import voc
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.coco import is_coco
+from puzzlecam_cli.data.discover.masks import masks_here
 from puzzlecam_cli.data.discover.parts import by_share, in_columns, in_folders, in_lists
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, masks_of
 from puzzlecam_cli.data.tables.tags import TagTable, read_tags
-from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.text import marked, quoted
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".xml", ".txt")
 _HEAD = 64 << 10  # bytes that tell of what kind a file is
+_MOST = 2000  # pieces of it that may name a photo
 _PIECES = re.compile(r"[,;|\t\n\r\"'<>{}\[\]=]+")
 _CELL = re.compile(r"\s*\"?([^,;\t|\"]+?)\"?\s*[,;\t|]\s*\S|(\S+)\s+\S")
 
@@ -33,7 +33,8 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
         try:
             yield _candidate(path, place)
         except UserError as error:
-            yield Unusable(str(path), "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2])))
+            why = "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2]))
+            yield Unusable(str(path), why, is_meant=path.is_dir() or _mentions_photos(path, place))
 
 
 def _tables(place: Place) -> Iterator[Path]:
@@ -46,7 +47,7 @@ def _tables(place: Place) -> Iterator[Path]:
 
 def _mentions_photos(path: Path, place: Place) -> bool:
     """Whether a file that only lies beside the folder begins with names of its photos."""
-    return any(place.is_photo(piece) for piece in _PIECES.split(_head(path))[:2000])
+    return any(place.is_photo(piece) for piece in _PIECES.split(_head(path))[:_MOST])
 
 
 def _annotations(place: Place) -> Iterator[Path]:
@@ -77,8 +78,9 @@ def _may_be_tags(path: Path, place: Place) -> bool:
     head = _head(path)
     if suffix == ".xml":
         return "<annotations" in head
-    if suffix == ".json":
-        return '"items"' in head or head.lstrip().startswith("[")
+    if suffix == ".json":  # one that names a single photo is that photo's own
+        named = {name for piece in _PIECES.split(head)[:_MOST] if (name := "".join(place.walk.named(piece)))}
+        return len(named) >= min(2, len(place.walk.files))
     cells = [_CELL.match(line) for line in head.splitlines()[:20]]
     return any(place.is_photo((cell[1] or cell[2]).strip()) for cell in cells if cell)
 
@@ -97,12 +99,11 @@ def _candidate(path: Path, place: Place) -> Candidate:
     if not match.found:
         first = quoted(table.names[0]) if table.names else ""
         raise UserError("tags-strange", f"names no photo of {place.folder}; its first name is {first}")
-    if match.missing:
-        facts.append(
-            f"{path}: {len(match.missing)} names are of no photo: {', '.join(shorten(list(match.missing), 3))}"
-        )
     data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
     reasons: dict[str, str] = {}
+    if match.is_nearly_all:
+        data["on_error"] = "skip"
+        reasons["on_error"] = f"{len(match.missing):,} rows are of photos that are not here"
     above = "" if match.root == place.folder else f"{match.root.relative_to(place.folder).as_posix()}/"
     below = [image_id.removeprefix(above) for image_id in place.walk.files if image_id.startswith(above)]
     if elsewhere := len(place.walk.files) - len(below):
@@ -120,7 +121,7 @@ def _candidate(path: Path, place: Place) -> Candidate:
 
 def _classes(place: Place, source: Path) -> tuple[Path | None, list[str]]:
     """The list of classes that lies with the photos or their tags."""
-    for folder in dict.fromkeys((source.parent, place.folder, place.above)):
+    for folder in dict.fromkeys((source.parent, place.folder)):
         for name in FILES:
             path = folder / name
             if path == source or not path.is_file():
@@ -143,25 +144,3 @@ def _read(path: Path, place: Place, classes: Path | None, facts: list[str]) -> t
             return table, classes, facts
         facts = [*facts, f"{classes} is not used: it lacks {', '.join(map(quoted, shorten(lacking, 3)))}"]
     return read_tags(path, is_photo=place.is_photo), None, facts
-
-
-def masks_here(place: Place, root: Path, facts: list[str]) -> Path | None:
-    """The folder with most masks of the photos below the root: one called so, or the root where they lie beside them.
-
-    Args:
-        facts: what to say of folders that cannot be used is added.
-    """
-    photos = Walk(root, but=place.mask_folders) if root != place.folder else place.walk
-    if any(is_beside(image_id, photos.files) for image_id in photos.files):
-        return root
-    best, most = None, 0
-    for folder in place.mask_folders:
-        try:
-            found, _ = masks_of(photos, photos.files, Walk(folder, MASK_SUFFIXES, but=(root,), what="mask"))
-        except UserError as error:
-            if error.reference != "data-missing":
-                facts.append(f"masks in {folder} are not used: {error.problem}")
-            continue
-        if len(found) > most:
-            best, most = folder, len(found)
-    return best

@@ -117,8 +117,6 @@ class CocoPhotos(ListedPhotos):
             )
         photos = _joined(found)
         facts = [*classes.facts, *(fact for each in found.values() for fact in each.facts)]
-        if missing:
-            facts.append(f"{len(missing)} images are left out, as they are not there: {', '.join(shorten(missing, 3))}")
         if others := len(self.walk.files.keys() - photos.keys()):
             facts.append(f"{others} photos below {self.root} are in no split")
         return Listing(tuple(photos[i] for i in sorted(photos)), classes.names, tuple(facts)), found

@@ -14,6 +14,15 @@ from puzzlecam_cli.text import decode_text, marked, quoted
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 # Python calls these encodings, too; no table is written in them, and some take time without bound.
 _NO_ENCODINGS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
+_NO_TEXT = {
+    b"PK\x03\x04": "an Excel file or another archive",
+    b"\xd0\xcf\x11\xe0": "an Excel file",
+    b"\x1f\x8b": "compressed",
+    b"PAR1": "a Parquet file",
+    b"SQLite": "a database",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}
 _BY_CHANCE = 50  # lines: with more, what is UTF-8 is not so by chance
 _HINT = "save it as UTF-8 (most editors: Save as, encoding UTF-8), or say how it was saved: --set data.encoding=cp1252"
 
@@ -25,6 +34,8 @@ def decoded(data: bytes, known: Known, encoding: str | None) -> tuple[str, list[
         UserError: `tags-encoding`: it is not in the encoding given; without one, none fits, or several that give
             different texts (with the first line where they do).
     """
+    if kind := next((kind for start, kind in _NO_TEXT.items() if data.startswith(start)), None):
+        raise UserError("tags-encoding", f"{known.file} is {kind}, no text", hint="save it as CSV (UTF-8)")
     if encoding is not None:
         return decode_text(data, known.file, otherwise=_codec(encoding), kind="tags"), []
     if marked(data):

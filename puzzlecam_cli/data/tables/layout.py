@@ -94,7 +94,7 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
         raise known.problem("has one column only, so no tags", where, "a row is a photo, a comma and its tags")
     facts = [f"column {c + 1} numbers the rows and is left out" for c in sorted(index)]
     if has_header is None:
-        has_header = _is_header(first, columns, name, index, known)
+        has_header = _is_header(first, rows[0].line, columns, name, index, known)
     if not has_header:
         columns = list(zip_longest(*(row.cells for row in rows), fillvalue=""))
         return Layout(None, rows, columns, name, index, facts)
@@ -156,7 +156,9 @@ def _only_counts(head: str, column: tuple[Cell, ...]) -> bool:
     return numbers[0] in (0, 1) and (not head or words.bare(head).startswith("unnamed") or words.heads_index(head))
 
 
-def _is_header(first: list[str], columns: Sequence[tuple[Cell, ...]], name: int, index: set[int], known: Known) -> bool:
+def _is_header(
+    first: list[str], line: int, columns: Sequence[tuple[Cell, ...]], name: int, index: set[int], known: Known
+) -> bool:
     """Whether the first row heads the others, rather than being a photo itself; it may be the only one.
 
     Raises:
@@ -178,7 +180,7 @@ def _is_header(first: list[str], columns: Sequence[tuple[Cell, ...]], name: int,
     if _share(has_photo_suffix, [str(cell) for cell in columns[name]]) >= 0.5:
         return True
     if known.tells_photos and any(isinstance(cell, str) and known.is_photo(cell) for cell in columns[name]):
-        where = (f"line 1: {quoted(', '.join(first))}",)
+        where = (f"{known.at(line)}: {quoted(', '.join(first))}",)
         hint = "call the columns `file` and `tags` there, or write the photo's name as the file has it"
         raise known.ambiguous("begins with a header of unknown words, or with a photo that is not there", where, hint)
     return False

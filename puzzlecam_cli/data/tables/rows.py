@@ -17,7 +17,7 @@ from puzzlecam_cli.text import quoted
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LOOKED_AT, _COLUMNS = 500, 20  # rows and cells of them, to find out the delimiter
 _SUFFIX = "|".join(re.escape(suffix) for suffix in PHOTO_SUFFIXES)
-_PHOTO_FIRST = re.compile(rf"(.+?(?:{_SUFFIX}))[ \t]+(.*)", re.IGNORECASE)
+_PHOTO_FIRST = re.compile(rf"(.+?(?:{_SUFFIX})):?[ \t]+(.*)", re.IGNORECASE)
 _SINGLE_QUOTES = re.compile(
     r"[^'\"\n]*\n?'[^'\"\n]*'[,;|\t] ?'[^'\"\n]*'[,;|\t\r\n]"
 )  # of the first rows, as MySQL has them
@@ -34,10 +34,22 @@ def rows_of(text: str, known: Known) -> tuple[list[Row], str]:
     told = _EXCEL.fullmatch(first.strip("\ufeff\r"))
     text = rest if told else text
     delimiter = told[1] if told else _delimiter(text, known)
-    rows = _without_delimiter(text, known) if delimiter is None else list(_parsed(text, delimiter, known, bool(told)))
+    rows = _without_delimiter(text, known) if delimiter is None else _divided(text, delimiter, known, bool(told))
     if not rows:
         raise known.problem("holds no row")
     return rows, DELIMITERS[delimiter] if delimiter else "blanks"
+
+
+def _divided(text: str, delimiter: str, known: Known, skipped: int) -> list[Row]:
+    try:
+        return list(_parsed(text, delimiter, known, skipped))
+    except UserError:
+        # Blanks between a quote and the delimiter are not taken by the parser.
+        mended = re.sub(rf'" +(?={re.escape(delimiter)})', '"', text)
+        if mended != text:
+            with suppress(UserError):
+                return list(_parsed(mended, delimiter, known, skipped))
+        raise
 
 
 class _Cleaned(dict[str, str]):

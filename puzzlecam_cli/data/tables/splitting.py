@@ -86,6 +86,7 @@ def _told_by_classes(lines: Mapping[str, int], known: Known) -> tuple[str | None
         return (None, ["each cell is one tag, as in the class list"]) if odd else None
     parts = {mark: [_split(cell, mark, classes) for cell in rest if mark in cell] for mark in (*_MARKS, " ")}
     fitting = {mark: sum(all(p in classes for p in cell) for cell in cells) for mark, cells in parts.items()}
+    fitting[" "] = sum(bool(_ways(cell.split(), classes)) for cell in rest)
     best = max(fitting, key=lambda mark: fitting[mark])
     if not fitting[best]:
         return None

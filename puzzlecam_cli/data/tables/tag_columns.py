@@ -8,7 +8,7 @@ from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.found import Found, Known, Tagged
 from puzzlecam_cli.data.tables.layout import Layout
 from puzzlecam_cli.data.tables.splitting import split_cells
-from puzzlecam_cli.data.tables.truth import is_empty, is_truth, shown_values
+from puzzlecam_cli.data.tables.truth import is_truth, shown_values
 from puzzlecam_cli.text import quoted
 
 
@@ -21,13 +21,13 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
     facts: list[str] = []
     named: tuple[str, ...] = ()
     chosen = [layout.columns[c] for c in tags]
-    if len(tags) > 1 and any(sum(not is_empty(cell) for cell in cells) > 1 for cells in zip(*chosen, strict=True)):
-        several = [tuple(str(cell) for cell in cells if not is_empty(cell)) for cells in zip(*chosen, strict=True)]
+    if len(tags) > 1 and any(sum(map(bool, cells)) > 1 for cells in zip(*chosen, strict=True)):
+        several = [tuple(str(cell) for cell in cells if cell) for cells in zip(*chosen, strict=True)]
         _check_whole(several, lines, known)
         a_row, facts = "photo", [f"one row a photo, a tag in each of up to {len(tags)} cells"]
         tagged = several
     else:
-        one = [next((cell for cell in cells if not is_empty(cell)), "") for cells in zip(*chosen, strict=True)]
+        one = [next(filter(None, cells), "") for cells in zip(*chosen, strict=True)]
         is_single = is_object or len(set(zip(names, one, strict=True))) > len(set(names))
         if is_object:
             tagged = [(cell,) if isinstance(cell, str) else cell for cell in one]
@@ -52,7 +52,8 @@ def _absent(layout: Layout, tags: list[int]) -> set[int]:
     columns = [c for c in layout.others if c < len(header) and c not in tags and words.heads_presence(header[c])]
     truths = [layout.columns[c] for c in columns if all(map(is_truth, layout.counts[c]))]
     shown = [shown_values(set(column))[0] for column in truths]
-    return {n for column, yes in zip(truths, shown, strict=True) for n, cell in enumerate(column) if cell not in yes}
+    told = [(column, yes) for column, yes in zip(truths, shown, strict=True) if yes]
+    return {n for column, yes in told for n, cell in enumerate(column) if cell not in yes}
 
 
 def _check_whole(cells: list[tuple[str, ...]], lines: list[int], known: Known) -> None:
@@ -80,9 +81,7 @@ def _tag_columns(layout: Layout, known: Known) -> list[int]:
     header = layout.header
     named = [c for c in layout.others if words.heads_tags(header[c])]
     if len(named) > 1 and len({words.bare(header[c]).rstrip("0123456789") for c in named}) > 1:
-        texts = [
-            c for c in named if not all(is_empty(cell) or words.is_number(str(cell)) for cell in layout.columns[c])
-        ]
+        texts = [c for c in named if not layout.is_numeric(c)]
         named = texts if len(texts) == 1 else named
         if len(named) > 1:
             where = [f"column {c + 1}: {quoted(header[c])}" for c in named]

@@ -114,10 +114,10 @@ class YoloMask:
         Raises:
             UserError: `mask-invalid`: lines are wrong, or a box; the photo cannot be decoded.
         """
-        from puzzlecam_cli.data.photo_file import open_image
+        from puzzlecam_cli.data.photo_file import size_of
 
         label_of = dict(self.labels)
-        width, height = open_image(self.image).size
+        height, width = size_of(self.image)
         objects, problems = read_objects(self.path, frozenset(label_of)) if self.path.is_file() else ([], [])
         if problems or not all(found.polygon for found in objects):
             problem = problems[0] if problems else f"{self.path} holds boxes"
