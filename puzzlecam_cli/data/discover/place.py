@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -13,9 +13,8 @@ from pathlib import Path, PurePosixPath
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.mask_folder import ENDING
 from puzzlecam_cli.data.near_misses import MASKS
+from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.data.walk import Walk
-
-Tell = Callable[[str], None]  # is told what is being done, for a person who waits
 
 _MANY = 50  # files of one suffix in a folder are one a photo, and none of them is about all photos
 _MASK_SUFFIXES = (".png", ".gif", ".bmp", ".tif", ".tiff")  # a JPEG is none: its compression makes up numbers
@@ -49,10 +48,10 @@ class Place:
     Args:
         folder: what was named.
         given: the one file that tags are to be taken from; None: whatever is found.
-        tell: see `Tell`.
+        tell: is told of what is being done.
     """
 
-    def __init__(self, folder: Path, given: Path | None = None, tell: Tell = lambda _: None):
+    def __init__(self, folder: Path, given: Path | None = None, tell: Tell = silent):
         self.folder = folder
         self.given = given
         self.tell = tell

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +11,7 @@ from pydantic import Field
 from puzzlecam_cli.data.class_list import FILES, read_classes
 from puzzlecam_cli.data.class_names import named_classes
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing, is_folder
+from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
 from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, like_masks, masks_of
 from puzzlecam_cli.data.part_of import ids_of_column, ids_of_list
 from puzzlecam_cli.data.photos import Photo
@@ -22,6 +21,7 @@ from puzzlecam_cli.data.tag_file import annotation_folder, find_tag_file, no_tag
 from puzzlecam_cli.data.tagged import Tagged, tagged_by
 from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.section import Location, default
 from puzzlecam_cli.text import quoted
 
@@ -74,18 +74,8 @@ class FolderPhotos(ListedPhotos):
         links = len(self._walk.links)
         about_links = [f"{links} links to folders that are walked anyway are not followed"] if links else []
         about_file = [] if self.settings.tags or not self._tag_file else [f"tags are those of {self._tag_file}"]
-        return Listing(photos, classes, (*about_file, *about_links, *tagged.facts, *about_classes, *about_masks))
-
-    def look_past(self, ids: Collection[str]) -> bool:
-        """See `PhotoSet`: rows whose photo is not there, as `data.on_error: skip` does."""
-        if self.settings.skips:
-            return False
-        settings = self.settings.model_copy(update={"on_error": "skip"})
-        self.__dict__ = {"settings": settings, "run": self.run, "seed": self.seed}  # what was read is forgotten
-        return True
-
-    def unnamed(self) -> list[str]:
-        return [*super().unnamed(), *(image_id for image_id in self._ids if image_id not in self._tagged.tags)]
+        facts = (*about_file, *about_links, *tagged.facts, *about_classes, *about_masks)
+        return Listing(photos, classes, facts, tagged.missing, tuple(i for i in self._ids if i not in tagged.tags))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -124,7 +114,7 @@ class FolderPhotos(ListedPhotos):
         if _are_one(self.run, self.root):
             raise UserError("run-folder", f"{self.run} holds the photos and the run", hint="--run names another folder")
         masks = self._mask_folder
-        return Walk(self.root, but=(self.run, *((masks,) if masks and masks != self.root else ())))
+        return Walk(self.root, but=(self.run, *((masks,) if masks and masks != self.root else ())), tell=self.tell)
 
     @cached_property
     def _ids(self) -> tuple[str, ...]:
@@ -143,6 +133,7 @@ class FolderPhotos(ListedPhotos):
                     hint="data.tags names a CSV, TSV or JSON-lines file: a row a photo, its name and its tags",
                 )
             return tags_of_folders(self._ids)
+        self.tell(f"reading {file}")
         table = read_tags(
             file,
             encoding=self.settings.encoding,
@@ -150,7 +141,7 @@ class FolderPhotos(ListedPhotos):
             classes=read_classes(self._class_file).names if self._class_file else None,
             is_photo=lambda name: bool(self._walk.named(name)),
         )
-        return tagged_by(table, self._walk, self._ids, skip=self.settings.on_error == "skip")
+        return tagged_by(table, self._walk, self._ids, skip=self.passes_over)
 
     @cached_property
     def _class_file(self) -> Path | None:
@@ -170,7 +161,7 @@ class FolderPhotos(ListedPhotos):
         """See `ListedPhotos`: a list of photos, COLUMN=VALUE, COLUMN, or a sub-folder."""
         listed = self._tagged.tags
         if place := self.place(value):
-            return ids_of_list(place, self._walk.named, self._walk.like, listed)
+            return ids_of_list(place, self._walk.named, self._walk.like, listed, skip=self.passes_over)
         columns = {"folder": parts_of(listed)} | self._tagged.columns
         inside = [image_id for image_id in listed if image_id.startswith(f"{canonical(value).strip('/')}/")]
         if inside and value not in columns:
