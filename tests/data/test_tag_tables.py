@@ -154,9 +154,6 @@ def test_a_class_list_tells_what_blanks_commas_and_numbers_mean() -> None:
     assert refused(lights).reference == "tags-ambiguous"
     assert read(lights, classes=["traffic light", "street light"]).tags[0] == ("traffic light",)
     assert read(lights, classes=["traffic", "street", "light"]).tags[0] == ("traffic", "light")
-    mixed = b"a.jpg,traffic light cat\nb.jpg,cat\n"
-    assert read(mixed, classes=["traffic light", "cat"]).tags == (("traffic light", "cat"), ("cat",))
-    assert refused(mixed, classes=["traffic light", "light cat", "traffic", "cat"]).reference == "tags-ambiguous"
     commas = b'a.jpg,"fox, red"\nb.jpg,"fox, red"\n'
     assert read(commas, classes=["fox, red"]).classes == ("fox, red",)
     numbers = b"file,label\na.jpg,1\nb.jpg,0\n"
@@ -181,11 +178,6 @@ def test_rows_that_say_a_tag_is_not_shown_give_none() -> None:
     table = read(b"file,class,present\na.jpg,cat,1\na.jpg,dog,0\nb.jpg,cat,0\nb.jpg,dog,0\n")
     assert (table.tags, table.classes) == ((("cat",), ()), ("cat", "dog"))
     assert read(b"file,class,value\na.jpg,cat,\na.jpg,dog,\nb.jpg,cat,\n").tags == (("cat", "dog"), ("cat",))
-
-
-def test_single_quotes_and_blanks_after_quotes_are_read() -> None:
-    assert read(b"'file','tags'\n'a.jpg','cat;dog'\n'b.jpg','dog'\n").tags == (("cat", "dog"), ("dog",))
-    assert read(b'file,tags\n"a.jpg" ,"cat"\n"b.jpg" , "dog, cat"\n').tags == (("cat",), ("dog", "cat"))
 
 
 def test_files_that_are_no_text_are_called_by_their_kind() -> None:

@@ -84,7 +84,11 @@ READ: dict[str, tuple[str, Tags]] = {
             ("/data/upload/1/ffffffff-b.jpg", [{"result": [result("choices", "dog")]}]),
             ("/data/upload/1/00000000-c.jpg", []),
         ),
-        ABC,
+        {
+            "/data/upload/1/0a1b2c3d-a.jpg": ("cat", "dog"),
+            "/data/upload/1/ffffffff-b.jpg": ("dog",),
+            "/data/upload/1/00000000-c.jpg": (),
+        },
     ),
     "Label Studio's boxes and brushes, one cancelled": (
         studio(
@@ -97,7 +101,7 @@ READ: dict[str, tuple[str, Tags]] = {
             ),
             ("/data/local-files/?d=b.jpg", [{"result": [result("polygonlabels", "dog")]}]),
         ),
-        AB,
+        {"s3://x/a.jpg": ("cat", "dog"), "/data/local-files/?d=b.jpg": ("dog",)},
     ),
     "Label Studio's short JSON": (
         json.dumps(
