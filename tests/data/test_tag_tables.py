@@ -182,7 +182,7 @@ def test_rows_that_say_a_tag_is_not_shown_give_none() -> None:
 
 def test_files_that_are_no_text_are_called_by_their_kind() -> None:
     assert "Excel" in str(refused(b"PK\x03\x04\x14\x00"))
-    assert "a picture" in str(refused(b"\x89PNG\r\n\x1a\n"))
+    assert "is not text" in str(refused(b"\x89PNG\r\n\x1a\n"))
 
 
 def test_ten_thousand_columns_do_not_hang() -> None:

@@ -13,15 +13,7 @@ from puzzlecam_cli.text import decode_text, marked, quoted
 
 # Python calls these encodings, too; no table is written in them, and some take time without bound.
 _NO_ENCODINGS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
-_NO_TEXT = {
-    b"PK\x03\x04": "an Excel file or another archive",
-    b"\xd0\xcf\x11\xe0": "an Excel file",
-    b"\x1f\x8b": "compressed",
-    b"PAR1": "a Parquet file",
-    b"SQLite": "a database",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-}
+_NO_TEXT = {b"PK\x03\x04": "an Excel file or another archive", b"\xd0\xcf\x11\xe0": "an Excel file"}
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _HINT = "save it as UTF-8 (most editors: Save as, encoding UTF-8), or say how it was saved: --set data.encoding=cp1252"
 

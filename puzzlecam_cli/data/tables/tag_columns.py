@@ -49,7 +49,7 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
 def _absent(layout: Layout, tags: list[int]) -> set[int]:
     """The rows, by number, that name a tag only to say that the photo does not show it."""
     header = layout.header or []
-    columns = [c for c in layout.others if c < len(header) and c not in tags and words.heads_presence(header[c])]
+    columns = [c for c in layout.others if c < len(header) and c not in tags and words.heads(header[c], words.PRESENCE)]
     truths = [layout.columns[c] for c in columns if all(map(is_truth, layout.counts[c]))]
     shown = [shown_values(set(column))[0] for column in truths]
     told = [(column, yes) for column, yes in zip(truths, shown, strict=True) if yes]
@@ -86,7 +86,7 @@ def _tag_columns(layout: Layout, known: Known) -> list[int]:
         if len(named) > 1:
             where = [f"column {c + 1}: {quoted(header[c])}" for c in named]
             raise known.ambiguous("has two columns that could hold the tags", where, "leave one of them out")
-    numbers = [c for c in filled if words.heads_numbers_of_tags(header[c])]
+    numbers = [c for c in filled if words.heads(header[c], words.NUMBERS_OF_TAGS)]
     if not named:
         rest = [c for c in filled if not _is_meta(header[c], header) and c not in numbers and header[c]]
         if len(rest) > 1:
@@ -102,9 +102,9 @@ def _tag_columns(layout: Layout, known: Known) -> list[int]:
 
 def _is_meta(head: str, header: list[str]) -> bool:
     """Whether a column is known to hold no tags."""
-    if words.bare(head) == "train" or words.heads_part(head) or words.heads_measure(head):
+    if words.bare(head) == "train" or words.heads(head, words.PART) or words.heads(head, words.MEASURE):
         return True
-    return words.heads_box(head) and words.head_boxes(header)
+    return words.heads(head, words.BOX) and words.head_boxes(header)
 
 
 def _tag_columns_without_header(layout: Layout, filled: list[int]) -> list[int]:
