@@ -119,10 +119,9 @@ def test_a_column_that_differs_within_a_photo_is_left_out_and_told() -> None:
 
 
 def test_facts_tell_what_could_be_an_oversight() -> None:
-    said = " ".join(read(b"file,tags\na.jpg,Cat;void\nb.jpg,cat\nb.jpg,cat\nc.jpg,none\n").facts)
+    said = " ".join(read(b"file,tags\na.jpg,Cat;void\nb.jpg,cat\nc.jpg,none\n").facts)
     assert "`Cat` and `cat` are two classes" in said
     assert "`void` is no object class" in said
-    assert "1 row(s) say again what others do: `b.jpg` in lines 3 and 4" in said
     assert "1 photo(s) show no class (`none` says so)" in said
 
 

@@ -31,7 +31,7 @@ def read_label_studio(document: Any, known: Known) -> Found | None:
             tagged.append(Tagged(number, name, found[0] if found else ()))
     if problems:
         raise known.problem("is no Label Studio file of tags", problems)
-    return Found(tagged, "photo", facts=["it is an export of Label Studio"])
+    return Found(tagged, facts=["it is an export of Label Studio"])
 
 
 def _is_task(task: Any) -> bool:

@@ -24,7 +24,7 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
     if len(tags) > 1 and any(sum(map(bool, cells)) > 1 for cells in zip(*chosen, strict=True)):
         several = [tuple(str(cell) for cell in cells if cell) for cells in zip(*chosen, strict=True)]
         _check_whole(several, lines, known)
-        a_row, facts = "photo", [f"one row a photo, a tag in each of up to {len(tags)} cells"]
+        is_whole, facts = True, [f"one row a photo, a tag in each of up to {len(tags)} cells"]
         tagged = several
     else:
         one = [next(filter(None, cells), "") for cells in zip(*chosen, strict=True)]
@@ -39,11 +39,12 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
             named = tuple(dict.fromkeys(chain.from_iterable(tagged)))
             tagged = [() if number in absent else parts for number, parts in enumerate(tagged)]
             facts.append(f"{len(absent)} rows say that a tag is not shown")
-        a_row = "object" if is_object else "tag" if is_single and not has_several else "photo"
+        is_whole = not is_object and (has_several or not is_single)
+        row = "an object" if is_object else "a photo" if is_whole else "a tag"
         below = f", tags in column {quoted(header[tags[0]])}" if header and header[tags[0]] else ""
-        facts.insert(0, f"one row {'an object' if is_object else f'a {a_row}'}{below}")
+        facts.insert(0, f"one row {row}{below}")
     entries = [Tagged(line, name, parts) for line, name, parts in zip(lines, names, tagged, strict=True)]
-    return Found(entries, a_row, named, columns=layout.further(tags, facts), facts=facts)
+    return Found(entries, is_whole, named, columns=layout.further(tags, facts), facts=facts)
 
 
 def _absent(layout: Layout, tags: list[int]) -> set[int]:

@@ -91,7 +91,6 @@ def _table(found: Found, known: Known) -> TagTable:
     lines: list[int] = []
     tags: list[tuple[str, ...]] = []
     rows: list[list[int]] = []
-    repeated: list[str] = []
     for number, (line, name, written) in enumerate(found.tagged):
         if not name or CONTROL.search(name):
             problems.append(
@@ -106,14 +105,11 @@ def _table(found: Found, known: Known) -> TagTable:
             rows.append([number])
             continue
         rows[place].append(number)
-        is_same = set(own) <= set(tags[place])
-        if found.a_row == "photo" and (not is_same or len(own) < len(tags[place])):
+        if found.is_whole and set(own) != set(tags[place]):
             problems.append(
                 f"{known.at(line)}: {quoted(name)} is in {known.at(lines[place])}, too, with other tags: "
                 f"{_listed(tags[place])} and {_listed(own)}"
             )
-        elif is_same and own and found.a_row != "object":
-            repeated.append(f"{quoted(name)} in lines {lines[place]} and {line}")
         tags[place] = tuple(dict.fromkeys((*tags[place], *own)))
     if problems:
         hint = "a photo has all its tags in one row, or one tag in each of its rows"
@@ -121,8 +117,6 @@ def _table(found: Found, known: Known) -> TagTable:
     classes = tuple(dict.fromkeys(kept for kept in names.values() if kept is not None))
     if not classes:
         raise known.problem("has no tag of any photo")
-    if repeated:
-        found.facts.append(f"{len(repeated)} row(s) say again what others do: {'; '.join(shorten(repeated, 3))}")
     columns, facts = _columns(found, list(places), rows)
     facts = [*found.facts, *facts, *_about(found, names, tags)]
     return TagTable(
