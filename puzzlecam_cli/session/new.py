@@ -63,10 +63,8 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     reading = without_masks(reading)
     sizes, unread = sample_sizes(reading, tell)
     fitted, machine = _fitted(reading, sizes, tell)
-    values = {f"data.{key}": value for key, value in reading.candidate.data.items()}
-    reasons = {f"data.{key}": reason for key, reason in reading.candidate.reasons.items()}
-    values |= {key: fit.value for key, fit in fitted.items()}
-    reasons |= {key: fit.reason for key, fit in fitted.items()}
+    reasons = reading.candidate.reasons
+    values = {f"data.{key}": (value, reasons.get(key, "")) for key, value in reading.candidate.data.items()}
     command = shell(str(no_home(target)))
     heading = (
         f"{len(reading.photos):,} photos of {len(reading.classes)} classes in {place.folder}, as `puzzlecam new` "
@@ -74,7 +72,7 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
         f"  puzzlecam run-all {command}",
         f"`puzzlecam recipes show {command}` explains every value, also those of {BASE}.",
     )
-    write_recipe(target, recipe_text(heading, BASE, values, reasons))
+    write_recipe(target, recipe_text(heading, BASE, values | fitted))
     lines = (*described(reading, sizes), ("machine", machine), ("recipe", f"{target}, from {BASE}"))
     return Written(target, lines, (*renamed, *notes, *reading.facts, *unread))
 

@@ -65,6 +65,11 @@ class Unusable:
     why: str
     is_meant: bool = True
 
+    @classmethod
+    def because(cls, source: str, error: UserError, *, is_meant: bool = True) -> Unusable:
+        """What an error says of a source."""
+        return cls(source, "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2])), is_meant)
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -33,8 +33,7 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
         try:
             yield _candidate(path, place)
         except UserError as error:
-            why = "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2]))
-            yield Unusable(str(path), why, is_meant=path.is_dir() or _mentions_photos(path, place))
+            yield Unusable.because(str(path), error, is_meant=path.is_dir() or _mentions_photos(path, place))
 
 
 def _tables(place: Place) -> Iterator[Path]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from puzzlecam_cli.data.class_list import is_no_object
+from puzzlecam_cli.data.part_of import TRAIN, VAL
 
 # Best first: a table may have a file, a name and a number of each photo.
 _NAMES = (
@@ -23,7 +24,7 @@ _BOX_GROUPS = (
     *("xmin ymin", "x1 y1", "x0 y0", "x y w h", "x y width height", "left top", "cx cy", "xcenter ycenter", "bbox"),
     *("boundingbox", "bboxx bboxy", "bboxxmin bboxymin", "segmentation", "encodedpixels"),
 )
-_PART_VALUES = {"train", "training", "val", "valid", "validation", "test", "testing", "dev", "trainval"}
+_PART_VALUES = {*TRAIN, *VAL, "trainval"}
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _NOTHING = {"", "none", "nothing", "-", "--", "–", "—", "n/a", "na", "nan", "null", "empty", "no class", "no object"}
 _NOTHING |= {"no objects", "no tag", "no tags", "no label", "no labels", "nil", "[]", "#n/a", "<na>"}
