@@ -55,7 +55,7 @@ def read_class_columns(layout: Layout, known: Known) -> Found | None:
         for row, photo, own in zip(layout.body, layout.columns[layout.name], tags_of, strict=True)
     ]
     facts = [f"one row a photo, one column a class; {said}"]
-    return Found(tagged, True, tuple(names), True, layout.further(mine, facts), facts)
+    return Found(tagged, True, tuple(names), layout.further(mine, facts), facts)
 
 
 def _share_of_truths(layout: Layout, c: int) -> float | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -20,10 +21,6 @@ EXPORTS: tuple[Callable[[Any, Known], Found | None], ...] = (read_datumaro, read
 _HINT = 'write {"file": "a.jpg", "tags": ["cat", "dog"]} a line, or a list of such objects'
 
 
-class _TwiceError(ValueError):
-    """A key that an object has twice."""
-
-
 def read_json(text: str, known: Known) -> Found | None:
     """Tags in JSON or JSON lines; None: the text is none.
 
@@ -33,9 +30,7 @@ def read_json(text: str, known: Known) -> Found | None:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        document = json.loads(text, object_pairs_hook=_unique)
-    except _TwiceError as error:
-        raise known.problem(f"has {quoted(str(error))} twice in one object") from None
+        document = _loads(text, known)
     except RecursionError:
         raise known.problem("is nested too deeply") from None
     except ValueError as error:
@@ -53,12 +48,17 @@ def read_json(text: str, known: Known) -> Found | None:
     return replace(_from_records(_records(document), known), place=known.place)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _TwiceError(next(key for key in keys if keys.count(key) > 1))
-    return found
+def _loads(text: str, known: Known, where: Sequence[str] = ()) -> Any:
+    """A document without keys that stand twice in an object."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise known.problem(f"has {quoted(twice)} twice in one object", where)
+        return found
+
+    return json.loads(text, object_pairs_hook=unique)
 
 
 def _json_lines(text: str, known: Known) -> list[tuple[int, Any]] | None:
@@ -69,9 +69,7 @@ def _json_lines(text: str, known: Known) -> list[tuple[int, Any]] | None:
         if not (line := line.strip().strip("\ufeff")):
             continue
         try:
-            values.append((number, json.loads(line, object_pairs_hook=_unique)))
-        except _TwiceError as error:
-            problems.append(f"line {number}: {quoted(str(error))} stands twice in one object")
+            values.append((number, _loads(line, known, (f"line {number}",))))
         except (ValueError, RecursionError) as error:
             problems.append(f"line {number}: {str(error).partition(':')[0]}: {quoted(line)}")
         if problems and not values:

@@ -36,7 +36,7 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
         has_several = any(len(parts) > 1 for parts in tagged)
         has_several |= any(isinstance(cell, tuple) for cell in one)
         if is_single and (absent := _absent(layout, tags)):
-            named = tuple(dict.fromkeys(chain.from_iterable(tagged)))
+            named = tuple(sorted(set(chain.from_iterable(tagged))))
             tagged = [() if number in absent else parts for number, parts in enumerate(tagged)]
             facts.append(f"{len(absent)} rows say that a tag is not shown")
         is_whole = not is_object and (has_several or not is_single)

@@ -30,7 +30,7 @@ class TagTable:
         names: of photos as written there: with or without folder and suffix.
         lines: where each stands, from 1; of forms without lines the number of the item.
         tags: of each, class names without background; () for a photo that shows no class.
-        classes: all class names; of a table with one column a class in the columns' order, else sorted.
+        classes: all class names: first those the file lists (columns, labels of exports) in its order, then sorted.
         columns: further columns by name, such as `split`, a value a photo.
         facts: how the file was read, a sentence each, for a person.
     """
@@ -114,7 +114,8 @@ def _table(found: Found, known: Known) -> TagTable:
     if problems:
         hint = "a photo has all its tags in one row, or one tag in each of its rows"
         raise known.problem("cannot be used", problems, hint if "too, with other" in problems[0] else None)
-    classes = tuple(dict.fromkeys(kept for kept in names.values() if kept is not None))
+    listed = [names[tag] for tag in found.classes]
+    classes = dict.fromkeys(kept for kept in (*listed, *sorted(filter(None, names.values()))) if kept is not None)
     if not classes:
         raise known.problem("has no tag of any photo")
     columns, facts = _columns(found, list(places), rows)
@@ -124,7 +125,7 @@ def _table(found: Found, known: Known) -> TagTable:
         tuple(places),
         tuple(lines),
         tuple(tags),
-        classes if found.is_ordered else tuple(sorted(classes)),
+        tuple(classes),
         columns,
         tuple(f"{known.file.name}: {fact}" for fact in facts),
     )
