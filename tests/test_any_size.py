@@ -130,7 +130,7 @@ def test_what_does_not_fit_into_the_memory_is_told_with_its_remedy(
     sizes: list[Size] = [(800, 1300)] * 2
     write_voc(tmp_path / "data", sizes, [[1], [2]], 254)
     recipe = fitted_recipe(tmp_path / "fit.yaml", tmp_path / "data", sizes, 254, tiny_recipe, memory=5 * 10**8)
-    monkeypatch.setattr("puzzlecam_cli.run.check_machine._memory", lambda: 5e8)
+    monkeypatch.setattr("puzzlecam_cli.run.check_machine.free_memory", lambda: 5e8)
     as_they_are = [f"{key}=null" for key in ("cams.longer_side", "seg.predict.crf.largest_side")]
     result = puzzlecam("run-all", recipe, "--run", tmp_path / "run", *(p for c in as_they_are for p in ("--set", c)))
     assert result.exit_code == 2
