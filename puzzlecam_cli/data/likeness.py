@@ -32,6 +32,7 @@ COLOURS_APART = 14.0  # mean difference
 CUT = 0.03  # of a side that may have been cut off
 
 BITS, ROUNDS, FIRST, WEAK = 64, 3, 12, 3  # of a hash; orders of its bits; bits in front, and turned of them
+COMPARISONS = 2 * ROUNDS  # of photos as they are, and mirrored
 APART = 16  # bits in which hashes of copies differ at most
 BESIDE, CLOSEST = 128, 4  # hashes to either side that are compared, and photos of those, at most: all may be alike
 CHUNK = 1 << 14  # photos or pairs at once
@@ -153,7 +154,7 @@ def _pairs(table: Array, tick: Callable[[int, int], None]) -> tuple[Array, Array
                 alike = found >= ALIKE
                 pairs.append(np.minimum(i, j)[alike] * count + np.maximum(i, j)[alike])
                 likeness.append(found[alike])
-        tick(number, 2 * ROUNDS)
+        tick(number, COMPARISONS)
     pair, where = np.unique(np.concatenate(pairs), return_index=True)
     return lively[pair // max(count, 1)], lively[pair % max(count, 1)], np.concatenate(likeness)[where]
 
