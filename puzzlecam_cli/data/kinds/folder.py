@@ -84,9 +84,6 @@ class FolderPhotos(ListedPhotos):
         self.__dict__ = {"settings": settings, "run": self.run, "seed": self.seed}  # what was read is forgotten
         return True
 
-    def unnamed(self) -> list[str]:
-        return [*super().unnamed(), *(image_id for image_id in self._ids if image_id not in self._tagged.tags)]
-
     @property
     def classes(self) -> tuple[str, ...]:
         return self._class_list[0]
