@@ -74,7 +74,7 @@ def read_instances(path: Path) -> Instances:
     """Read a document of any size once.
 
     Raises:
-        UserError: `json-...` (see `items`); `coco-kind`: captions, keypoints, panoptic or no annotations at all;
+        UserError: `json-...` (see `items`); `coco-kind`: captions, panoptic or no annotations at all;
             `coco-invalid` with the index and id of all that is wrong.
     """
     reader = _Reader(path)
@@ -113,7 +113,7 @@ class _Reader:
         self._first: dict[tuple[str, int], int] = {}  # index of each image and category
         self._names: dict[str, int] = {}
         self._lists: set[str] = set()  # that are there
-        self._shapes = self._boxes = self._keypoints = 0
+        self._shapes = self._boxes = 0
         self._problems: list[str] = []
         self._take = {"images": self._image, "annotations": self._annotation, "categories": self._category}
 
@@ -144,12 +144,6 @@ class _Reader:
         path, rows = self._path, self._rows
         if missing := [f"`{key}`" for key in LISTS if key not in self._lists]:
             raise self._kind(f"has no {' and no '.join(missing)}")
-        if self._categories and self._keypoints == len(self._categories):
-            raise self._kind(
-                "is of keypoints: all its categories have them",
-                "instances_*.json holds the outlines; where these are the classes you mean, take `keypoints` out of "
-                "the categories",
-            )
         if problems := self._problems or list(self._unknown()):
             many = f"{len(problems)} items" if len(problems) > 1 else "an item"
             raise UserError("coco-invalid", f"{many} of {path} cannot be used", shorten(problems), _HINT)
@@ -160,8 +154,8 @@ class _Reader:
         images, categories = tuple(self._images.values()), tuple(self._categories.values())
         return Instances(path, images, categories, rows, 0 < self._shapes == self._boxes)
 
-    def _kind(self, problem: str, hint: str = _HINT) -> UserError:
-        return UserError("coco-kind", f"{self._path} {problem}", hint=hint)
+    def _kind(self, problem: str) -> UserError:
+        return UserError("coco-kind", f"{self._path} {problem}", hint=_HINT)
 
     def _image(self, item: Item) -> str | None:
         value, index = item.value, item.number or 0
@@ -186,7 +180,6 @@ class _Reader:
         name = canonical(name.strip()) if isinstance(name, str) else ""
         if not name:
             return f"has no name: {_shown(value.get('name'))}"
-        self._keypoints += bool(value.get("keypoints"))
         above = canonical(above.strip()) if isinstance(above, str) else None
         return self._keep("categories", self._categories, Category(key, name, above), index)
 
