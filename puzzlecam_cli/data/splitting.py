@@ -98,7 +98,6 @@ class Balance:
                 break
             self.move(step)
             missing += -self.sizes[step] if self.taken[step] else self.sizes[step]
-        tick(PASSES, PASSES)
 
     def improve(self, unit: int, wanted: int) -> bool:
         """Take a unit, or give it back, where that is better."""
