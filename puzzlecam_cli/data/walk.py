@@ -90,6 +90,12 @@ class Walk:
         A name is a whole path or the end of one, or an id is the end of it (the path of another machine, a URL). It has
         a suffix, another suffix or none; backslashes are slashes; the case counts only where several differ in it.
         """
+        stem, dot, suffix = written.rpartition(".")
+        if dot + suffix.lower() in self._suffixes:  # nearly all are found so, in a tenth of the time
+            if stem in self.files:
+                return [stem]
+            if found := self._by_end(1, False).get(stem):
+                return [*found]
         for fold in (False, True):
             for spelling in self._spellings(written):
                 if found := self._match(spelling, fold):
@@ -157,7 +163,7 @@ class Walk:
     def _spellings(self, written: str) -> Iterator[str]:
         """The paths that a name may stand for, without suffix and as they are, the likeliest first."""
         plain = canonical(written.strip().replace("\\", "/"))
-        yield from self._cut(plain)  # nearly all are found so
+        yield from self._cut(plain)
         paths = [plain]
         if url := _URL.match(plain):
             paths.append(plain[url.end() :])

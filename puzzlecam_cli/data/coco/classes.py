@@ -82,7 +82,7 @@ def _above_all(documents: Sequence[Instances]) -> str | None:
     first = ordered[0]
     for document in documents:
         rows = {number for number, row in enumerate(document.categories) if row.name == first.name}
-        if not rows.isdisjoint(document.annotations.category):
+        if not rows.isdisjoint(document.annotations[:, 1].tolist()):
             return None
     return first.name if first.above != first.name else None
 
