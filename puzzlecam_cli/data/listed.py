@@ -149,11 +149,6 @@ class ListedPhotos(PhotoSet):
     def is_settled(self) -> bool:
         return self.parts is not None
 
-    def check(self) -> None:
-        """Whether lists can be written where shares are settled. Raises as `SplitFiles.check` does."""
-        if self.division is not None and self.settings.splits is None:
-            self._split_files.check()
-
     def settle(self, tick: Tick, look: Look) -> list[str]:
         division = self.division
         if division is None or self.is_settled:

@@ -126,7 +126,7 @@ def ids_in(path: Path, known: Mapping[str, object]) -> tuple[str, ...]:
     """The ids of a list that was written by a run, or as one writes it: an id a line.
 
     Raises:
-        UserError: `data-invalid` with the lines that name no photo or one twice; see `puzzlecam_cli.text.read_text`.
+        UserError: `data-invalid` with the lines that name no photo or one twice, or if there is none; see `read_text`.
     """
     first: dict[str, int] = {}
     problems = []
@@ -141,6 +141,8 @@ def ids_in(path: Path, known: Mapping[str, object]) -> tuple[str, ...]:
     if problems:
         hint = "a list holds one image id a line, as the lists in a run's `splits` folder"
         raise UserError("data-invalid", f"{path} names what is no photo, or one twice", shorten(problems), hint)
+    if not first:
+        raise UserError("data-invalid", f"{path} names no photo", hint="leave data.splits out: photos are divided then")
     return tuple(first)
 
 

@@ -1,0 +1,335 @@
+"""Shares of photos are settled once for a run, before anything is trained, and never over somebody's own lists."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from puzzlecam_cli.data import split_files
+from puzzlecam_cli.data.photos import Tick, open_photos
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run import looking
+from puzzlecam_cli.run.preflight import preflight
+from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.settling import settle
+from puzzlecam_cli.session.stages import mark
+from puzzlecam_cli.stages import PIPELINE
+from tests.conftest import TINY
+from tests.conftest import Run as Call
+from tests.run.folders import content, states
+
+COUNT = 20
+Parts = dict[str, list[str]]
+
+
+def scene(number: int) -> Image.Image:
+    rng = np.random.default_rng(number)
+    coarse, fine = (Image.fromarray(rng.integers(0, 256, (n, n, 3)).astype(np.uint8)) for n in (4, 12))
+    return Image.blend(coarse.resize((72, 64)), fine.resize((72, 64)), 0.4)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Twenty photos of two classes; p00 and p01 are near-identical, p02 and p03 as well."""
+    root = tmp_path / "photos"
+    root.mkdir()
+    for number in range(COUNT):
+        scene(number - number % 2 if number < 4 else number).save(root / f"p{number:02d}.jpg", quality=90 - number % 2)
+    write_tags(root, range(COUNT))
+    return root
+
+
+def write_tags(root: Path, numbers: Any, other: int | None = None) -> None:
+    rows = [f"p{n:02d}.jpg,{'cat' if (n + (n == other)) % 2 else 'dog'}" for n in numbers]
+    (root / "tags.csv").write_text("\n".join(["file,tags", *rows]) + "\n")
+
+
+def run_of(photos: Path, run: Path | None = None, seed: int = 0, **data: Any) -> Run:
+    values = TINY | {"seed": seed, "data": {"kind": "folder", "root": str(photos), "val": 0.25} | data}
+    recipe = photos.parent / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(values))
+    return Run.at(load_recipe(str(recipe)), run or photos.parent / "run")
+
+
+def settled(run: Run, told: Callable[[str], Tick] = lambda task: lambda done, total: None) -> list[str]:
+    mark(run)
+    return settle(run, workers=0, tick=told)
+
+
+def parts(run: Run) -> Parts:
+    return {part: [photo.id for photo in run.photos.photos(part)] for part in ("train", "val")}
+
+
+def test_what_is_settled_is_found_by_all_that_come_later(photos: Path) -> None:
+    first = run_of(photos)
+    assert not first.photos.is_settled
+    assert settled(first) == []
+    found = parts(first)
+    assert (len(found["train"]), len(found["val"])) == (15, 5)
+    assert sorted(found["train"] + found["val"]) == [f"p{number:02d}" for number in range(COUNT)]
+    later = run_of(photos)
+    assert later.photos.is_settled
+    assert parts(later) == found
+    assert (later.folder.root / "splits" / "val.txt").read_text().split() == found["val"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_near_identical_photos_are_on_one_side_and_it_is_said(photos: Path, seed: int) -> None:
+    run = run_of(photos, seed=seed)
+    settled(run)
+    for ids in parts(run).values():
+        assert ("p00" in ids, "p02" in ids) == ("p01" in ids, "p03" in ids)
+    assert any("2 groups of near-identical photos (4 photos) are not divided" in f for f in run.photos.facts("train"))
+
+
+def test_photos_like_those_of_a_named_val_are_not_trained_on(photos: Path) -> None:
+    (photos / "val.txt").write_text("p00\np05\n")
+    run = run_of(photos, train=0.5, val="val.txt")
+    settled(run)
+    assert "p01" not in parts(run)["train"]
+    assert parts(run)["val"] == ["p00", "p05"]
+    assert any("1 photos are near-identical with photos of `val`" in fact for fact in run.photos.facts("val"))
+
+
+def test_each_photo_is_decoded_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    look_at = looking.look_at
+    monkeypatch.setattr(looking, "look_at", lambda photo, mask: seen.append(photo.id) or look_at(photo, mask=mask))
+    run = run_of(photos)
+    settled(run)
+    preflight(run, PIPELINE[0].steps, tick=lambda done, total: None)
+    assert sorted(seen) == [f"p{number:02d}" for number in range(COUNT)]
+
+
+def test_progress_is_told_from_the_beginning(photos: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    settled(run_of(photos), lambda task: lambda done, total: told.append((task, done, total)))
+    assert told[0] == ("looking at photos", 0, COUNT)
+    assert ("looking at photos", COUNT, COUNT) in told
+    assert told[-1] == ("comparing photos", 6, 6)
+
+
+def test_looking_goes_on_where_it_was_interrupted(photos: Path) -> None:
+    def stop(task: str) -> Tick:
+        def tick(done: int, total: int) -> None:
+            if done == 7:
+                raise KeyboardInterrupt
+
+        return tick
+
+    with pytest.raises(KeyboardInterrupt):
+        settled(run_of(photos), stop)
+    assert not run_of(photos).photos.is_settled
+    told: list[int] = []
+    settled(run_of(photos), lambda task: lambda done, total: told.append(total) if task[0] == "l" else None)
+    assert told[-1] == COUNT - 7
+
+
+def add(photos: Path) -> None:
+    scene(50).save(photos / "p20.jpg")
+    write_tags(photos, range(COUNT + 1))
+
+
+def remove(photos: Path) -> None:
+    (photos / "p09.jpg").unlink()
+    write_tags(photos, [number for number in range(COUNT) if number != 9])
+
+
+CHANGES: dict[str, tuple[dict[str, Any], Callable[[Path], object], str]] = {
+    "another share": ({"val": 0.5}, lambda photos: None, "the shares changed"),
+    "another seed": ({"seed": 1}, lambda photos: None, "the seed changed"),
+    "another tag": ({}, lambda photos: write_tags(photos, range(COUNT), other=7), "tags changed"),
+    "a photo more": ({}, add, "tags, photos changed"),
+    "a photo less": ({}, remove, "tags, photos changed"),
+    "another picture": ({}, lambda photos: scene(60).save(photos / "p09.jpg"), "photos changed"),
+    "what is trained on": ({"train": 0.5}, lambda photos: None, "the shares, photos changed"),
+}
+
+
+@pytest.mark.parametrize(("given", "change", "why"), CHANGES.values(), ids=CHANGES)
+def test_photos_are_divided_anew_where_what_it_follows_from_changed(
+    given: dict[str, Any], change: Callable[[Path], object], why: str, photos: Path
+) -> None:
+    settled(run_of(photos))
+    before = run_of(photos).photos.fingerprint("train", tags=True)
+    change(photos)
+    run = run_of(photos, **given)
+    assert not run.photos.is_settled
+    assert run.photos.fingerprint("train", tags=True) != before
+    assert [why in reason for reason in settled(run)] == [True]
+    assert run_of(photos, **given).photos.is_settled
+
+
+def test_lists_that_were_lost_are_made_again_the_same(photos: Path) -> None:
+    run = run_of(photos)
+    settled(run)
+    found, marks = parts(run), run.photos.fingerprint("train", tags=True)
+    shutil.rmtree(run.folder.root / "splits")
+    again = run_of(photos)
+    settled(again)
+    assert (parts(again), again.photos.fingerprint("train", tags=True)) == (found, marks)
+
+
+def test_a_run_that_was_copied_keeps_its_lists(photos: Path, tmp_path: Path) -> None:
+    run = run_of(photos)
+    settled(run)
+    shutil.copytree(run.folder.root, tmp_path / "elsewhere")
+    copied = run_of(photos, tmp_path / "elsewhere")
+    assert copied.photos.is_settled
+    assert parts(copied) == parts(run)
+
+
+def edit(splits: Path) -> None:
+    with (splits / "val.txt").open("a") as file:
+        file.write("p05\n")
+
+
+def link(splits: Path) -> None:
+    (splits / "train.txt").rename(splits.parent / "own.txt")
+    (splits / "train.txt").symlink_to("../own.txt")
+
+
+def link_folder(splits: Path) -> None:
+    splits.rename(splits.parent / "own")
+    splits.symlink_to("own")
+
+
+def replace_folder(splits: Path) -> None:
+    shutil.rmtree(splits)
+    splits.write_text("mine")
+
+
+def lose_record(splits: Path) -> None:
+    (splits / "splits.json").unlink()
+
+
+NOT_OURS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a list that was edited": (edit, "val.txt"),
+    "a list that is a link": (link, "train.txt"),
+    "a folder that is a link": (link_folder, "splits is no folder"),
+    "a file in place of the folder": (replace_folder, "splits is no folder"),
+    "lists without a record": (lose_record, "train.txt"),
+    "a record of somebody else": (lambda splits: (splits / "splits.json").write_text('{"what": "mine"}'), "train.txt"),
+    "a record that is no JSON": (lambda splits: (splits / "splits.json").write_bytes(b"\xff["), "train.txt"),
+    "a folder in place of a list": (lambda s: ((s / "val.txt").unlink(), (s / "val.txt").mkdir()), "val.txt"),
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1], ids=["as it was", "with another seed"])
+@pytest.mark.parametrize(("spoil", "named"), NOT_OURS.values(), ids=NOT_OURS)
+def test_what_somebody_else_wrote_is_never_overwritten(
+    spoil: Callable[[Path], object], named: str, seed: int, photos: Path
+) -> None:
+    run = run_of(photos)
+    settled(run)
+    spoil(run.folder.root / "splits")
+    before = content(run.folder.root)
+    with pytest.raises(UserError, match=named) as caught:
+        settled(run_of(photos, seed=seed))
+    assert caught.value.reference == "splits-not-ours"
+    assert content(run.folder.root) == before
+
+
+@pytest.mark.parametrize("after", range(3))
+def test_a_run_killed_while_it_writes_lists_goes_on(photos: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    settled(run_of(photos))
+    write_text, written = split_files.write_text, 0
+
+    def write(path: Path, text: str) -> None:
+        nonlocal written
+        if written == after:
+            raise KeyboardInterrupt
+        written += 1
+        write_text(path, text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(split_files, "write_text", write)
+        with pytest.raises(KeyboardInterrupt):
+            settled(run_of(photos, seed=1))
+    run = run_of(photos, seed=1)
+    assert not run.photos.is_settled
+    settled(run)
+    fresh = run_of(photos, photos.parent / "other", seed=1)
+    settled(fresh)
+    assert parts(run_of(photos, seed=1)) == parts(fresh)
+
+
+def test_the_same_photos_are_named_from_any_run_and_with_any_seed(photos: Path, tmp_path: Path) -> None:
+    run = run_of(photos)
+    pinned = run.photos.pinned()  # before or after, it is the same
+    settled(run)
+    assert run.photos.pinned() == pinned
+    other = open_photos(pinned, tmp_path / "other", 7)
+    assert other.is_settled
+    assert other.pinned() == pinned
+    for part in ("train", "val"):
+        assert [photo.id for photo in other.photos(part)] == parts(run)[part]
+        assert other.fingerprint(part, tags=True) == run.photos.fingerprint(part, tags=True)
+
+
+def test_a_photo_that_cannot_be_decoded_is_told_by_the_check_and_settled_once_it_is_mended(photos: Path) -> None:
+    (photos / "p09.jpg").write_bytes(b"no photo")
+    run = run_of(photos)
+    settled(run)
+    with pytest.raises(UserError, match="p09"):
+        preflight(run, PIPELINE[0].steps, tick=lambda done, total: None)
+    scene(9).save(photos / "p09.jpg")
+    assert len(settled(run_of(photos))) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_few_photos_are_divided_or_refused_in_words(photos: Path, count: int) -> None:
+    write_tags(photos, range(COUNT - count, COUNT))
+    run = run_of(photos)
+    if count == 1:
+        with pytest.raises(UserError, match="1 photos cannot be divided: none would be left for `val`"):
+            settled(run)
+        assert not (run.folder.root / "splits").exists()
+        return
+    settled(run)
+    found = parts(run)
+    assert len(found["val"]) == max(1, round(0.25 * count))
+    assert len(found["train"]) == count - len(found["val"])
+
+
+def test_a_set_of_one_flat_picture_is_divided_all_the_same(photos: Path) -> None:
+    for number in range(COUNT):
+        Image.new("RGB", (72, 64), (90, 90, 90)).save(photos / f"p{number:02d}.jpg")
+    run = run_of(photos)
+    settled(run)
+    assert (len(parts(run)["train"]), len(parts(run)["val"])) == (15, 5)
+    assert any("20 photos are like one another" in fact for fact in run.photos.facts("train"))
+
+
+def test_a_plan_changes_nothing_and_names_what_is_wrong_with_tags(photos: Path, puzzlecam: Call) -> None:
+    run = run_of(photos)
+    recipe = photos.parent / "recipe.yaml"
+    assert set(states(puzzlecam("run-all", recipe, "--run", run.folder.root, "--plan"))) == {"run"}
+    assert set(states(puzzlecam("status", recipe, "--run", run.folder.root))) == {"missing"}
+    assert not run.folder.root.exists()
+    (photos / "tags.csv").write_text("file,tags\nnowhere.jpg,cat\n")
+    result = puzzlecam("run-all", recipe, "--run", run.folder.root, "--plan")
+    assert result.exit_code == 2
+    assert "nowhere.jpg" in result.output
+
+
+def test_a_stage_settles_and_is_kept_while_lists_are_the_same(photos: Path, puzzlecam: Call) -> None:
+    run = run_of(photos)
+    recipe = photos.parent / "recipe.yaml"
+    stage = ("train-cls", recipe, "--run", run.folder.root, "--set", "train_cls.epochs=1")
+    result = puzzlecam(*stage)
+    assert result.exit_code == 0, result.output
+    assert "kept" in puzzlecam(*stage).output
+    shutil.rmtree(run.folder.root / "splits")
+    result = puzzlecam(*stage)
+    assert result.exit_code == 0, result.output
+    assert "train-cls: kept, recipe and inputs unchanged" in result.output
+    assert len(parts(run_of(photos))["val"]) == 5
