@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -109,9 +110,12 @@ class YoloPhotos(ListedPhotos):
         description = self._description
         beside = description.file.parent
         plain = re.sub(r"^(\.\.?/)+", "", written.replace("\\", "/"))
+        starts = dict.fromkeys((os.path.expanduser(description.folder or "."), "."))  # noqa: PTH111 -- see `place`
         for path in dict.fromkeys((written, plain)):
-            for start in (Path(description.folder or "."), Path()):
-                yield from (folder / start.expanduser() / path for folder in (beside, self.root))
+            yield from (folder / start / path for start in starts for folder in (beside, self.root))
+        if re.match(r"/|[A-Za-z]:/", plain):  # the end of it is the same here
+            parts = plain.split("/")
+            yield from (self.root.joinpath(*parts[begin:]) for begin in range(1, len(parts)) if parts[begin])
 
     @cached_property
     def _walk(self) -> Walk:
