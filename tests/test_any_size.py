@@ -45,14 +45,14 @@ def write_voc(
 
 def fitted_recipe(path: Path, root: Path, sizes: Sequence[Size], classes: int, tiny: Path, **facts: Any) -> Path:
     """The tiny recipe with what fits these photos, and fewer epochs."""
-    known = {"predicted": 1, "tags": 1.0, "cores": 2, "memory": 4 * 10**9} | facts
+    known = {"predicted": 1, "cores": 2, "memory": 4 * 10**9} | facts
     fitted = fitting(Facts.of(sizes, train=len(sizes), classes=classes, **known), CELL)
     values = yaml.safe_load(tiny.read_text())
     values["data"] = {"kind": "voc", "root": str(root), "train": "train", "val": "val"}
     values["affinity"]["radius"] = 10
     for section in ("train_cls", "affinity", "seg"):
         del values[section]["batch"]
-    for key, value in ({key: fit.value for key, fit in fitted.values.items()} | SHORT).items():
+    for key, value in ({key: fit.value for key, fit in fitted.items()} | SHORT).items():
         *sections, name = key.split(".")
         place = values
         for section in sections:
