@@ -95,7 +95,8 @@ def _place(folder: str, tags: str | None, tell: Tell) -> tuple[Place, str | None
     elif not path.is_dir():
         raise UserError("folder-missing", f"{path} {why_no_file(path)}", hint="name a folder of photos")
     if given is None and tags is not None and tags not in SOURCES:
-        places = [place for place in (Path(tags).expanduser(), path / tags) if os.path.lexists(place)]
+        home = os.path.expanduser(tags)  # noqa: PTH111 -- Path's own fails where there is no such home
+        places = [place for place in (Path(home), path / tags) if os.path.lexists(place)]
         if not places:
             raise UserError(
                 "tags-missing", f"there is no file {tags}", hint=f"--tags takes a file, {' or '.join(SOURCES)}"
