@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from puzzlecam_cli.cli.options import PlainOption
 from puzzlecam_cli.cli.start import INTERRUPTED
 from puzzlecam_cli.errors import LINE, UserError, printable
-
-if TYPE_CHECKING:
-    from rich.status import Status
-
-EVERY = 2.0  # seconds between two lines of what is being done
 
 
 def new(
@@ -40,9 +34,10 @@ def new(
     """
     from puzzlecam_cli.recipe.writing import no_home
     from puzzlecam_cli.session.new import new_recipe, shell
+    from puzzlecam_cli.view.telling import Teller
 
-    with _Person(asks=not yes and sys.stdin.isatty() and sys.stderr.isatty(), plain=plain) as person:
-        written = new_recipe(folder, out, tags, person.ask, person.tell)
+    may_ask = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    written = new_recipe(folder, out, tags, _ask if may_ask else None, Teller())
     for what, words in written.found:
         print(f"{what:9} {printable(words, 2 * LINE)}")
     for note in written.notes:
@@ -74,51 +69,16 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
     print(f"\na run takes {cost_line(costs)}: `puzzlecam bench {name}` tells more")
 
 
-class _Person:
-    """Somebody who waits, and may be asked. What they read is on stderr."""
-
-    def __init__(self, *, asks: bool, plain: bool):
-        self._asks = asks
-        self._status: Status | None = None
-        self._said = time.monotonic()
-        if not plain and sys.stderr.isatty():
-            from rich.console import Console
-
-            self._status = Console(stderr=True).status("looking")
-
-    def __enter__(self) -> _Person:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status:
-            self._status.stop()
-
-    def tell(self, words: str) -> None:
-        """Say what is being done: in one line that changes on a terminal, else not more often than it is of use."""
-        if self._status:
-            from rich.text import Text
-
-            self._status.update(Text(printable(words)))
-        elif time.monotonic() - self._said > EVERY:
-            self._said = time.monotonic()
-            print(printable(words), file=sys.stderr, flush=True)
-
-    def ask(self, question: str, answers: Sequence[str]) -> int | None:
-        """Let them choose; None where nobody is to be asked."""
-        if not self._asks:
-            return None
-        self.__exit__()
-        typer.echo(question, err=True)
-        for number, answer in enumerate(answers, 1):
-            typer.echo(f"  {number}  {printable(answer)}", err=True)
-        while True:
-            try:
-                said = str(typer.prompt("Number", default="1", err=True)).strip()
-            except typer.Abort:
-                raise KeyboardInterrupt from None
-            if said.isascii() and said.isdigit() and 1 <= int(said) <= len(answers):
-                self.__enter__()
-                return int(said) - 1
-            typer.echo(f"a number from 1 to {len(answers)}, please", err=True)
+def _ask(question: str, answers: Sequence[str]) -> int:
+    """Let a person choose."""
+    typer.echo(question, err=True)
+    for number, answer in enumerate(answers, 1):
+        typer.echo(f"  {number}  {printable(answer)}", err=True)
+    while True:
+        try:
+            said = str(typer.prompt("Number", default="1", err=True)).strip()
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+        if said.isascii() and said.isdigit() and 1 <= int(said) <= len(answers):
+            return int(said) - 1
+        typer.echo(f"a number from 1 to {len(answers)}, please", err=True)

@@ -33,14 +33,12 @@ class Listing:
         classes: names of the classes 1..C that tags are numbers of.
         facts: what a person should know about how they were read, a sentence each.
         missing: what is named and not there, by the name it has there: the reason. Only where it is left out.
-        others: ids of the photos that lie there and that nothing names.
     """
 
     photos: tuple[Photo, ...]
     classes: tuple[str, ...]
     facts: tuple[str, ...] = field(default=())
     missing: Mapping[str, str] = field(default_factory=dict)
-    others: tuple[str, ...] = field(default=())
 
 
 class ListedPhotos(PhotoSet):
@@ -215,15 +213,6 @@ class ListedPhotos(PhotoSet):
         gone = {"train": [*said.get("train", ()), *(n for n in missing if n in others)], "val": said.get("val", [])}
         return {part: {name: missing.get(name, "is not there") for name in names} for part, names in gone.items()}
 
-    def unnamed(self) -> list[str]:
-        """See `PhotoSet`: photos that no part takes."""
-        return [*(self._unused if self.parts else ()), *self.listing.others]
-
-    @property
-    def _unused(self) -> list[str]:
-        taken = {image_id for ids in (self.parts or {}).values() for image_id in ids}
-        return [image_id for image_id in self._by_id if image_id not in taken]
-
     @cached_property
     def _by_id(self) -> dict[str, Photo]:
         return {photo.id: photo for photo in self.listing.photos}
@@ -289,7 +278,8 @@ class ListedPhotos(PhotoSet):
         return {}
 
     def facts(self, split: str) -> list[str]:
-        unused = [quoted(image_id) for image_id in self._unused] if self.parts else []
+        used = {image_id for ids in (self.parts or {}).values() for image_id in ids}
+        unused = [quoted(image_id) for image_id in self._by_id if image_id not in used] if used else []
         some = f"{len(unused)} of {len(self._by_id)} photos are neither in `train` nor in `val`"
         is_shared = self.division is not None and self.parts and self.settings.splits is None
         divided = self._settled.facts if is_shared and self._settled else ()

@@ -124,11 +124,6 @@ class Walk:
             return f"; did you mean {quoted(best)}?"
         return ""
 
-    @cached_property
-    def links(self) -> list[str]:
-        """Links to folders that were not followed, as these are walked anyway; known once `files` is."""
-        return []
-
     def check_root(self) -> None:
         """Raises:
         UserError: `data-missing`: there is no such folder.
@@ -142,29 +137,24 @@ class Walk:
         """(path below the root with its last slash, path with its last slash, name) of all files that may count."""
         self.check_root()
         home = os.path.realpath(self.root)
-        walked = {home}  # where walks began, by their real paths
+        walked: set[str] = set()  # real paths
         waiting = [("", f"{self.root}/", home)]
         linked: list[tuple[str, str, str]] = []  # followed when all that really lies here is known
         while waiting or linked:
-            if not waiting:
-                above, path, real = linked.pop(0)
-                if f"{home}/".startswith(f"{real}/") or any(f"{real}/".startswith(f"{other}/") for other in walked):
-                    self.links.append(above)
-                    continue
-                walked.add(real)
-                waiting.append((above, path, real))
-            above, path, real = waiting.pop()
+            above, path, real = waiting.pop() if waiting else linked.pop(0)
+            if real in walked:
+                continue
+            walked.add(real)
             files, folders = _listed(path)
             if files.keys() >= RUN_FILES and above:
                 continue
             yield from ((above, path, name) for name in files if not name.startswith("."))
             for name, is_link in sorted(folders.items()):
                 where = os.path.realpath(path + name) if is_link else f"{real}/{name}"
-                if not (name.startswith(".") or name.lower() in STRANGERS or where in self._but):
-                    if is_link:
-                        linked.append((f"{above}{name}/", f"{path}{name}/", where))
-                    elif where not in walked:
-                        waiting.append((f"{above}{name}/", f"{path}{name}/", where))
+                if name.startswith(".") or name.lower() in STRANGERS or where in self._but:
+                    continue
+                if not (is_link and (f"{where}/".startswith(f"{home}/") or f"{home}/".startswith(f"{where}/"))):
+                    (linked if is_link else waiting).append((f"{above}{name}/", f"{path}{name}/", where))
 
     def _refuse_several(self, found: dict[str, list[str]]) -> None:
         several = [image_id for image_id, paths in found.items() if len(paths) > 1]

@@ -65,7 +65,7 @@ def read_instances(path: Path, tell: Tell = silent) -> Instances:
         tell: is told how much is read.
 
     Raises:
-        UserError: `json-...` (see `items`); `coco-kind`: captions, keypoints, panoptic or no annotations at all;
+        UserError: `json-...` (see `items`); `coco-kind`: captions, panoptic or no annotations at all;
             `coco-invalid` with the index and id of all that is wrong.
     """
     reader = _Reader(path)
@@ -104,7 +104,7 @@ class _Reader:
         self._first: dict[tuple[str, int], int] = {}  # index of each image and category
         self._names: dict[str, int] = {}
         self._lists: set[str] = set()  # that are there
-        self._shapes = self._boxes = self._keypoints = 0
+        self._shapes = self._boxes = 0
         self._problems: list[str] = []
         self._take = {"images": self._image, "annotations": self._annotation, "categories": self._category}
 
@@ -135,12 +135,6 @@ class _Reader:
         path = self._path
         if missing := [f"`{key}`" for key in LISTS if key not in self._lists]:
             raise self._kind(f"has no {' and no '.join(missing)}")
-        if self._categories and self._keypoints == len(self._categories):
-            raise self._kind(
-                "is of keypoints: all its categories have them",
-                "instances_*.json holds the outlines; where these are the classes you mean, take `keypoints` out of "
-                "the categories",
-            )
         import numpy as np
 
         rows = np.asarray(self._rows).reshape(-1, COLUMNS)
@@ -154,8 +148,8 @@ class _Reader:
         images, categories = tuple(self._images.values()), tuple(self._categories.values())
         return Instances(path, images, categories, rows, 0 < self._shapes == self._boxes)
 
-    def _kind(self, problem: str, hint: str = _HINT) -> UserError:
-        return UserError("coco-kind", f"{self._path} {problem}", hint=hint)
+    def _kind(self, problem: str) -> UserError:
+        return UserError("coco-kind", f"{self._path} {problem}", hint=_HINT)
 
     def _image(self, item: Item) -> str | None:
         value, index = item.value, item.number or 0
@@ -180,7 +174,6 @@ class _Reader:
         name = canonical(name.strip()) if isinstance(name, str) else ""
         if not name:
             return f"has no name: {_shown(value.get('name'))}"
-        self._keypoints += bool(value.get("keypoints"))
         above = canonical(above.strip()) if isinstance(above, str) else None
         return self._keep("categories", self._categories, Category(key, name, above), index)
 

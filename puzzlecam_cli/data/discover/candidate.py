@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.data.discover.parts import Parts
+from puzzlecam_cli.data.kinds.folder import FolderPhotos
 from puzzlecam_cli.data.listed import ListedPhotos
-from puzzlecam_cli.data.photos import Photo, PhotoSet, open_photos
+from puzzlecam_cli.data.photos import Photo, Tell, open_photos, silent
+from puzzlecam_cli.data.tables.tags import TagTable
+from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.registry import dataset
 
@@ -26,6 +29,7 @@ class Candidate:
         facts: what a person should know, a sentence each.
         is_guess: whether nothing but names of folders says that it is meant so.
         divisions: ways to divide the photos, the surest first; none where `data` says it.
+        known: photos and table of a `folder` that a run would read just so, as they were read already.
     """
 
     source: str
@@ -35,6 +39,7 @@ class Candidate:
     facts: tuple[str, ...] = ()
     is_guess: bool = False
     divisions: tuple[Parts, ...] = ()
+    known: tuple[Walk, TagTable] | None = None
 
     def divided(self, parts: Parts) -> Candidate:
         """The same with another division; `train: null`, which means all others, is only written where it has to be."""
@@ -65,6 +70,11 @@ class Unusable:
     why: str
     is_meant: bool = True
 
+    @classmethod
+    def because(cls, source: str, error: UserError, *, is_meant: bool = True) -> Unusable:
+        """What an error says of a source."""
+        return cls(source, "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2])), is_meant)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -90,49 +100,49 @@ class Reading:
         return {photo.image: tuple(self.classes[tag - 1] for tag in photo.tags) for photo in self.photos}
 
 
-def read(candidate: Candidate) -> Reading:
+def read(candidate: Candidate, tell: Tell = silent) -> Reading:
     """Read names, tags and parts as a run would; no photo is opened.
+
+    Args:
+        tell: is told of what is read.
 
     Raises:
         UserError: a run could not use it, or no photo has a tag.
     """
     settings = dataset(candidate.data["kind"]).Settings.model_validate(dict(candidate.data))
-    found = open_photos(settings, Path("runs") / "none", seed=0)
-    photos, facts = _listed(found) if isinstance(found, ListedPhotos) else _of_splits(found)
+    found = open_photos(settings, Path("runs") / "none", seed=0, tell=tell)
+    if candidate.known and isinstance(found, FolderPhotos):
+        found.know(*candidate.known)
+    splits = found.splits
+    if isinstance(found, ListedPhotos):
+        photos, facts = found.listing.photos, found.listing.facts
+    else:
+        names = [name for name in dict.fromkeys((splits.train, splits.val)) if name]
+        photos = tuple({photo.id: photo for name in names for photo in found.photos(name, tags=True)}.values())
+        facts = tuple(fact for name in names for fact in found.facts(name))
     if not any(photo.tags for photo in photos):
         raise UserError("data-untagged", f"none of the {len(photos):,} photos has a tag")
-    splits = found.splits
     val = found.count(splits.val)[0] if splits.val else 0
     masks = sum(photo.mask is not None for photo in photos)
     facts = tuple(dict.fromkeys((*candidate.facts, *facts)))
     return Reading(candidate, found.classes, photos, found.count(splits.train)[0], val, masks, facts)
 
 
-def read_divided(candidate: Candidate) -> Reading:
+def read_divided(candidate: Candidate, tell: Tell) -> Reading:
     """The reading with the first division that can be used; the others it names are those that can, too.
+
+    Args:
+        tell: is told of what is read.
 
     Raises:
         UserError: see `read`.
     """
-    told = candidate
-    for number, parts in enumerate(candidate.divisions):
+    if not candidate.divisions:
+        return read(candidate, tell)
+    *others, last = candidate.divisions
+    for parts in others:
         try:
-            reading = read(told.divided(parts))
+            return read(candidate.divided(parts), tell)
         except UserError as error:
-            if number + 1 == len(candidate.divisions):
-                raise
-            told = told.noted(f"photos are not divided by {parts.what}: {error.problem}")
-        else:
-            return reading
-    return read(candidate)
-
-
-def _listed(found: ListedPhotos) -> tuple[tuple[Photo, ...], tuple[str, ...]]:
-    listing = found.listing
-    return listing.photos, listing.facts
-
-
-def _of_splits(found: PhotoSet) -> tuple[tuple[Photo, ...], tuple[str, ...]]:
-    names = [name for name in dict.fromkeys((found.splits.train, found.splits.val)) if name]
-    by_id = {photo.id: photo for name in names for photo in found.photos(name, tags=True)}
-    return tuple(by_id.values()), tuple(fact for name in names for fact in found.facts(name))
+            candidate = candidate.noted(f"photos are not divided by {parts.what}: {error.problem}")
+    return read(candidate.divided(last), tell)

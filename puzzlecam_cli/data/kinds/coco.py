@@ -29,10 +29,6 @@ class CocoData(ListedData):
     val: Part = default(
         None, "Instances JSON of the photos predicted at the end; or a share of `train`; null: none [ours]."
     )
-    classes: Location | None = default(None, "One class name a line; null: all categories, by their ids [ours].")
-    unlisted: Literal["refuse", "ignore"] = default(
-        "refuse", "Categories that are not in `classes`; ignore: they are left out [ours]."
-    )
     empty: Literal["background", "left_out"] = default(
         "background",
         "Images without any annotation; left_out: they belong to no split, as the literature counts COCO's [ours].",
@@ -112,10 +108,9 @@ class CocoPhotos(ListedPhotos):
             )
         photos = _joined(found)
         facts = [*classes.facts, *(fact for each in found.values() for fact in each.facts)]
-        others = tuple(i for i in self.walk.files if i not in photos)
-        if others:
-            facts.append(f"{len(others)} photos below {self.root} are in no split")
-        return Listing(tuple(photos[i] for i in sorted(photos)), classes.names, tuple(facts), gone, others), found
+        if others := len(self.walk.files.keys() - photos.keys()):
+            facts.append(f"{others} photos below {self.root} are in no split")
+        return Listing(tuple(photos[i] for i in sorted(photos)), classes.names, tuple(facts), gone), found
 
 
 def _joined(found: dict[Path, Found]) -> dict[str, Photo]:

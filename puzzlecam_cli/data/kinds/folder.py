@@ -16,7 +16,7 @@ from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, like_masks,
 from puzzlecam_cli.data.part_of import ids_of_column, ids_of_list
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.sub_folders import FOLDERS, parts_of, tags_of_folders
-from puzzlecam_cli.data.tables.tags import read_tags
+from puzzlecam_cli.data.tables.tags import TagTable, read_tags
 from puzzlecam_cli.data.tag_file import annotation_folder, find_tag_file, no_tag_file
 from puzzlecam_cli.data.tagged import Tagged, tagged_by
 from puzzlecam_cli.data.walk import Walk
@@ -71,11 +71,9 @@ class FolderPhotos(ListedPhotos):
             Photo(i, self._walk.files[i], tuple(sorted({numbers[n] for n in names if n in numbers})), masks.get(i))
             for i, names in tagged.tags.items()
         )
-        links = len(self._walk.links)
-        about_links = [f"{links} links to folders that are walked anyway are not followed"] if links else []
         about_file = [] if self.settings.tags or not self._tag_file else [f"tags are those of {self._tag_file}"]
-        facts = (*about_file, *about_links, *tagged.facts, *about_classes, *about_masks)
-        return Listing(photos, classes, facts, tagged.missing, tuple(i for i in self._ids if i not in tagged.tags))
+        facts = (*about_file, *tagged.facts, *about_classes, *about_masks)
+        return Listing(photos, classes, facts, tagged.missing)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -124,8 +122,7 @@ class FolderPhotos(ListedPhotos):
 
     @cached_property
     def _tagged(self) -> Tagged:
-        file = self._tag_file
-        if file is None:
+        if self._tag_file is None:
             if self.settings.tags is None and not any("/" in image_id for image_id in self._ids):
                 raise UserError(
                     "tags-missing",
@@ -133,15 +130,23 @@ class FolderPhotos(ListedPhotos):
                     hint="data.tags names a CSV, TSV or JSON-lines file: a row a photo, its name and its tags",
                 )
             return tags_of_folders(self._ids)
-        self.tell(f"reading {file}")
-        table = read_tags(
-            file,
+        return tagged_by(self._table, self._walk, self._ids, skip=self.passes_over)
+
+    def know(self, walk: Walk, table: TagTable) -> None:
+        """The photos below the root and the tag file are these, read already by somebody as it is done here."""
+        self._walk, self._table = walk, table
+
+    @cached_property
+    def _table(self) -> TagTable:
+        assert self._tag_file is not None
+        self.tell(f"reading {self._tag_file}")
+        return read_tags(
+            self._tag_file,
             encoding=self.settings.encoding,
             separator=self.settings.separator,
             classes=read_classes(self._class_file).names if self._class_file else None,
             is_photo=lambda name: bool(self._walk.named(name)),
         )
-        return tagged_by(table, self._walk, self._ids, skip=self.passes_over)
 
     @cached_property
     def _class_file(self) -> Path | None:
