@@ -34,7 +34,7 @@ def find_tag_file(root: Path, others: Container[str] = ()) -> Path | None:
 
 def annotation_folder(written: Path, root: Path) -> Path | None:
     """The folder of VOC's annotations that a setting names, as it stands or below the root; None if it names none."""
-    places = (place for place in (written, root / written) if place.is_dir())
+    places = (place for place in (written, root / written) if os.path.isdir(place))  # noqa: PTH112
     return next((place for place in places if any(place.rglob("*.xml"))), None)
 
 

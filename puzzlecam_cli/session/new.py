@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from puzzlecam_cli.data.discover.candidate import Reading, read
 from puzzlecam_cli.data.discover.describe import described, sample_sizes
@@ -63,7 +64,7 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     reading = without_masks(reading)
     sizes, unread = sample_sizes(reading, tell)
     fitted, machine = _fitted(reading, sizes, tell)
-    values = {f"data.{key}": value for key, value in reading.candidate.data.items()}
+    values = {f"data.{key}": value for key, value in _from_anywhere(reading.candidate.data).items()}
     reasons = {f"data.{key}": reason for key, reason in reading.candidate.reasons.items()}
     values |= {key: fit.value for key, fit in fitted.values.items()}
     reasons |= {key: fit.reason for key, fit in fitted.values.items()}
@@ -202,6 +203,17 @@ def _divided(reading: Reading, ask: Ask) -> Reading:
         unused = ", ".join(parts.what for parts in others)
         return replace(reading, facts=(*reading.facts, f"photos are divided by {sure[taken].what}, not by {unused}"))
     return reading
+
+
+def _from_anywhere(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings with all paths in full where the photos are in `.` or `..`, which are others wherever else one is."""
+    root = Path(data["root"])
+    if root != Path() and ".." not in root.parts:
+        return data
+    in_full = Path.resolve if ".." in root.parts else Path.absolute
+    paths = {key for key, value in data.items() if isinstance(value, Path)}
+    paths |= {key for key in ("train", "val") if isinstance(data.get(key), str) and Path(data[key]).is_file()}
+    return {key: in_full(Path(value)) if key in paths else value for key, value in data.items()}
 
 
 def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> tuple[Fitted, str]:

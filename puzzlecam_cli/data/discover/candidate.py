@@ -25,6 +25,7 @@ class Candidate:
         reasons: of settings, for a person who reads the recipe.
         facts: what a person should know, a sentence each.
         is_guess: whether nothing but names of folders says that it is meant so.
+        doubt: why a guess is not made unless it is asked for, a clause after `source`; empty if it may be.
         divisions: ways to divide the photos, the surest first; none where `data` says it.
     """
 
@@ -34,6 +35,7 @@ class Candidate:
     reasons: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
     is_guess: bool = False
+    doubt: str = ""
     divisions: tuple[Parts, ...] = ()
 
     def divided(self, parts: Parts) -> Candidate:
@@ -59,11 +61,13 @@ class Unusable:
 
     Args:
         is_meant: whether it is about photos that are here, so that nothing may be guessed in its place.
+        hint: what to do about it.
     """
 
     source: str
     why: str
     is_meant: bool = True
+    hint: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.datumaro import read_datumaro
 from puzzlecam_cli.data.tables.forms import read_rows
-from puzzlecam_cli.data.tables.found import Cell, Found, Known, Row, clean, has_photo_suffix
+from puzzlecam_cli.data.tables.found import Found, Known, Row, clean, has_photo_suffix
+from puzzlecam_cli.data.tables.json_value import cell_of, name_key
 from puzzlecam_cli.data.tables.label_studio import read_label_studio
 from puzzlecam_cli.text import quoted
 
@@ -92,7 +93,7 @@ def _records(document: Any) -> list[tuple[int, Any]]:
     """The objects or lists of a document, numbered from 1."""
     if isinstance(document, list):
         return list(enumerate(document, 1))
-    if _name_key(document) is not None:
+    if name_key(document) is not None:
         return [(1, document)]
     inside = [value for value in document.values() if _are_records(value)]
     if len(inside) == 1:
@@ -110,13 +111,7 @@ def _records(document: Any) -> list[tuple[int, Any]]:
 
 
 def _are_records(value: Any) -> bool:
-    return bool(value) and isinstance(value, list) and all(isinstance(v, dict) and _name_key(v) for v in value)
-
-
-def _name_key(record: Mapping[str, Any]) -> str | None:
-    """The key below which a record names its photo; the best one."""
-    keys = [key for key, value in record.items() if isinstance(value, str) and words.rank_of_name(key) is not None]
-    return min(keys, key=lambda key: words.rank_of_name(key) or 0, default=None)
+    return bool(value) and isinstance(value, list) and all(isinstance(v, dict) and name_key(v) for v in value)
 
 
 def _from_records(records: list[tuple[int, Any]], known: Known) -> Found:
@@ -131,56 +126,17 @@ def _from_records(records: list[tuple[int, Any]], known: Known) -> Found:
         raise known.problem("holds something else than objects of photos and tags", problems, _HINT)
     if kinds == {list}:
         return read_rows(
-            [Row(number, [_cell(v, known, f"{known.at(number)}") for v in r]) for number, r in records], known
+            [Row(number, [cell_of(v, known, f"{known.at(number)}") for v in r]) for number, r in records], known
         )
     keys = list(dict.fromkeys(key for _, record in records for key in record))
+    if key := next((key for key in keys if f"{key}-metadata" in keys), None):
+        raise known.problem(
+            "is a manifest of SageMaker, whose tags are numbers", (f"the key {quoted(key)} has metadata",), _HINT
+        )
     rows = [Row(records[0][0], [clean(key) for key in keys])]
     for number, record in records:
         cells = (
-            _cell(record[key], known, f"{known.at(number)}: {quoted(key)}") if key in record else "" for key in keys
+            cell_of(record[key], known, f"{known.at(number)}: {quoted(key)}") if key in record else "" for key in keys
         )
         rows.append(Row(number, list(cells)))
     return read_rows(rows, known, has_header=True)
-
-
-def _cell(value: Any, known: Known, place: str) -> Cell:
-    """A value of JSON as a cell of a table: lists as the tags in them."""
-    if isinstance(value, list):
-        return tuple(tag for item in value if (tag := _tag(item)))
-    if isinstance(value, dict):
-        return _cell_of_object(value, known, place)
-    return _scalar(value)
-
-
-def _cell_of_object(value: Mapping[str, Any], known: Known, place: str) -> Cell:
-    """`{"cat": true, "dog": false}` is the tags that are true; of other objects what names a photo or tags."""
-    if value and all(isinstance(shown, bool) or shown in (0, 1) for shown in value.values()):
-        return tuple(clean(key) for key, shown in value.items() if shown)
-    if name := _name_key(value):
-        return clean(value[name])
-    inside = next((v for key, v in value.items() if words.heads_tags(key)), None)
-    if isinstance(inside, list | str):
-        return _cell(inside, known, place)
-    if value and all(isinstance(shown, float | int) for shown in value.values()):
-        raise known.problem("has values of classes that are neither 0 nor 1", (f"{place} is {quoted(str(value))}",))
-    return ""
-
-
-def _tag(item: Any) -> str:
-    """An item of a list of tags: itself, or what its name or label is."""
-    if not isinstance(item, dict):
-        return _scalar(item)
-    found = [value for key, value in item.items() if words.heads_tags(key) or words.bare(key) in ("name", "title")]
-    found += [value for key, value in item.items() if key.endswith("labels")]
-    first = found[0] if found else ""
-    if isinstance(first, dict | list):
-        return _tag(next(iter(first), "") if isinstance(first, list) else first)
-    return _scalar(first)
-
-
-def _scalar(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return clean(value) if isinstance(value, str) else json.dumps(value)

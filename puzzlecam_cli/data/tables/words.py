@@ -16,7 +16,7 @@ _NAMES = (
 )
 _TAGS = (
     "tag label class category keyword object annotation target groundtruth gt choice subject concept classname "
-    "classlabel labelname categoryname tagname objectname objectclass classtext imagetag imagelabel "
+    "classlabel labelname categoryname tagname objectname displayname objectclass classtext imagetag imagelabel "
     "schlagwort klasse kategorie etiquette classe étiqueta etiqueta clase categoria categoría метка класс тег 标签 类别"
 )
 _NUMBERS_OF_TAGS = "classid labelid categoryid tagid classindex labelindex classidx labelidx classnumber labelnumber"
@@ -48,7 +48,8 @@ _BOX_GROUPS: tuple[str, ...] = (
     "xcenter ycenter",
 )
 _BOX_GROUPS += ("bbox", "boundingbox", "bboxx bboxy", "bboxxmin bboxymin", "segmentation", "encodedpixels")
-_PART_VALUES = {"train", "training", "val", "valid", "validation", "test", "testing", "dev", "trainval"}
+_BOX_GROUPS += ("regionshapeattributes",)
+_PART_VALUES = {"train", "training", "val", "valid", "validation", "test", "testing", "dev", "trainval", "unassigned"}
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _VEHICLES = {"bus", "car", "bicycle", "bike", "boat", "motorbike", "motorcycle", "aeroplane", "airplane", "truck"}
 _NOTHING = {"", "none", "nothing", "-", "--", "–", "—", "n/a", "na", "nan", "null", "empty", "no class", "no object"}
@@ -80,6 +81,12 @@ def rank_of_name(header: str) -> int | None:
 def heads_tags(header: str) -> bool:
     """Whether a header says that tags are below, also one of several (`tag_1`)."""
     return bare(header).rstrip("0123456789") in _TAG_WORDS
+
+
+def ends_in_tags(header: str) -> bool:
+    """Whether the last of several words of a header says that tags are below (`Finding Labels`, `imageTags`)."""
+    *before, last = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+", header) or [""]
+    return bool(before) and last.casefold() in _TAG_WORDS
 
 
 def heads_numbers_of_tags(header: str) -> bool:
@@ -134,9 +141,9 @@ def head_boxes(header: list[str]) -> bool:
 
 
 def are_parts(column: Iterable[object]) -> bool:
-    """Whether all cells below no header name parts of a data set, and not the same one."""
+    """Whether all cells below no header name parts of a data set."""
     found = {str(cell).casefold() for cell in column} - {""}
-    return len(found) > 1 and found <= _PART_VALUES
+    return bool(found) and found <= _PART_VALUES
 
 
 def is_number(text: str) -> bool:
