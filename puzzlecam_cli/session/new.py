@@ -178,7 +178,7 @@ def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[st
             "tags-ambiguous",
             f"tags of the photos in {place.folder} are found in {len(readings)} places, and they differ",
             shorten(commands),
-            "name the one that is meant",
+            "name the one that is meant; where each is about a part of the photos, put their rows into one file",
         )
     return readings[answer], tuple(notes)
 

@@ -49,7 +49,7 @@ def discover(place: Place, source: str | None = None) -> Discovery:
         if candidate.is_guess and source is None and (readings or any(item.is_meant for item in unusable)):
             continue
         if candidate.doubt and source is None:
-            hint = "`--tags folders` takes them all the same; otherwise write `file,tags` and a line a photo to a file"
+            hint = "`--tags folders` takes them all the same"
             unusable.append(Unusable(candidate.source, candidate.doubt, hint=hint))
             continue
         place.tell(f"reading {candidate.what}")

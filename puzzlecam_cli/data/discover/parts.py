@@ -41,6 +41,8 @@ def _column(name: str, values: Sequence[str]) -> Parts | None:
     spelt: dict[str, set[str]] = {}
     for value in values:
         spelt.setdefault(value.strip().casefold(), set()).add(value.strip())
+    if len(spelt) < 2:
+        return None
     spelt.pop("", None)
     what = f"column {quoted(name)}"
     if part := _part_of(name.casefold().removeprefix("is").strip("_- ")):

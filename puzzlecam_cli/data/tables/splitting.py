@@ -17,7 +17,7 @@ _MARKS = (";", ",", "|")
 _LIST = re.compile(r"[\[{(].*[\]})]", re.DOTALL)
 _JSON = re.compile(r"""\s*(\{\s*["']|\[\s*\{)""")  # objects, in a table
 _ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,;'"][^,;'"]*)""")
-_HINT = "set data.separator to what stands between tags, or data.classes to a list of the class names"
+_HINT = "set data.separator to what stands between tags, or data.classes to a list of the class names (classes.txt)"
 
 
 def split_cells(

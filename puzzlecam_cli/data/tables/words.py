@@ -53,7 +53,19 @@ _PART_VALUES = {"train", "training", "val", "valid", "validation", "test", "test
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _VEHICLES = {"bus", "car", "bicycle", "bike", "boat", "motorbike", "motorcycle", "aeroplane", "airplane", "truck"}
 _NOTHING = {"", "none", "nothing", "-", "--", "–", "—", "n/a", "na", "nan", "null", "empty", "no class", "no object"}
-_NOTHING |= {"no objects", "no tag", "no tags", "no label", "no labels", "nil", "[]", "#n/a", "<na>"}
+_NOTHING |= {
+    "no finding",
+    "no findings",
+    "no objects",
+    "no tag",
+    "no tags",
+    "no label",
+    "no labels",
+    "nil",
+    "[]",
+    "#n/a",
+    "<na>",
+}
 
 
 def bare(word: str) -> str:
