@@ -195,6 +195,10 @@ FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
         },
         {**FOLDER, "val": 0.2},
     ),
+    "classes one level below": (
+        photos("animals/cat/a", "animals/dog/b"),
+        {**FOLDER, "root": "animals", "tags": "folders"},
+    ),
 }
 
 BOX = "{} 0.5 0.5 0.2 0.2\n".format

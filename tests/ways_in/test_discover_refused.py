@@ -54,6 +54,7 @@ UNUSABLE: dict[str, tuple[Files, str]] = {
     "an archive": ({**TWO, "annotations.zip": b"PK"}, "annotations.zip: is an archive: unpack it"),
     "folders of dates": (photos("2023/05/a", "2024/06/b"), "are called after dates or cameras: `2023`, `2024`"),
     "folders of a camera": (photos("100CANON/a", "101CANON/b"), "folders: are called after"),
+    "one sub-folder": (photos("holiday/a", "holiday/b"), "folders: are one alone, `holiday`"),
 }
 
 

@@ -166,6 +166,8 @@ READ: dict[str, tuple[str, Tags]] = {
         "a.jpg 0\nb.jpg 1\nc.jpg 2\n",
         {"a.jpg": ("0",), "b.jpg": ("1",), "c.jpg": ("2",)},
     ),
+    "a line of the cell a tag": ('file,tags\na.jpg,"cat\ndog"\nb.jpg,dog\n', AB),
+    "slashes in names": ("f,tags\na.jpg,pet/cat\nb.jpg,pet/dog\n", {"a.jpg": ("pet/cat",), "b.jpg": ("pet/dog",)}),
 }
 
 
@@ -251,6 +253,12 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
         "file,main category,other category\na.jpg,cat,big\nb.jpg,dog,small\n",
         ("`main category`",),
     ),
+    "slashes: names or not": (
+        "f,tags\na.jpg,cat/dog\nb.jpg,dog/cow\nc.jpg,cow/cat\n",
+        ("line 2", "`cat/dog` is one class"),
+    ),
+    "plus: names or not": ("f,tags\na.jpg,cat+dog\nb.jpg,dog\nc.jpg,cat\n", ("line 2", "`cat` and `dog`")),
+    "`and` between tags": ("f,tags\na.jpg,cat and dog\nb.jpg,dog and cow\nc.jpg,cow\nd.jpg,cat\n", ("line 2", "`and`")),
 }
 
 

@@ -33,7 +33,7 @@ def find(place: Place) -> Iterator[Candidate]:
         return
     root = Path(place.folder)
     below = _first_names(root, folders)
-    while len(below) == 1 and (only := next(iter(below))).casefold() in NO_CLASSES:
+    while len(below) == 1 and ((only := below[0]).casefold() in NO_CLASSES or root / only not in folders):
         root = root / only
         if root in folders:
             return
@@ -58,6 +58,8 @@ def find(place: Place) -> Iterator[Candidate]:
 
 
 def _doubt(below: list[str]) -> str:
+    if len(below) == 1:
+        return f"are one alone, {quoted(below[0])}: no photo would show anything else"
     some = ", ".join(map(quoted, shorten(below, 3)))
     return f"are called after dates or cameras: {some}" if all(map(_DATED.fullmatch, below)) else ""
 

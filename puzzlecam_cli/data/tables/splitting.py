@@ -13,7 +13,9 @@ from puzzlecam_cli.data.tables.truth import NUMBERS
 from puzzlecam_cli.data.tables.words import is_nothing
 from puzzlecam_cli.text import quoted
 
-_MARKS = (";", ",", "|")
+_MARKS = (";", ",", "|", "\n")
+_RARE = ("/", "+", "&")  # stand between tags, too, or in names
+_JOINING = {"and", "und", "et", "y", "e", "och", "og", "en", "и", "+", "&", "/", "-", ">"}
 _LIST = re.compile(r"[\[{(].*[\]})]", re.DOTALL)
 _JSON = re.compile(r"""\s*(\{\s*["']|\[\s*\{)""")  # objects, in a table
 _ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,;'"][^,;'"]*)""")
@@ -103,7 +105,22 @@ def _separator(
         return _comma(lines, often, known)
     if present:
         return present[0], [f"tags are divided by {quoted(present[0])}"]
+    _check_rare(lines, known)
     return _blank(lines, known, single)
+
+
+def _check_rare(lines: Mapping[str, int], known: Known) -> None:
+    """Refuses `cat/dog` where what stands on its sides also stands alone, or on the other side, of all such cells."""
+    for mark in _RARE:
+        inside = {cell: _split(cell, mark, None) for cell in lines if mark in cell.strip(mark)}
+        places: dict[str, set[int]] = {cell: {-1} for cell in lines if cell not in inside}
+        for parts in inside.values():
+            for place, part in enumerate(parts):
+                places.setdefault(part, set()).add(place)
+        if inside and all(len(places[part]) > 1 for parts in inside.values() for part in parts):
+            cell = next(iter(inside))
+            where = f"{known.at(lines[cell])}: {quoted(cell)} is one class, or {_both(inside[cell])}"
+            raise known.ambiguous(f"has {quoted(mark)} in tags that divides them, or belongs to names", (where,), _HINT)
 
 
 def _told_by_classes(lines: Mapping[str, int], known: Known) -> tuple[str | None, list[str]] | None:
@@ -165,7 +182,8 @@ def _blank(lines: Mapping[str, int], known: Known, single: bool) -> tuple[str | 
         return " ", [f"blanks divide numbers of classes: {example} is {_both(blank[0].split())}"]
     if not any(again.values()):
         return None, [f"blanks belong to names: {example} is a class"]
-    if all(again[cell] == words[cell] for cell in blank) and not _could_be_names(lines, blank):
+    joined = any(words[cell] & _JOINING for cell in blank)
+    if all(again[cell] == words[cell] for cell in blank) and not joined and not _could_be_names(lines, blank):
         return " ", [f"blanks divide tags: {example} is {_both(blank[0].split())}"]
     odd = next((cell for cell in blank if again[cell] != words[cell]), blank[0])
     where = f"{known.at(lines[odd])}: {quoted(odd)} is one class, or {_both(odd.split())}"
