@@ -105,10 +105,7 @@ def _facts(groups: Sequence[Sequence[str]], too_many: int) -> list[str]:
     if groups:
         photos, largest = sum(map(len, groups)), max(groups, key=len)
         some = ", ".join(shorten([quoted(image_id) for image_id in largest], 3))
-        one = (
-            f"{len(groups)} groups of near-identical photos" if len(groups) > 1 else "a group of near-identical photos"
-        )
-        facts.append(f"{one} ({photos} photos) {'are' if len(groups) > 1 else 'is'} not divided, such as {some}")
+        facts.append(f"near-identical photos stay together (groups: {len(groups)}, photos: {photos}), such as {some}")
     if too_many:
         facts.append(
             f"{too_many} photos are like one another in a row, more than half of all: only those that are most alike "

@@ -94,25 +94,29 @@ def _check_bounds(count: int, depth: int, line: int) -> None:
         raise UnreadableError(f"it is nested more than {DEEPEST} deep", line)
 
 
-def read(node: yaml.Node | None, where: Callable[[int], str], above: Keys = ()) -> tuple[Any, dict[Keys, Place]]:
+def read(
+    node: yaml.Node | None, where: Callable[[int], str], above: Keys = (), *, number_keys: bool = False
+) -> tuple[Any, dict[Keys, Place]]:
     """The value of a tree, and the place of everything in it.
 
     Args:
         where: names a line, from 1.
         above: the keys that lead to it.
+        number_keys: a key may be a number; it is read as its text.
 
     Raises:
         UnreadableError: a key is no text or stands twice, a value has a tag, aliases go in a circle or out of bounds.
     """
     if node is None:
         return None, {above: Place(where(1), "")}
-    reader = _Reader(where)
+    reader = _Reader(where, number_keys)
     return reader.value(node, above, ()), reader.places
 
 
 class _Reader:
-    def __init__(self, where: Callable[[int], str]):
+    def __init__(self, where: Callable[[int], str], number_keys: bool):
         self.where = where
+        self.number_keys = number_keys
         self.places: dict[Keys, Place] = {}
         self._count = 0
 
@@ -126,7 +130,8 @@ class _Reader:
         self.places[keys] = Place(self.where(line or own))
         around = (*around, node)
         if isinstance(node, yaml.MappingNode) and node.tag == f"{TAG}map":
-            return {key: self.value(value, (*keys, key), around, line) for key, value, line in _items(node)}
+            items = _items(node, self.number_keys)
+            return {key: self.value(value, (*keys, key), around, line) for key, value, line in items}
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{TAG}seq":
             return [self.value(item, (*keys, str(number)), around) for number, item in enumerate(node.value)]
         if not isinstance(node, yaml.ScalarNode):
@@ -137,7 +142,7 @@ class _Reader:
         return value
 
 
-def _items(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, int]]:
+def _items(node: yaml.MappingNode, number_keys: bool) -> Iterator[tuple[str, yaml.Node, int]]:
     """(key, value, line of the key) of a section."""
     lines: dict[str, int] = {}
     for key_node, value in node.value:
@@ -145,6 +150,7 @@ def _items(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, int]]:
         if key_node.tag == f"{TAG}merge":
             raise UnreadableError("`<<` is not understood here: write the keys out, or use `extends`", line)
         key = _scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+        key = str(key) if number_keys and type(key) is int else key
         if not isinstance(key, str):
             read_as = f", and YAML reads `{key_node.value}` as {reads_as(key)}" if _is_scalar(key_node) else ""
             raise UnreadableError(f"a key must be text{read_as}", line)

@@ -39,7 +39,7 @@ def test_near_identical_photos_are_on_one_side_and_it_is_said(photos: Path, seed
     settled(run)
     for ids in parts(run).values():
         assert ("p00" in ids, "p02" in ids) == ("p01" in ids, "p03" in ids)
-    assert any("2 groups of near-identical photos (4 photos) are not divided" in f for f in run.photos.facts("train"))
+    assert any("near-identical photos stay together (groups: 2, photos: 4)" in f for f in run.photos.facts("train"))
 
 
 def test_photos_like_those_of_a_named_val_are_not_trained_on(photos: Path) -> None:

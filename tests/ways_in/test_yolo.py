@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,12 @@ def cvat(root: Path) -> None:
         (root / f"{part}.txt").write_text("".join(f"data/obj_{part}_data/{name}.jpg\n" for name in names))
 
 
+def grown(end: str) -> str:
+    """YAML whose `h` stands for ten million values."""
+    lists = "".join(f"{name}: &{name} [{', '.join([f'*{below}'] * 10)}]\n" for below, name in pairwise("abcdefgh"))
+    return f"a: &a [x]\n{lists}{end}"
+
+
 FORMS: dict[str, Change] = {
     "Ultralytics' own": lambda root: None,
     "names as a map": rewritten("train: images/train\nval: images/val\nnames:\n  0: cat\n  1: dog\n"),
@@ -85,6 +92,11 @@ FORMS: dict[str, Change] = {
     "the number of classes": rewritten(YAML + "nc: 2\n"),
     "a path that is not here": rewritten(YAML.replace("path: .", "path: ../datasets/pets")),
     "an absolute path of another machine": rewritten(YAML.replace("path: .", "path: /content/pets")),
+    "a home that is not here": rewritten(YAML.replace("path: .", "path: ~nobody-here/pets")),
+    "absolute parts of another machine": rewritten(YAML.replace("images/", "/content/pets/images/")),
+    "parts of another machine with Windows": rewritten(YAML.replace("images/", "D:\\pets\\images\\")),
+    "a number of classes that is text": rewritten(YAML + "nc: '2'\n"),
+    "tags of YAML under other keys": rewritten(YAML + "hook: !!python/name:os.system\n? [a]\n: b\n"),
     "no path": rewritten(YAML.replace("path: .\n", "")),
     "a slash at the end": rewritten(YAML.replace("images/train", "images/train/")),
     "a step up, as Roboflow writes": rewritten(YAML.replace("images/", "../images/")),
@@ -155,15 +167,21 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "no names": (rewritten("train: images/train\n"), "data.yaml has no `names`"),
     "an empty data.yaml": (rewritten(""), "has no `names`"),
     "no YAML": (rewritten("names: [cat\ntrain: x: y"), "data.yaml line 2"),
-    "a tag of YAML": (rewritten("names: !!python/object/apply:os.system [x]"), "no YAML that can be read"),
+    "a tag of YAML": (rewritten("names: !!python/object/apply:os.system [x]"), "line 1: the tag"),
+    "aliases that grow": (rewritten(grown("names: *h\n")), "holds more than 5,000 keys and values"),
+    "merges that grow": (rewritten(grown("names: {<<: *h}\n")), "`<<` is not understood"),
+    "a class of two names": (rewritten('names: {0: cat, "00": dog}'), "class 0 has two names"),
+    "one number twice": (rewritten('names: {0: cat, "0": dog}'), "names `0` twice"),
+    "names twice": (rewritten(YAML + "names: [dog, cat]\n"), "line 5: it names `names` twice"),
+    "a path that is a list": (rewritten(YAML.replace("path: .", "path: [[a]]")), "`path` names no folder"),
     "aliases in aliases": (
         rewritten("a: &a [x, x]\nb: &b [*a, *a]\nnames: [*b]\n"),
-        "the name of class 0 is",
+        "the name of class 0 as",
     ),
     "lists nested 100 deep": (rewritten("names: " + "[" * 100), "nested more than"),
     "another number of classes": (rewritten(YAML + "nc: 3\n"), "`nc` is `3`, and there are 2 names"),
     "a name that is yes": (
-        rewritten("names: [cat, yes]"), "the name of class 1 is `True`: write it in quotation marks"),
+        rewritten("names: [cat, yes]"), "the name of class 1 as `true`: write it in quotation marks"),
     "an empty name": (rewritten("names: [cat, ' ']"), "the name of class 1 is empty"),
     "a number that is none": (rewritten("names: {cat: 0}"), "`cat` is no class number"),
     "names that are text": (rewritten("names: cat"), "`names` cannot be read"),

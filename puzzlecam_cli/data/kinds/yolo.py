@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -36,10 +37,6 @@ class YoloData(ListedData):
         "train", "A part of data.yaml, a list, a folder, or a share; null: all that are not in `val` [ours]."
     )
     val: Part = default("val", "A part of data.yaml, a list, a folder, or a share; null: none [ours].")
-    classes: Location | None = default(None, "One class name a line; null: those of `names` [ours].")
-    unlisted: Literal["refuse", "ignore"] = default(
-        "refuse", "Names that are not in `classes`; ignore: they are left out [ours]."
-    )
 
 
 class YoloPhotos(ListedPhotos):
@@ -113,9 +110,12 @@ class YoloPhotos(ListedPhotos):
         description = self._description
         beside = description.file.parent
         plain = re.sub(r"^(\.\.?/)+", "", written.replace("\\", "/"))
+        starts = dict.fromkeys((os.path.expanduser(description.folder or "."), "."))  # noqa: PTH111 -- see `place`
         for path in dict.fromkeys((written, plain)):
-            for start in (Path(description.folder or "."), Path()):
-                yield from (folder / start.expanduser() / path for folder in (beside, self.root))
+            yield from (folder / start / path for start in starts for folder in (beside, self.root))
+        if re.match(r"/|[A-Za-z]:/", plain):  # the end of it is the same here
+            parts = plain.split("/")
+            yield from (self.root.joinpath(*parts[begin:]) for begin in range(1, len(parts)) if parts[begin])
 
     @cached_property
     def _walk(self) -> Walk:
@@ -166,12 +166,8 @@ class YoloPhotos(ListedPhotos):
             texts = Walk(self.root, (".txt",), but=(self.run,), what="text").files
         except UserError:
             texts = {}
-        found = {}
-        for image_id in self._walk.files:
-            for name in _text_names(image_id):
-                if name in texts:
-                    found[image_id] = texts[name]
-                    break
+        names = ((i, next((name for name in _text_names(i) if name in texts), None)) for i in self._walk.files)
+        found = {image_id: texts[name] for image_id, name in names if name is not None}
         if not found:
             first = next(iter(self._walk.files))
             where = tuple(f"{self.root}/{name}.txt" for name in _text_names(first))
