@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
+from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.data.resolver import neighbours
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
@@ -36,12 +37,19 @@ class Walk:
         suffixes: of the files that count, in lower case; they are found in any case.
         but: folders that are left out, e.g. one of masks.
         what: the files are, for messages: photos, or masks.
+        tell: is told of files that were seen.
     """
 
     def __init__(
-        self, root: Path, suffixes: Sequence[str] = PHOTO_SUFFIXES, but: Sequence[Path] = (), what: str = "photo"
+        self,
+        root: Path,
+        suffixes: Sequence[str] = PHOTO_SUFFIXES,
+        but: Sequence[Path] = (),
+        what: str = "photo",
+        tell: Tell = silent,
     ):
         self.root = root
+        self._tell = tell
         self._what = what
         self._suffixes = frozenset(suffixes)
         self._but = frozenset(os.path.realpath(folder) for folder in but)
@@ -58,7 +66,9 @@ class Walk:
         found: dict[str, list[str]] = {}
         wrong: list[str] = []
         others: Counter[str] = Counter()
-        for above, path, name in self._walked():
+        for number, (above, path, name) in enumerate(self._walked()):
+            if number % 10_000 == 0:
+                self._tell(f"looking through {self.root}: {number:,} files")
             stem, dot, suffix = name.rpartition(".")
             if not (stem and dot + suffix.lower() in self._suffixes):
                 others[(dot + suffix.lower()) if stem else "no suffix"] += 1

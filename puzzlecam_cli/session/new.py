@@ -15,8 +15,9 @@ from puzzlecam_cli.data.discover.candidate import Reading, read
 from puzzlecam_cli.data.discover.describe import described, sample_sizes
 from puzzlecam_cli.data.discover.layouts import Discovery, discover, no_tags, say_the_same
 from puzzlecam_cli.data.discover.masks import without_masks
-from puzzlecam_cli.data.discover.place import Place, Tell
+from puzzlecam_cli.data.discover.place import Place
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
+from puzzlecam_cli.data.photos import Tell
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.fitting import BASE, Facts, Fit, fitting

@@ -54,7 +54,7 @@ def discover(place: Place, source: str | None = None) -> Discovery:
             continue
         place.tell(f"reading {candidate.what}")
         try:
-            readings.append(read_divided(candidate))
+            readings.append(read_divided(candidate, place.tell))
         except UserError as error:
             unusable.append(Unusable.because(candidate.source, error))
     return Discovery(tuple(readings), tuple(unusable))

@@ -119,7 +119,10 @@ def _candidate(path: Path, place: Place) -> Candidate:
         reasons["masks"] = "for scores only"
     divisions = (*in_columns(table.columns), in_lists(place, match.root), in_folders(below), by_share(match.found))
     told = tuple(filter(None, divisions))
-    return Candidate(str(path), str(path), data, reasons, tuple(facts), divisions=told)
+    inside = {folder for folder in place.mask_folders if folder in place.folders}
+    is_same = match.root == place.folder and inside <= {masks} and (classes or not (match.root / FILES[0]).is_file())
+    known = (place.walk, table) if is_same else None
+    return Candidate(str(path), str(path), data, reasons, tuple(facts), divisions=told, known=known)
 
 
 def _read(path: Path, place: Place) -> tuple[TagTable, Path | None, list[str]]:
