@@ -12,6 +12,8 @@ from puzzlecam_cli.cli.options import PlainOption
 from puzzlecam_cli.cli.start import INTERRUPTED
 from puzzlecam_cli.errors import LINE, UserError, printable
 
+LIMIT = 120.0  # seconds that steps are timed for the forecast
+
 
 def new(
     folder: Annotated[
@@ -54,9 +56,13 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
     from puzzlecam_cli.session.forecast import forecast_recipe
     from puzzlecam_cli.view.costs import cost_line
 
-    print("\nReckoning how long a run takes: a minute or so; Ctrl-C leaves it out.", file=sys.stderr, flush=True)
+    print(
+        "\nReckoning how long a run takes: a minute or so, about two at most; Ctrl-C leaves it out.",
+        file=sys.stderr,
+        flush=True,
+    )
     try:
-        _, costs = forecast_recipe(recipe, [], 4, plain)
+        machine, costs, untimed = forecast_recipe(recipe, [], 4, plain, LIMIT)
     except KeyboardInterrupt:
         print("no forecast: interrupted; the recipe is written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -66,7 +72,11 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
             raise
         print(f"\nno forecast, and no run before it is mended:\n{mendable}", file=sys.stderr)
         return
-    print(f"\na run takes {cost_line(costs)}: `puzzlecam bench {name}` tells more")
+    more = f"`puzzlecam bench {name}` tells more"
+    if not costs:
+        print(f"\nno forecast: two minutes were not enough{machine.busy and f', {machine.busy}'}; {more}")
+        return
+    print(f"\na run takes {cost_line(costs, untimed, machine.busy)}: {more}")
 
 
 def _ask(question: str, answers: Sequence[str]) -> int:

@@ -72,6 +72,9 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
     names = dict.fromkeys(table.classes, "its header")
     for row, tags in reversed(list(enumerate(table.tags))):
         names |= dict.fromkeys(tags, f"line {table.lines[row]}")
+    gone = {tag for row in missing for tag in table.tags[row]}
+    for tag in gone.difference(*(table.tags[row] for row in of.values())) if gone else ():
+        del names[tag]  # no photo here has it
     known = wanted | {table.names[row]: row for row in missing}
     return Tagged(
         {image_id: table.tags[row] for image_id, row in wanted.items()},

@@ -22,6 +22,7 @@ from puzzlecam_cli.text import quoted
 STRANGERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found"})
 RUN_FILES = frozenset({"run.json", "recipe.yaml"})  # a folder with both is a run's
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*")
+_ID = re.compile(r"0*([1-9]\d*|0)(?:\.0)?")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of photos
 
 
@@ -119,6 +120,8 @@ class Walk:
         if others := names.get(name):
             return f"; there is {' and '.join(quoted(other) for other in others[:3])}"
         close = get_close_matches(name, neighbours(name, names), 1, 0.8)
+        if (number := _number(name)) and (same := next((i for n, i in names.items() if _number(n) == number), None)):
+            return f"; there is {quoted(same[0])}: zeros were lost, so make the column text before the table is saved"
         if close:
             best = next((i for i in names[close[0]] if above and f"{above}/" in i), names[close[0]][0])
             return f"; did you mean {quoted(best)}?"
@@ -129,7 +132,10 @@ class Walk:
         UserError: `data-missing`: there is no such folder.
         """
         if not os.path.isdir(self.root):  # noqa: PTH112 -- takes names of any length
-            said = f"{self.root} is no folder" if os.path.lexists(self.root) else f"there is no folder {self.root}"
+            near = "" if self.root.is_absolute() else f" in {Path.cwd()}"
+            said = (
+                f"{self.root} is no folder" if os.path.lexists(self.root) else f"there is no folder {self.root}{near}"
+            )
             setting = "data.root" if self._what == "photo" else "data.masks"
             raise UserError("data-missing", said, hint=f"--set {setting}=FOLDER names your {self._what}s")
 
@@ -206,7 +212,7 @@ class Walk:
         """Ids that are a path; else end with it; else the longest that it ends with."""
         if not fold and path in self.files:
             return [path]
-        parts = (path.casefold() if fold else path).split("/")
+        parts = _folded(path) if fold else path.split("/")
         if found := self._by_end(len(parts), fold).get("/".join(parts), []):
             whole = [image_id for image_id in found if image_id.count("/") == len(parts) - 1]
             return whole or found
@@ -228,11 +234,22 @@ class Walk:
         if (length, fold) not in self._ends:
             found: dict[str, list[str]] = {}
             for image_id in self.files:
-                parts = (image_id.casefold() if fold else image_id).rsplit("/", length)
+                parts = _folded(image_id) if fold else image_id.split("/")
                 if len(parts) >= length:
                     found.setdefault("/".join(parts[-length:]), []).append(image_id)
             self._ends[length, fold] = found
         return self._ends[length, fold]
+
+
+def _number(name: str) -> str:
+    """A number without what spreadsheets take off it or add to it (`0012`, `12.0`); empty for what is none."""
+    found = _ID.fullmatch(name)
+    return found[1] if found else ""
+
+
+def _folded(path: str) -> list[str]:
+    """The names in a path without what people and tables lose: capitals, and blanks around them."""
+    return [name.strip() for name in path.casefold().split("/")]
 
 
 def _listed(path: str) -> tuple[dict[str, bool], dict[str, bool]]:

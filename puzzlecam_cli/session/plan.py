@@ -9,6 +9,7 @@ from pathlib import Path
 from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.group.lock import holder_of
+from puzzlecam_cli.run.differences import differences, shows
 from puzzlecam_cli.run.folder import UNFINISHED
 from puzzlecam_cli.run.ownership import HINT, check_ours, of_the_wrong_kind
 from puzzlecam_cli.run.pipeline import all_steps, named
@@ -86,3 +87,16 @@ def status_of(
             state = "stale" if record is not None else "missing"
         entries.append(StepStatus(**asdict(decision), state=state))
     return entries
+
+
+def hint_of(
+    found: Sequence[StepStatus], recipe: str | Path, run: str | Path | None = None, *, changes: Sequence[str] = ()
+) -> str:
+    """Where a recipe differs from the one its run was made with, by a forgotten `--set` perhaps: how to see that one's.
+
+    Empty where it does not; see `run_stages` for the arguments.
+    """
+    root = run_folder(recipe, run)
+    if not any(" changed" in entry.because for entry in found):
+        return ""
+    return shows(root) if differences(Run.at(load_for(root, recipe, changes), root)) else ""

@@ -28,6 +28,7 @@ class Candidate:
         reasons: of settings, for a person who reads the recipe.
         facts: what a person should know, a sentence each.
         is_guess: whether nothing but names of folders says that it is meant so.
+        doubt: why a guess is not made unless it is asked for, a clause after `source`; empty if it may be.
         divisions: ways to divide the photos, the surest first; none where `data` says it.
         known: photos and table of a `folder` that a run would read just so, as they were read already.
     """
@@ -38,6 +39,7 @@ class Candidate:
     reasons: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
     is_guess: bool = False
+    doubt: str = ""
     divisions: tuple[Parts, ...] = ()
     known: tuple[Walk, TagTable] | None = None
 
@@ -64,16 +66,20 @@ class Unusable:
 
     Args:
         is_meant: whether it is about photos that are here, so that nothing may be guessed in its place.
+        hint: what to do about it.
     """
 
     source: str
     why: str
     is_meant: bool = True
+    hint: str | None = None
 
     @classmethod
     def because(cls, source: str, error: UserError, *, is_meant: bool = True) -> Unusable:
         """What an error says of a source."""
-        return cls(source, "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2])), is_meant)
+        return cls(
+            source, "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2])), is_meant, error.hint
+        )
 
 
 @dataclass(frozen=True)

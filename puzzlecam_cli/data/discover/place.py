@@ -62,9 +62,12 @@ class Place:
         found: dict[Path, list[str]] = {}
         walked: set[str] = set()  # real paths: links may go in a circle
         seen = 0
+        home = f"{os.path.realpath(self.folder)}/"
         for at, (above, folders, files) in enumerate(os.walk(self.folder, followlinks=True)):
             real = os.path.realpath(above)
-            if real in walked or ("run.json" in files and "recipe.yaml" in files and at):
+            is_around = f"{real}/".startswith(home) or home.startswith(f"{real}/")
+            is_twice = real in walked or (at and is_around and Path(above).is_symlink())
+            if is_twice or ("run.json" in files and "recipe.yaml" in files and at):
                 folders.clear()
                 continue
             walked.add(real)
