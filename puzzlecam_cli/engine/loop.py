@@ -17,10 +17,10 @@ from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_de
 from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
-from puzzlecam_cli.engine.memory import out_of_memory
+from puzzlecam_cli.engine.memory import lacking, out_of_memory
 from puzzlecam_cli.engine.metric_log import MetricLog
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
-from puzzlecam_cli.engine.step import LossModule, add_gradients, averages
+from puzzlecam_cli.engine.step import LossModule, add_gradients, averages, pieces
 from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
@@ -110,6 +110,8 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         set_rate(optimiser, rate)
         try:
             moved = _on_device(batch, accelerator)
+            if step == first_step and (lack := lacking(module, pieces(moved, parts)[0], task.runtime.mixed_precision)):
+                raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone, lack)
             losses = add_gradients(module, wrapped, moved, step, steps, parts, accelerator)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone) from error

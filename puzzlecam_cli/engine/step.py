@@ -62,7 +62,7 @@ def add_gradients(
     """
     counts, weights = _counts(module, batch, accelerator), module.weights(step, steps)
     total: Terms = {}
-    for number, piece in enumerate(_split(batch, parts), start=1):
+    for number, piece in enumerate(pieces(batch, parts), start=1):
         with nullcontext() if number == parts else accelerator.no_sync(wrapped):
             with accelerator.autocast():
                 sums: Terms = wrapped(piece)
@@ -92,6 +92,7 @@ def _counts(module: LossModule, batch: Batch, accelerator: Accelerator) -> Terms
     return dict(zip(counts, values.clamp(min=1) / accelerator.num_processes, strict=True))
 
 
-def _split(batch: Batch, parts: int) -> list[Batch]:
-    pieces = [value.tensor_split(parts) for value in batch.values()]
-    return [dict(zip(batch, values, strict=True)) for values in zip(*pieces, strict=True)]
+def pieces(batch: Batch, parts: int) -> list[Batch]:
+    """A batch in so many parts, the largest first."""
+    split = [value.tensor_split(parts) for value in batch.values()]
+    return [dict(zip(batch, values, strict=True)) for values in zip(*split, strict=True)]

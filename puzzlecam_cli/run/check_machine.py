@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.data.sizes import Size, size_at, size_within
 from puzzlecam_cli.engine.environment import check_environment
+from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
 from puzzlecam_cli.plain_file import why_no_file
@@ -226,23 +227,6 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
             "runtime.workers",
             tuple(ids),
         )
-
-
-def free_memory() -> float:
-    """Bytes this process may still use: what is free, and what limits of the user and of a container leave."""
-    import resource
-    from pathlib import Path
-
-    import psutil
-
-    free = float(psutil.virtual_memory().available)
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY:
-        free = min(free, limit - psutil.Process().memory_info().vms)
-    group, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if group.is_file() and used.is_file() and (text := group.read_text().strip()).isdigit():
-        free = min(free, int(text) - int(used.read_text()))
-    return max(free, 0.0)
 
 
 def room_on_disk(checked: Checked) -> Iterator[UserError]:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Tick
+from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.run.check_data import (
     about_data,
@@ -22,7 +23,7 @@ from puzzlecam_cli.run.check_data import (
     pixels,
     tags_fit_masks,
 )
-from puzzlecam_cli.run.check_machine import CRF_BYTES, CRF_LABEL_BYTES, backbone_fits, free_memory, room_for_photos
+from puzzlecam_cli.run.check_machine import CRF_BYTES, CRF_LABEL_BYTES, backbone_fits, room_for_photos
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.run.find_in_masks import masks_and_tags, masks_empty, masks_of_some
 from puzzlecam_cli.run.find_in_photos import alike, duplicated, empty, extreme, left_out, tiny

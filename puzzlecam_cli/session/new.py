@@ -218,7 +218,7 @@ def _from_anywhere(data: Mapping[str, Any]) -> Mapping[str, Any]:
 def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> tuple[dict[str, Fit], str]:
     """Settings for these photos on this machine, and the machine in words."""
     from puzzlecam_cli.bench.machine import gpu_memory
-    from puzzlecam_cli.run.check_machine import free_memory
+    from puzzlecam_cli.engine.free_memory import free_memory
 
     tell("looking for a GPU (PyTorch is loaded)")
     gpu, cores, memory = gpu_memory(), os.cpu_count() or 1, int(free_memory())
