@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from puzzlecam_cli.data.tables.tags import TagTable
 from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import are, quoted, several
 
 _ADVISED = 8  # as many as `shorten` shows
 
@@ -30,12 +30,13 @@ class Tagged:
     facts: tuple[str, ...]
 
 
-def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) -> Tagged:
+def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool, tell: bool = True) -> Tagged:
     """The photos that rows are about. Those without a row are left out.
 
     Args:
         ids: those of `walk` that are photos.
         skip: rows whose photo is not there are left out; otherwise they are refused.
+        tell: such rows are a fact; not where a run refuses them.
 
     Raises:
         UserError: `tags-unmatched` with all rows that are of no photo, of several photos, or of a photo that has one.
@@ -74,7 +75,7 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
         {image_id: table.tags[row] for image_id, row in wanted.items()},
         names,
         {name: {i: values[row] for i, row in wanted.items()} for name, values in table.columns.items()},
-        (*table.facts, *_facts(table, ids, of, missing)),
+        (*table.facts, *_facts(table, ids, of, missing if tell else [])),
     )
 
 
@@ -95,8 +96,8 @@ def _either(found: list[str]) -> str:
 def _facts(table: TagTable, ids: Sequence[str], of: dict[str, int], missing: list[int]) -> Iterable[str]:
     without = [image_id for image_id in ids if image_id not in of]
     if without:
-        some = ", ".join(shorten([quoted(image_id) for image_id in without], 3))
-        yield f"{len(without)} of {len(ids)} photos are in no row of {table.file} and left out: {some}"
+        some, count = ", ".join(shorten([quoted(image_id) for image_id in without], 3)), several(len(ids), "photo")
+        yield f"{len(without)} of {count} {are(len(without))} in no row of {table.file} and left out: {some}"
     if missing:
         some = ", ".join(shorten([f"{quoted(table.names[row])} (line {table.lines[row]})" for row in missing], 3))
-        yield f"{len(missing)} rows of {table.file} are left out, as their photo is not there: {some}"
+        yield f"left out, as the photo is not there: {several(len(missing), 'row')} of {table.file}: {some}"

@@ -61,6 +61,7 @@ class FolderPhotos(ListedPhotos):
 
     Settings = FolderData
     settings: FolderData
+    _is_past = False  # see `look_past`
 
     @cached_property
     def listing(self) -> Listing:
@@ -76,10 +77,10 @@ class FolderPhotos(ListedPhotos):
 
     def look_past(self, ids: Collection[str]) -> bool:
         """See `PhotoSet`: rows whose photo is not there, as `data.on_error: skip` does."""
-        if self.settings.skips:
+        if self.settings.skips or self._is_past:
             return False
-        settings = self.settings.model_copy(update={"on_error": "skip"})
-        self.__dict__ = {"settings": settings, "run": self.run, "seed": self.seed}  # what was read is forgotten
+        kept = {"settings": self.settings, "run": self.run, "seed": self.seed}  # what was read is forgotten
+        self.__dict__ = kept | {"_is_past": True}
         return True
 
     @property
@@ -145,7 +146,9 @@ class FolderPhotos(ListedPhotos):
             classes=read_classes(self._class_file).names if self._class_file else None,
             is_photo=lambda name: bool(self._walk.named(name)),
         )
-        return tagged_by(table, self._walk, self._ids, skip=self.settings.on_error == "skip")
+        return tagged_by(
+            table, self._walk, self._ids, skip=self.settings.skips or self._is_past, tell=not self._is_past
+        )
 
     @cached_property
     def _class_file(self) -> Path | None:
