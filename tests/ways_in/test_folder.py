@@ -140,14 +140,19 @@ def test_each_photo_has_its_tags(files: Files, given: dict[str, Any], tags: Tags
     assert ids(data, "train") == sorted(tags)
 
 
+def test_a_class_of_rows_that_are_left_out_is_none(tmp_path: Path) -> None:
+    files = AB | {"tags.csv": "file,tags\na.jpg,cat\nb.jpg,dog\nfile,tags\nTotal,2\n"}
+    assert folder_of(tmp_path / "photos", files, on_error="skip").classes == ("cat", "dog")
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     rows = {"tags.csv": "file,tags\na.jpg,cat\nz.jpg,cat\nc.jpg,background\n"}
     files = photos("a.jpg", "b.jpg", "c.jpg", "d.jpg") | rows
-    facts = "\n".join(folder_of(tmp_path / "photos", files, on_error="skip").facts("train"))
+    data = folder_of(tmp_path / "photos", files, on_error="skip")
+    facts = "\n".join(data.facts("train"))
     assert "2 of 4 photos are in no row of" in facts
     assert "`b`, `d`" in facts
-    assert "as the photo is not there: 1 row of" in facts
-    assert "`z.jpg` (line 3)" in facts
+    assert "is not there (line 3 of" in data.left_out("train")["z.jpg"]
     facts = "\n".join(folder_of(tmp_path / "folders", photos("cat/1.jpg", "2.jpg", "bg/3.jpg")).facts("train"))
     assert "photos that lie in no folder of a class show none: 1, such as `2`" in facts
     assert "`bg` is no object class" in facts
