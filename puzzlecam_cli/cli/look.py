@@ -18,8 +18,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
     """Say what is done, what is stale, and why."""
     from puzzlecam_cli.session.plan import hint_of, status_of
+    from puzzlecam_cli.view.telling import Teller
 
-    found = status_of(recipe, run, changes=set_ or ())
+    found = status_of(recipe, run, changes=set_ or (), tell=Teller())
     if as_json:
         print(json.dumps([asdict(entry) for entry in found], indent=1))
         return

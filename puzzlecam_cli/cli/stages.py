@@ -78,8 +78,10 @@ def run_all(
 def show_plan(recipe: str, run: str | None, changes: Sequence[str], stages: tuple[Stage, ...], force: bool) -> None:
     """Print one line a step: what would be done, and why."""
     from puzzlecam_cli.session.plan import plan_stages
+    from puzzlecam_cli.view.telling import Teller
 
-    for decision in plan_stages(recipe, run, changes=changes, stages=[stage.name for stage in stages], force=force):
+    names = [stage.name for stage in stages]
+    for decision in plan_stages(recipe, run, changes=changes, stages=names, force=force, tell=Teller()):
         print(printable(f"{decision.action:7} {decision.step:17} {decision.because}", 2 * LINE))
 
 

@@ -17,6 +17,7 @@ from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.session.member import Member
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.stages import PIPELINE, STAGE_NAMES
+from puzzlecam_cli.view.telling import Teller
 
 if TYPE_CHECKING:
     from puzzlecam_cli.bench.costs import Cost
@@ -37,7 +38,7 @@ def forecast_recipe(
     alone = Member(accelerator=None, parent=None, is_shown=True)
     with TemporaryDirectory(prefix="puzzlecam-bench-") as temporary:
         root = Path(temporary)
-        run = Run.at(recipe, root)
+        run = Run.at(recipe, root, Teller())
         preflight(run, all_steps(PIPELINE), tick=None)  # before PyTorch is loaded
         from puzzlecam_cli.bench.forecast import forecast
         from puzzlecam_cli.bench.machine import this_machine
