@@ -74,9 +74,9 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
         return
     more = f"`puzzlecam bench {name}` tells more"
     if not costs:
-        print(f"\nno forecast: two minutes were not enough{machine.busy and f', {machine.busy}'}; {more}")
+        print(f"\nno forecast: two minutes were not enough{machine.busy and f'; {machine.busy}'}; {more}")
         return
-    print(f"\na run takes {cost_line(costs, untimed, machine.busy)}: {more}")
+    print(f"\na run takes {cost_line(costs, untimed, machine.busy)}; {more}")
 
 
 def _ask(question: str, answers: Sequence[str]) -> int:
