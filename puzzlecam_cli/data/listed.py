@@ -95,17 +95,21 @@ class ListedPhotos(PhotoSet):
         """What `settle` found for `division`, or a folder of lists says; None: it has still to look."""
         division = self.division
         assert division is not None
-        wanted = [*division.shares, *([division.rest] if division.rest else [])]
         if folder := self.settings.splits:
-            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in wanted}
-        found = self._settled
-        if found is None or found.source != self._source or set(found.parts) != set(wanted):
-            return None
-        return {part: tuple(found.parts[part]) for part in wanted}
+            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in division.parts}
+        return dict(self._known.parts) if self._known else None
 
     @cached_property
-    def _settled(self) -> Divided | None:
-        """What the lists in the run folder say, whatever they follow from."""
+    def _known(self) -> Divided | None:
+        """The division of these photos, tags, shares and seed, if the run folder has it."""
+        division = self.division
+        assert division is not None
+        of_these = [known for known in self._settled if known.source == self._source]
+        return next((known for known in of_these if known.parts.keys() == division.parts), None)
+
+    @cached_property
+    def _settled(self) -> tuple[Divided, ...]:
+        """What the run folder says, whatever it follows from."""
         return self._split_files.read()
 
     @property
@@ -120,7 +124,7 @@ class ListedPhotos(PhotoSet):
         photos = (*division.photos, *division.others)
         files = [f"{photo.id} {self._stat(photo.image)}" for photo in photos]
         return Source(
-            shares=", ".join(f"{name} {value:g}" for name, value in sorted(division.shares.items())),
+            shares=", ".join(f"{name} {value}" for name, value in sorted(division.shares.items())),
             seed=str(division.seed),
             tags=_hash([f"{photo.id} {[self.classes[tag - 1] for tag in photo.tags]}" for photo in photos]),
             photos=_hash([*files, f"{len(division.photos)} of them, rest to {division.rest}"]),
@@ -155,10 +159,15 @@ class ListedPhotos(PhotoSet):
             return []
         before = self._settled
         parts, facts = divide(division, look, tick)
-        self._split_files.write(Divided(self._source, parts, facts))
-        for known in ("parts", "_settled"):
+        self._split_files.write(Divided(self._source, parts, tuple(facts)))
+        for known in ("parts", "_settled", "_known"):
             self.__dict__.pop(known, None)
-        return [self._why_again(before, parts)] if before is not None else []
+        return [self._why_again(before[0], parts)] if before else []
+
+    def restore(self) -> None:
+        """See `PhotoSet`: the lists, where those of another division are there, or one was lost."""
+        if self.division is not None and self.settings.splits is None and self._known is not None:
+            self._split_files.write(self._known)
 
     def _why_again(self, before: Divided, parts: Parts) -> str:
         """Why photos were divided once more, and what came of it."""
@@ -261,8 +270,8 @@ class ListedPhotos(PhotoSet):
         used = {image_id for ids in (self.parts or {}).values() for image_id in ids}
         unused = [quoted(image_id) for image_id in self._by_id if image_id not in used] if used else []
         some = f"{len(unused)} of {len(self._by_id)} photos are neither in `train` nor in `val`"
-        is_shared = self.division is not None and self.parts and self.settings.splits is None
-        divided = self._settled.facts if is_shared and self._settled else ()
+        is_shared = self.division is not None and self.settings.splits is None
+        divided = self._known.facts if is_shared and self._known else ()
         return [*self.listing.facts, *divided, *([f"{some}: {', '.join(shorten(unused, 3))}"] if unused else [])]
 
     def pinned(self) -> DataSettings:

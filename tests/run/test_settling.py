@@ -1,4 +1,4 @@
-"""Shares of photos are settled once for a run, before anything is trained, and never over somebody's own lists."""
+"""Shares of photos are settled once for a run, before anything is trained."""
 
 from __future__ import annotations
 
@@ -7,65 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
-from puzzlecam_cli.data import split_files
-from puzzlecam_cli.data.photos import Tick, open_photos
+from puzzlecam_cli.data.photos import Tick
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run import looking
 from puzzlecam_cli.run.preflight import preflight
-from puzzlecam_cli.run.run import Run
-from puzzlecam_cli.run.settling import settle
-from puzzlecam_cli.session.stages import mark
 from puzzlecam_cli.stages import PIPELINE
-from tests.conftest import TINY
 from tests.conftest import Run as Call
-from tests.run.folders import content, states
-
-COUNT = 20
-Parts = dict[str, list[str]]
-
-
-def scene(number: int) -> Image.Image:
-    rng = np.random.default_rng(number)
-    coarse, fine = (Image.fromarray(rng.integers(0, 256, (n, n, 3)).astype(np.uint8)) for n in (4, 12))
-    return Image.blend(coarse.resize((72, 64)), fine.resize((72, 64)), 0.4)
+from tests.run.folders import states
+from tests.run.shares import COUNT, parts, photos_in, run_of, scene, settled, write_tags
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Twenty photos of two classes; p00 and p01 are near-identical, p02 and p03 as well."""
-    root = tmp_path / "photos"
-    root.mkdir()
-    for number in range(COUNT):
-        scene(number - number % 2 if number < 4 else number).save(root / f"p{number:02d}.jpg", quality=90 - number % 2)
-    write_tags(root, range(COUNT))
-    return root
-
-
-def write_tags(root: Path, numbers: Any, other: int | None = None) -> None:
-    rows = [f"p{n:02d}.jpg,{'cat' if (n + (n == other)) % 2 else 'dog'}" for n in numbers]
-    (root / "tags.csv").write_text("\n".join(["file,tags", *rows]) + "\n")
-
-
-def run_of(photos: Path, run: Path | None = None, seed: int = 0, **data: Any) -> Run:
-    values = TINY | {"seed": seed, "data": {"kind": "folder", "root": str(photos), "val": 0.25} | data}
-    recipe = photos.parent / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(values))
-    return Run.at(load_recipe(str(recipe)), run or photos.parent / "run")
-
-
-def settled(run: Run, told: Callable[[str], Tick] = lambda task: lambda done, total: None) -> list[str]:
-    mark(run)
-    return settle(run, workers=0, tick=told)
-
-
-def parts(run: Run) -> Parts:
-    return {part: [photo.id for photo in run.photos.photos(part)] for part in ("train", "val")}
+    return photos_in(tmp_path)
 
 
 def test_what_is_settled_is_found_by_all_that_come_later(photos: Path) -> None:
@@ -166,113 +123,6 @@ def test_photos_are_divided_anew_where_what_it_follows_from_changed(
     assert run.photos.fingerprint("train", tags=True) != before
     assert [why in reason for reason in settled(run)] == [True]
     assert run_of(photos, **given).photos.is_settled
-
-
-def test_lists_that_were_lost_are_made_again_the_same(photos: Path) -> None:
-    run = run_of(photos)
-    settled(run)
-    found, marks = parts(run), run.photos.fingerprint("train", tags=True)
-    shutil.rmtree(run.folder.root / "splits")
-    again = run_of(photos)
-    settled(again)
-    assert (parts(again), again.photos.fingerprint("train", tags=True)) == (found, marks)
-
-
-def test_a_run_that_was_copied_keeps_its_lists(photos: Path, tmp_path: Path) -> None:
-    run = run_of(photos)
-    settled(run)
-    shutil.copytree(run.folder.root, tmp_path / "elsewhere")
-    copied = run_of(photos, tmp_path / "elsewhere")
-    assert copied.photos.is_settled
-    assert parts(copied) == parts(run)
-
-
-def edit(splits: Path) -> None:
-    with (splits / "val.txt").open("a") as file:
-        file.write("p05\n")
-
-
-def link(splits: Path) -> None:
-    (splits / "train.txt").rename(splits.parent / "own.txt")
-    (splits / "train.txt").symlink_to("../own.txt")
-
-
-def link_folder(splits: Path) -> None:
-    splits.rename(splits.parent / "own")
-    splits.symlink_to("own")
-
-
-def replace_folder(splits: Path) -> None:
-    shutil.rmtree(splits)
-    splits.write_text("mine")
-
-
-def lose_record(splits: Path) -> None:
-    (splits / "splits.json").unlink()
-
-
-NOT_OURS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a list that was edited": (edit, "val.txt"),
-    "a list that is a link": (link, "train.txt"),
-    "a folder that is a link": (link_folder, "splits is no folder"),
-    "a file in place of the folder": (replace_folder, "splits is no folder"),
-    "lists without a record": (lose_record, "train.txt"),
-    "a record of somebody else": (lambda splits: (splits / "splits.json").write_text('{"what": "mine"}'), "train.txt"),
-    "a record that is no JSON": (lambda splits: (splits / "splits.json").write_bytes(b"\xff["), "train.txt"),
-    "a folder in place of a list": (lambda s: ((s / "val.txt").unlink(), (s / "val.txt").mkdir()), "val.txt"),
-}
-
-
-@pytest.mark.parametrize("seed", [0, 1], ids=["as it was", "with another seed"])
-@pytest.mark.parametrize(("spoil", "named"), NOT_OURS.values(), ids=NOT_OURS)
-def test_what_somebody_else_wrote_is_never_overwritten(
-    spoil: Callable[[Path], object], named: str, seed: int, photos: Path
-) -> None:
-    run = run_of(photos)
-    settled(run)
-    spoil(run.folder.root / "splits")
-    before = content(run.folder.root)
-    with pytest.raises(UserError, match=named) as caught:
-        settled(run_of(photos, seed=seed))
-    assert caught.value.reference == "splits-not-ours"
-    assert content(run.folder.root) == before
-
-
-@pytest.mark.parametrize("after", range(3))
-def test_a_run_killed_while_it_writes_lists_goes_on(photos: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    settled(run_of(photos))
-    write_text, written = split_files.write_text, 0
-
-    def write(path: Path, text: str) -> None:
-        nonlocal written
-        if written == after:
-            raise KeyboardInterrupt
-        written += 1
-        write_text(path, text)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(split_files, "write_text", write)
-        with pytest.raises(KeyboardInterrupt):
-            settled(run_of(photos, seed=1))
-    run = run_of(photos, seed=1)
-    assert not run.photos.is_settled
-    settled(run)
-    fresh = run_of(photos, photos.parent / "other", seed=1)
-    settled(fresh)
-    assert parts(run_of(photos, seed=1)) == parts(fresh)
-
-
-def test_the_same_photos_are_named_from_any_run_and_with_any_seed(photos: Path, tmp_path: Path) -> None:
-    run = run_of(photos)
-    pinned = run.photos.pinned()  # before or after, it is the same
-    settled(run)
-    assert run.photos.pinned() == pinned
-    other = open_photos(pinned, tmp_path / "other", 7)
-    assert other.is_settled
-    assert other.pinned() == pinned
-    for part in ("train", "val"):
-        assert [photo.id for photo in other.photos(part)] == parts(run)[part]
-        assert other.fingerprint(part, tags=True) == run.photos.fingerprint(part, tags=True)
 
 
 def test_a_photo_that_cannot_be_decoded_is_told_by_the_check_and_settled_once_it_is_mended(photos: Path) -> None:
