@@ -21,7 +21,7 @@ def left_out(looked: Looked) -> Iterator[Finding]:
     data, hint = looked.checked.run.photos, "replace the files"
     for split in looked.names.values():
         if gone := data.left_out(split):
-            said = f"{several(len(gone), 'photo')} of `{split}` cannot be read and are left out"
+            said = f"{several(len(gone), 'photo')} of `{split}` cannot be read; they are left out"
             yield Finding("image-left-out", "harms", said, tuple(gone), _reasons(gone), hint)
         if without := data.masks_left_out(split):
             said = f"masks of {several(len(without), 'photo')} of `{split}` cannot be read; they are not scored"

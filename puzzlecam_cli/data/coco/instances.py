@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from puzzlecam_cli.data.coco.items import Item, items
 from puzzlecam_cli.data.coco.outlines import POINTS, is_rectangle
@@ -131,7 +131,11 @@ class _Reader:
             return
         problem = take(item) if isinstance(value, dict) else "is no object"
         if problem:
-            written = f" (id {_shown(value['id'])})" if isinstance(value, dict) and "id" in value else ""
+            written = (
+                f" (id {_shown(value['id'])})"
+                if isinstance(value, dict) and key_of(value.get("id")) is not None
+                else ""
+            )
             self._problems.append(f"{key}[{index}]{written} {problem}")
 
     def result(self) -> Instances:
@@ -171,7 +175,7 @@ class _Reader:
             return f"has no file_name: {_shown(name)}"
         if (same := self._names.setdefault(name, index)) != index:
             return f"is the photo of images[{same}], too: {quoted(name)}"
-        height, width = value.get("height"), value.get("width")
+        height, width = key_of(value.get("height")), key_of(value.get("width"))
         size = (height, width) if _is_side(height) and _is_side(width) else None
         return self._keep("images", self._images, Image(key, name, size), index)
 
@@ -249,8 +253,8 @@ class _Reader:
         return image in self._images and category in self._categories
 
 
-def _is_side(value: Any) -> bool:
-    return type(value) is int and value > 0
+def _is_side(value: Key | None) -> TypeGuard[int]:
+    return isinstance(value, int) and value > 0
 
 
 def _is_no_polygon(part: Any) -> bool:

@@ -69,8 +69,11 @@ class CocoPhotos(ListedPhotos):
         return [photo.id for photo in self._found(name).photos]
 
     def left_out(self, split: str) -> dict[str, str]:
-        """See `PhotoSet`: photos that documents name and that are not there, by the name they have there."""
-        return dict(self._found(split).missing)
+        """See `PhotoSet`: photos that documents name and that are not there, by the name they have there.
+
+        Of a share they are none: they are left out of the document's part before it is divided.
+        """
+        return dict(self._found(split).missing) if split in self._files else {}
 
     def _found(self, split: str) -> Found:
         found = self._read[1]
