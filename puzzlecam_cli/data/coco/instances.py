@@ -131,11 +131,7 @@ class _Reader:
             return
         problem = take(item) if isinstance(value, dict) else "is no object"
         if problem:
-            written = (
-                f" (id {_shown(value['id'])})"
-                if isinstance(value, dict) and key_of(value.get("id")) is not None
-                else ""
-            )
+            written = f" (id {_shown(value['id'])})" if isinstance(value, dict) and "id" in value else ""
             self._problems.append(f"{key}[{index}]{written} {problem}")
 
     def result(self) -> Instances:
