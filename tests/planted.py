@@ -142,16 +142,4 @@ FAULTS: dict[str, tuple[Plant, str, str, set[str]]] = {
         "note",
         {"t61"},
     ),
-    "a grey photo": (
-        lambda f: [f.add("t62", ["hen"], 62), Image.open(f.photo("t62")).convert("L").save(f.photo("t62"))],
-        "photo-grey",
-        "note",
-        {"t62"},
-    ),
-    "a photo that no list names": (
-        lambda f: f.photo("x70").write_bytes(f.photo("t00").read_bytes()),
-        "photo-unnamed",
-        "note",
-        {"x70"},
-    ),
 }

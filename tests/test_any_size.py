@@ -45,14 +45,14 @@ def write_voc(
 
 def fitted_recipe(path: Path, root: Path, sizes: Sequence[Size], classes: int, tiny: Path, **facts: Any) -> Path:
     """The tiny recipe with what fits these photos, and fewer epochs."""
-    known = {"predicted": 1, "tags": 1.0, "cores": 2, "memory": 4 * 10**9} | facts
+    known = {"predicted": 1, "cores": 2, "memory": 4 * 10**9} | facts
     fitted = fitting(Facts.of(sizes, train=len(sizes), classes=classes, **known), CELL)
     values = yaml.safe_load(tiny.read_text())
     values["data"] = {"kind": "voc", "root": str(root), "train": "train", "val": "val"}
     values["affinity"]["radius"] = 10
     for section in ("train_cls", "affinity", "seg"):
         del values[section]["batch"]
-    for key, value in ({key: fit.value for key, fit in fitted.values.items()} | SHORT).items():
+    for key, value in ({key: fit.value for key, fit in fitted.items()} | SHORT).items():
         *sections, name = key.split(".")
         place = values
         for section in sections:
@@ -130,7 +130,7 @@ def test_what_does_not_fit_into_the_memory_is_told_with_its_remedy(
     sizes: list[Size] = [(800, 1300)] * 2
     write_voc(tmp_path / "data", sizes, [[1], [2]], 254)
     recipe = fitted_recipe(tmp_path / "fit.yaml", tmp_path / "data", sizes, 254, tiny_recipe, memory=5 * 10**8)
-    monkeypatch.setattr("puzzlecam_cli.run.check_machine._memory", lambda: 5e8)
+    monkeypatch.setattr("puzzlecam_cli.run.check_machine.free_memory", lambda: 5e8)
     as_they_are = [f"{key}=null" for key in ("cams.longer_side", "seg.predict.crf.largest_side")]
     result = puzzlecam("run-all", recipe, "--run", tmp_path / "run", *(p for c in as_they_are for p in ("--set", c)))
     assert result.exit_code == 2

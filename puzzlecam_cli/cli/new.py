@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,10 +13,7 @@ from puzzlecam_cli.cli.options import PlainOption
 from puzzlecam_cli.cli.start import INTERRUPTED
 from puzzlecam_cli.errors import LINE, UserError, printable
 
-if TYPE_CHECKING:
-    from rich.status import Status
-
-EVERY = 2.0  # seconds between two lines of what is being done
+EVERY = 1.0  # seconds between two lines of what is being done
 
 
 def new(
@@ -41,8 +38,8 @@ def new(
     from puzzlecam_cli.recipe.writing import no_home
     from puzzlecam_cli.session.new import new_recipe, shell
 
-    with _Person(asks=not yes and sys.stdin.isatty() and sys.stderr.isatty(), plain=plain) as person:
-        written = new_recipe(folder, out, tags, person.ask, person.tell)
+    may_ask = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    written = new_recipe(folder, out, tags, _ask if may_ask else None, _Teller())
     for what, words in written.found:
         print(f"{what:9} {printable(words, 2 * LINE)}")
     for note in written.notes:
@@ -74,51 +71,28 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
     print(f"\na run takes {cost_line(costs)}: `puzzlecam bench {name}` tells more")
 
 
-class _Person:
-    """Somebody who waits, and may be asked. What they read is on stderr."""
+class _Teller:
+    """Says on stderr what is being done, not more often than it is of use."""
 
-    def __init__(self, *, asks: bool, plain: bool):
-        self._asks = asks
-        self._status: Status | None = None
+    def __init__(self) -> None:
         self._said = time.monotonic()
-        if not plain and sys.stderr.isatty():
-            from rich.console import Console
 
-            self._status = Console(stderr=True).status("looking")
-
-    def __enter__(self) -> _Person:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status:
-            self._status.stop()
-
-    def tell(self, words: str) -> None:
-        """Say what is being done: in one line that changes on a terminal, else not more often than it is of use."""
-        if self._status:
-            from rich.text import Text
-
-            self._status.update(Text(printable(words)))
-        elif time.monotonic() - self._said > EVERY:
+    def __call__(self, words: str) -> None:
+        if time.monotonic() - self._said > EVERY:
             self._said = time.monotonic()
             print(printable(words), file=sys.stderr, flush=True)
 
-    def ask(self, question: str, answers: Sequence[str]) -> int | None:
-        """Let them choose; None where nobody is to be asked."""
-        if not self._asks:
-            return None
-        self.__exit__()
-        typer.echo(question, err=True)
-        for number, answer in enumerate(answers, 1):
-            typer.echo(f"  {number}  {printable(answer)}", err=True)
-        while True:
-            try:
-                said = str(typer.prompt("Number", default="1", err=True)).strip()
-            except typer.Abort:
-                raise KeyboardInterrupt from None
-            if said.isascii() and said.isdigit() and 1 <= int(said) <= len(answers):
-                self.__enter__()
-                return int(said) - 1
-            typer.echo(f"a number from 1 to {len(answers)}, please", err=True)
+
+def _ask(question: str, answers: Sequence[str]) -> int:
+    """Let a person choose."""
+    typer.echo(question, err=True)
+    for number, answer in enumerate(answers, 1):
+        typer.echo(f"  {number}  {printable(answer)}", err=True)
+    while True:
+        try:
+            said = str(typer.prompt("Number", default="1", err=True)).strip()
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+        if said.isascii() and said.isdigit() and 1 <= int(said) <= len(answers):
+            return int(said) - 1
+        typer.echo(f"a number from 1 to {len(answers)}, please", err=True)

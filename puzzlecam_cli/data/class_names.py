@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from puzzlecam_cli.data.class_list import MOST, did_you_mean, is_no_object, read_classes
+from puzzlecam_cli.data.class_list import LONGEST, MOST, did_you_mean, is_no_object, read_classes
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import CONTROL, quoted
 
 
 def named_classes(
@@ -22,9 +22,13 @@ def named_classes(
         source: what tags are from, for messages.
 
     Raises:
-        UserError: `tags-unlisted` with all names that are not in the list; `tags-missing`: there is no class;
-            `tags-many`: there are more than 254; see `read_classes`.
+        UserError: `tags-invalid` with all names that are too long or hold control characters; `tags-unlisted` with all
+            that are not in the list; `tags-missing`: there is no class; `tags-many`: there are more than 254; see
+            `read_classes`.
     """
+    if wrong := [name for name in found if len(name) > LONGEST or CONTROL.search(name)]:
+        where = [f"{found[name]}: {quoted(name)}" for name in wrong]
+        raise UserError("tags-invalid", f"{len(wrong)} names in {source} cannot be those of classes", shorten(where))
     names = tuple(name for name in found if not is_no_object(name))
     facts = []
     if none := [quoted(name) for name in found if is_no_object(name)]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from puzzlecam_cli.data.likeness import groups_alike
+from puzzlecam_cli.data.likeness import COMPARISONS, groups_alike
 from puzzlecam_cli.data.photos import Look, Photo, Tick
-from puzzlecam_cli.data.splitting import share
+from puzzlecam_cli.data.splitting import PASSES, share
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 
@@ -41,15 +41,15 @@ def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[
 
     Args:
         look: gives the thumbnails of photos; an empty one for a photo that cannot be decoded.
-        tick: is told of rounds of comparing.
+        tick: is told of rounds of comparing and dividing.
 
     Raises:
         UserError: `too-few-photos`: a part would have none.
     """
     looked_at = (*division.photos, *division.others)
-    thumbnails = look(looked_at)
+    thumbnails, rounds = look(looked_at), len(division.shares) * PASSES
     most = max(len(looked_at) // 2, min(2, len(looked_at) - 1))
-    groups, too_many = groups_alike(thumbnails, most, tick)
+    groups, too_many = groups_alike(thumbnails, most, lambda done, total: tick(done, total + rounds))
     ids = [photo.id for photo in looked_at]
     facts = _facts([[ids[number] for number in group] for group in groups], too_many)
     count = len(division.photos)
@@ -58,7 +58,8 @@ def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[
         some = ", ".join(shorten([quoted(ids[number]) for number in sorted(like_others)], 3))
         facts.append(f"{len(like_others)} photos are near-identical with photos of `val` and left out: {some}")
     left = [number for number in range(count) if number not in like_others]
-    parts = _parts(division, left, groups)
+    parts = _parts(division, left, groups, lambda done, total: tick(COMPARISONS + done, COMPARISONS + total))
+    tick(COMPARISONS + rounds, COMPARISONS + rounds)
     sizes = {name: len(numbers) for name, numbers in parts.items()}
     if none := [name for name, size in sizes.items() if not size]:
         asked = ", ".join(f"data.{name}: {value:g}" for name, value in division.shares.items())
@@ -70,36 +71,38 @@ def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[
     return {name: tuple(sorted(ids[number] for number in numbers)) for name, numbers in parts.items()}, facts
 
 
-def _parts(division: Division, left: list[int], groups: Sequence[Sequence[int]]) -> dict[str, list[int]]:
+def _parts(division: Division, left: list[int], groups: Sequence[Sequence[int]], tick: Tick) -> dict[str, list[int]]:
     """The numbers of the photos of each part."""
+
+    def shared(numbers: list[int], fraction: float, before: int) -> list[int]:
+        """The numbers of a share of photos; `before`: shares that were taken before."""
+        place = {number: place for place, number in enumerate(numbers)}
+        within = [[place[number] for number in group if number in place] for group in groups]
+        photos = [division.photos[number] for number in numbers]
+        chosen = share(
+            [photo.id for photo in photos],
+            [photo.tags for photo in photos],
+            [group for group in within if group],
+            fraction,
+            division.seed,
+            lambda done, total: tick(before * total + done, len(division.shares) * total),
+        )
+        return [number for number, photo in zip(numbers, photos, strict=True) if photo.id in chosen]
+
     parts: dict[str, list[int]] = {}
     taken = 0.0
     shares = division.shares
     if "val" in shares:
-        parts["val"] = _share(division, left, groups, shares["val"])
+        parts["val"] = shared(left, shares["val"], 0)
         taken, chosen = shares["val"], set(parts["val"])
         left = [number for number in left if number not in chosen]
     if "train" in shares:  # what is trained on is what a share leaves: it has every class
         unused = 1 - shares["train"] / (1 - taken)
-        chosen = set(_share(division, left, groups, unused)) if unused > 1e-9 else set()
+        chosen = set(shared(left, unused, len(shares) - 1)) if unused > 1e-9 else set()
         parts["train"] = [number for number in left if number not in chosen]
     elif division.rest is not None:
         parts[division.rest] = left
     return parts
-
-
-def _share(division: Division, numbers: list[int], groups: Sequence[Sequence[int]], fraction: float) -> list[int]:
-    place = {number: place for place, number in enumerate(numbers)}
-    within = [[place[number] for number in group if number in place] for group in groups]
-    photos = [division.photos[number] for number in numbers]
-    chosen = share(
-        [photo.id for photo in photos],
-        [photo.tags for photo in photos],
-        [group for group in within if group],
-        fraction,
-        division.seed,
-    )
-    return [number for number, photo in zip(numbers, photos, strict=True) if photo.id in chosen]
 
 
 def _facts(groups: Sequence[Sequence[str]], too_many: int) -> list[str]:
@@ -107,10 +110,7 @@ def _facts(groups: Sequence[Sequence[str]], too_many: int) -> list[str]:
     if groups:
         photos, largest = sum(map(len, groups)), max(groups, key=len)
         some = ", ".join(shorten([quoted(image_id) for image_id in largest], 3))
-        one = (
-            f"{len(groups)} groups of near-identical photos" if len(groups) > 1 else "a group of near-identical photos"
-        )
-        facts.append(f"{one} ({photos} photos) {'are' if len(groups) > 1 else 'is'} not divided, such as {some}")
+        facts.append(f"near-identical photos stay together (groups: {len(groups)}, photos: {photos}), such as {some}")
     if too_many:
         facts.append(
             f"{too_many} photos are like one another in a row, more than half of all: only those that are most alike "

@@ -1,9 +1,9 @@
 """Photos that are near-identical: saved again, made smaller or larger, brightened, mirrored, cropped a little.
 
 Of each photo a thumbnail of 288 bytes is kept. The signs of its lowest frequencies are a hash. Hashes are sorted, so
-that those whose first bits are equal come together, and what comes together is compared by its details, laid over each
-other as well as can be. That is done three times with other bits in front, the weakest of them turned: no photo is
-compared with all others, and a copy is missed only where it differs in firm bits all three times.
+that those whose first bits are equal come together, and what comes together is compared by its details. That is done
+three times with other bits in front, the weakest of them turned: no photo is compared with all others, and a copy is
+missed only where it differs in firm bits all three times.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ BYTES = GREYS + 2 * COLOUR_SIDE * COLOUR_SIDE
 
 FREQUENCIES = 10  # a side, of the cosine transform of the greys
 FLAT = 3.0  # grey levels, standard deviation of details: where there is less, only an equal thumbnail is alike
-ALIKE = 0.94  # correlation of details
-HOPELESS = 0.75  # a correlation that no cutting brings to `ALIKE`
-STRICTER = (0.96, 0.975, 0.985, 0.995)  # where likeness goes from photo to photo through too many
+ALIKE = 0.9  # correlation of details: of a photo with one of which 3 % a side were cut off
+STRICTER = (0.94, 0.96, 0.975, 0.985, 0.995)  # where likeness goes from photo to photo through too many
 COLOURS_APART = 14.0  # mean difference
-CUT = 0.03  # of a side that may have been cut off
 
 BITS, ROUNDS, FIRST, WEAK = 64, 3, 12, 3  # of a hash; orders of its bits; bits in front, and turned of them
+COMPARISONS = 2 * ROUNDS  # of photos as they are, and mirrored
 APART = 16  # bits in which hashes of copies differ at most
 BESIDE, CLOSEST = 128, 4  # hashes to either side that are compared, and photos of those, at most: all may be alike
 CHUNK = 1 << 14  # photos or pairs at once
@@ -47,21 +46,13 @@ def thumbnail(picture: Image.Image) -> bytes:
     return b"".join((grey.tobytes(), blue.resize(small, bilinear).tobytes(), red.resize(small, bilinear).tobytes()))
 
 
-def near_identical(thumbnails: Sequence[bytes]) -> list[list[int]]:
+def groups_alike(
+    thumbnails: Sequence[bytes], most: int, tick: Callable[[int, int], None] | None = None
+) -> tuple[list[list[int]], int]:
     """Groups of photos that are near-identical, directly or by way of others; each of two or more, sorted.
 
     Args:
         thumbnails: one a photo; an empty one is like no other.
-    """
-    return groups_alike(thumbnails, len(thumbnails))[0]
-
-
-def groups_alike(
-    thumbnails: Sequence[bytes], most: int, tick: Callable[[int, int], None] | None = None
-) -> tuple[list[list[int]], int]:
-    """As `near_identical`, for groups of a bounded size.
-
-    Args:
         most: photos of a group: in a larger one only those that are more alike stay together.
         tick: is told how many of all comparisons are done.
 
@@ -146,14 +137,10 @@ def _pairs(table: Array, tick: Callable[[int, int], None]) -> tuple[Array, Array
                 close = np.abs(painted[i] - colours[j]).mean(axis=1) <= COLOURS_APART
                 i, j = i[close], j[close]
                 found = np.einsum("pf,pf->p", details[i] * mirror, details[j])
-                cut = np.flatnonzero((found >= HOPELESS) & (found < ALIKE))
-                a, b = i[cut], j[cut]
-                for one, other in ((frequencies[a] * mirror, details[b]), (frequencies[b], details[a] * mirror)):
-                    found[cut] = np.maximum(found[cut], _best_cut(one, other))
                 alike = found >= ALIKE
                 pairs.append(np.minimum(i, j)[alike] * count + np.maximum(i, j)[alike])
                 likeness.append(found[alike])
-        tick(number, 2 * ROUNDS)
+        tick(number, COMPARISONS)
     pair, where = np.unique(np.concatenate(pairs), return_index=True)
     return lively[pair // max(count, 1)], lively[pair % max(count, 1)], np.concatenate(likeness)[where]
 
@@ -170,12 +157,7 @@ def _candidates(asked: Array, values: Array, turn: int) -> Iterator[tuple[Array,
     front = np.arange(turn, ROUNDS * FIRST, ROUNDS)
     order = np.concatenate([front, np.setdiff1d(np.arange(BITS), front)])
     weight = np.uint64(1) << np.arange(BITS - 1, -1, -1, dtype=np.uint64)  # of the bits, the first the largest
-
-    def hashed(numbers: Array) -> Array:
-        found: Array = np.where(numbers[:, order] > 0, weight, np.uint64(0)).sum(axis=1, dtype=np.uint64)
-        return found
-
-    keys, wanted = hashed(values), hashed(asked)
+    keys, wanted = ((of[:, order] > 0) @ weight for of in (values, asked))
     by_key = np.argsort(keys, kind="stable")
     in_order = keys[by_key]
     weakest = weight[np.argsort(np.abs(asked[:, front]), axis=1, kind="stable")[:, :WEAK]]  # (n, 3)
@@ -196,18 +178,6 @@ def _candidates(asked: Array, values: Array, turn: int) -> Iterator[tuple[Array,
             rank = np.arange(len(close)) - np.searchsorted(first[close], first[close])
             close = close[rank < CLOSEST]
             yield first[close], second[close]
-
-
-def _best_cut(frequencies: Array, details: Array) -> Array:
-    """How well photos (p, 100) with edges cut off correlate with the details of others, of length 1: the best, (p,)."""
-    import numpy as np
-
-    best = np.zeros(len(frequencies), np.float32)
-    for cut in _cuts():
-        shown = frequencies @ cut
-        size = np.maximum(np.linalg.norm(shown, axis=1), np.float32(1e-6))
-        best = np.maximum(best, np.einsum("pf,pf->p", shown, details) / size)
-    return best
 
 
 def _frequencies(greys: Array) -> Array:
@@ -261,20 +231,3 @@ def _mirror() -> Array:
     import numpy as np
 
     return np.tile((-1.0) ** np.arange(FREQUENCIES), FREQUENCIES).astype(np.float32)
-
-
-@cache
-def _cuts() -> list[Array]:
-    """(100, 100) each: turn the frequencies of a photo into the details of one with edges cut off."""
-    import numpy as np
-
-    def one_side(begin: float, end: float) -> Array:
-        """(10, 10): resample a side of which shares are cut off at either end."""
-        place = begin * SIDE + (np.arange(SIDE) + 0.5) * (1 - begin - end) - 0.5
-        weights = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(SIDE)))
-        found: Array = _cosines() @ (weights / weights.sum(axis=1, keepdims=True)) @ _cosines().T
-        return found
-
-    sides = [one_side(*ends) for ends in ((0, 0), (CUT, 0), (0, CUT), (CUT, CUT), (CUT / 2, CUT / 2))]
-    cuts = [np.kron(high, wide).T @ _details() for high, wide in product(sides, sides)]
-    return [cut.astype(np.float32) for cut in cuts[1:]]

@@ -203,11 +203,6 @@ class ListedPhotos(PhotoSet):
             )
         return {"train": ids}
 
-    def unnamed(self) -> list[str]:
-        """See `PhotoSet`: photos that no part takes."""
-        taken = {image_id for ids in (self.parts or {}).values() for image_id in ids}
-        return [image_id for image_id in self._by_id if image_id not in taken] if self.parts else []
-
     @cached_property
     def _by_id(self) -> dict[str, Photo]:
         return {photo.id: photo for photo in self.listing.photos}

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-TONES = ("flat", "grey", "colour")
-GREY = 6  # of 255: by so much may red, green and blue differ in a grey photo that JPEG compressed
-FLAT = 8  # by so much may the pixels of an empty one
-GREY_SIDE = 64  # pixels, about, of the small picture in which colours are looked for
+FLAT = 8  # of 255: by so much may the pixels of an empty photo differ, as JPEG compressed it
 BORDER = 2  # pixels to either side in which an interpolated border shows what lies beside it
 
 
@@ -28,12 +25,12 @@ class Picture:
 
     Args:
         digest: of the file's bytes.
-        tone: `flat` where all pixels have nearly one colour; `grey` without colours, else `colour`.
+        is_flat: all pixels have nearly one colour.
         thumbnail: see `puzzlecam_cli.data.likeness`.
     """
 
     digest: str
-    tone: str
+    is_flat: bool
     thumbnail: bytes
 
 
@@ -81,20 +78,8 @@ def _picture(path: Path, shown: Image) -> Picture:
 
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    return Picture(digest, _tone(shown), thumbnail(shown))
-
-
-def _tone(shown: Image) -> str:
-    """See `Picture.tone`."""
-    import numpy as np
-
     ranges: Any = shown.getextrema()
-    if all(high - low <= FLAT for low, high in ranges):
-        return "flat"
-    across, down = (max(side // GREY_SIDE, 1) for side in shown.size)
-    red, green, blue = np.moveaxis(np.asarray(shown.reduce((across, down)), np.int16), 2, 0)  # (h, w) each
-    apart = max(int(np.abs(first - second).max()) for first, second in ((red, green), (green, blue), (blue, red)))
-    return "grey" if apart <= GREY else "colour"
+    return Picture(digest, all(high - low <= FLAT for low, high in ranges), thumbnail(shown))
 
 
 def _between(labels: NDArray[np.uint8]) -> tuple[int, ...]:

@@ -205,10 +205,6 @@ class PhotoSet(ABC):
         """
         return False
 
-    def unnamed(self) -> list[str]:
-        """Ids of photos that lie in the folder and that nothing names."""
-        return []
-
     def facts(self, split: str) -> list[str]:
         """What a person should know about a split and its tags, a sentence each; `photos` was called for it."""
         return []

@@ -90,10 +90,6 @@ class FileIndex:
                 problems[image_id] = f"not there{f'; {advice}' if advice else ''}"
         return problems
 
-    def walked(self) -> list[str]:
-        """The ids of the files below the folder, sub-folders included; of the first 100,000 files."""
-        return sorted({image_id for ids in self._below.values() for image_id in ids})
-
     def suggest(self, image_id: str) -> str:
         """What would be right instead of an id that no file has (leave out `.jpg`); empty if nothing is like it."""
         written = canonical(image_id)

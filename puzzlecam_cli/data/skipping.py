@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -146,7 +146,7 @@ class Skipping:
 
     def count(self, split: str) -> tuple[int, int]:
         if not self._unreadable("photos", split) and not self._unreadable("masks", split):
-            return self.whole.count(split)
+            return self.whole.count(split)  # also where no split can be listed yet
         photos = self.photos(split)
         return len(photos), sum(photo.mask is not None for photo in photos)
 
@@ -155,8 +155,7 @@ class Skipping:
         return {image_id: tags for image_id, tags in self.whole.known_tags(split).items() if image_id not in gone}
 
     def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
-        gone = self._unreadable("photos", split)
-        if gone:
+        if gone := self._unreadable("photos", split):
             value = self.whole.fingerprint_without(split, gone, tags=tags, masks=masks)
         else:
             value = self.whole.fingerprint(split, tags=tags, masks=masks)
@@ -199,11 +198,9 @@ class Skipping:
             What a person should know about differences to what was left out before, a sentence each.
         """
         before, is_first = self.listed, not os.path.lexists(self.record)
-        gone = {split: _entries(split, self.whole.left_out(split)) for split in photos}
-        without = {split: _entries(split, self.whole.masks_left_out(split)) for split in masks}
         after = LeftOut(
-            _replaced(before.photos, {split: [*gone[split], *refused] for split, refused in photos.items()}),
-            _replaced(before.masks, {split: [*without[split], *refused] for split, refused in masks.items()}),
+            _replaced(before.photos, photos, self.whole.left_out),
+            _replaced(before.masks, masks, self.whole.masks_left_out),
         )
         if after != before:
             after.write(self.record)
@@ -244,9 +241,15 @@ def _file(photo: Photo, what: str) -> Path | None:
     return photo.mask.path if photo.mask else None
 
 
-def _entries(split: str, reasons: Mapping[str, str]) -> list[Refused]:
-    return [Refused(split, image_id, None, reason) for image_id, reason in reasons.items()]
+def _replaced(
+    before: Iterable[Refused], found: Found, known: Callable[[str], Mapping[str, str]]
+) -> tuple[Refused, ...]:
+    """Entries of the splits that were looked at, and those from before of all others.
 
-
-def _replaced(before: Iterable[Refused], found: Found) -> tuple[Refused, ...]:
-    return (*(entry for entry in before if entry.split not in found), *(e for split in found for e in found[split]))
+    Args:
+        known: what the kind of data leaves out of a split by itself.
+    """
+    kept = [entry for entry in before if entry.split not in found]
+    for split, refused in found.items():
+        kept += [*(Refused(split, image_id, None, reason) for image_id, reason in known(split).items()), *refused]
+    return tuple(kept)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-PASSES = 8
+PASSES = 9
 
 
 def share(
-    ids: Sequence[str], tags: Sequence[Iterable[int]], groups: Iterable[Sequence[int]], fraction: float, seed: int
+    ids: Sequence[str],
+    tags: Sequence[Iterable[int]],
+    groups: Iterable[Sequence[int]],
+    fraction: float,
+    seed: int,
+    tick: Callable[[int, int], None] | None = None,
 ) -> set[str]:
     """The ids of about a fraction of the photos.
 
@@ -24,6 +29,7 @@ def share(
         groups: numbers of photos that stay together; a photo in none of them is by itself.
         fraction: between 0 and 1.
         seed: another one takes others.
+        tick: is told of passes over the photos.
 
     Returns:
         At least one id, and not all of them; none where there is only one photo or group.
@@ -36,7 +42,7 @@ def share(
     units.sort(key=lambda unit: hashlib.blake2b(f"{seed} {ids[unit[0]]}".encode(), digest_size=16).digest())
     counted = [Counter(tag for number in unit for tag in _kinds(tags[number])) for unit in units]
     balance = Balance([tuple(count.items()) for count in counted], [len(unit) for unit in units], fraction)
-    balance.find(max(1, round(fraction * len(ids))))
+    balance.find(max(1, round(fraction * len(ids))), tick or (lambda done, total: None))
     if not any(balance.taken):  # each has a class of its own, or is a group of more photos than are wanted
         balance.taken[min(range(len(units)), key=lambda unit: len(units[unit]))] = True
     return {ids[number] for unit, taken in zip(units, balance.taken, strict=True) if taken for number in unit}
@@ -69,7 +75,7 @@ class Balance:
         self.above = {kind: -fraction * total for kind, total in self.totals.items()}
         self.left = Counter(kind for unit in units for kind, _ in unit)  # units of each class that are not taken
 
-    def find(self, wanted: int) -> None:
+    def find(self, wanted: int, tick: Callable[[int, int], None]) -> None:
         """Take units of as many photos as are wanted, or as near to it as groups allow.
 
         Rare classes come first, as they have least choice: of each its share of the photos that have no rarer one.
@@ -80,7 +86,8 @@ class Balance:
             kind, count = rarest[unit]
             if self.above[kind] + count / 2 <= 0 and self.may_move(unit, wanted):
                 self.move(unit)
-        for _ in range(PASSES):
+        for number in range(1, PASSES):
+            tick(number, PASSES)
             better = [unit for unit in order if self.improve(unit, wanted)]
             if not better:
                 break

@@ -7,6 +7,7 @@ from collections.abc import Container
 from difflib import get_close_matches
 from pathlib import Path
 
+from puzzlecam_cli.data.listed import is_folder
 from puzzlecam_cli.errors import UserError, shorten
 
 NAMES = ("tags", "labels", "annotations", "metadata")  # what people call it
@@ -34,13 +35,13 @@ def find_tag_file(root: Path, others: Container[str] = ()) -> Path | None:
 
 def annotation_folder(written: Path, root: Path) -> Path | None:
     """The folder of VOC's annotations that a setting names, as it stands or below the root; None if it names none."""
-    places = (place for place in (written, root / written) if place.is_dir())
+    places = (place for place in (written, root / written) if is_folder(place))
     return next((place for place in places if any(place.rglob("*.xml"))), None)
 
 
 def no_tag_file(written: Path, root: Path) -> UserError:
     """The error for a setting that names no file."""
-    places = [place for place in (written, root / written) if os.path.isdir(place)]  # noqa: PTH112 -- takes names of any length
+    places = [place for place in (written, root / written) if is_folder(place)]
     if places:
         return UserError("tags-missing", f"data.tags: {places[0]} is a folder, no tag file", hint=_HINT)
     there = [name for name in _names(root) if Path(name).suffix.lower() in (*ENDINGS, ".xlsx", ".xls", ".ods")]

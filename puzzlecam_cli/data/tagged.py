@@ -53,15 +53,19 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
         elif (other := of.setdefault(found[0], row)) != row and _says(table, other) != _says(table, row):
             lines = f"lines {table.lines[other]} and {table.lines[row]}"
             twice.append(f"{lines}: {quoted(table.names[other])} and {quoted(name)} are one photo, tagged differently")
-    if missing and len(missing) == len(table.names):
-        raise _refused(table, walk, [_missing(table, walk, row) for row in missing[:_ADVISED]], len(missing), "none")
     problems = [*several, *twice]
-    if not skip:
-        problems += [_missing(table, walk, row) for row in missing[:_ADVISED]]
-        problems += ["" for _ in missing[_ADVISED:]]
+    if not skip or len(missing) == len(table.names):
+        problems += [_missing(table, walk, row) for row in missing[:_ADVISED]] + [""] * len(missing[_ADVISED:])
     if problems:
-        ids = () if skip else tuple(table.names[row] for row in missing)
-        raise _refused(table, walk, problems, len(problems), "some", ids)
+        hint = "names are paths below the folder of photos, or the ends of such paths"
+        if several:
+            hint = "write more of the path; where one of them is a mask, say so: data.masks: FOLDER"
+        elif not skip:
+            hint += "; `data.on_error: skip` leaves out rows whose photo is not there"
+        rows = f"{len(problems)} of {len(table.names)} rows of {table.file}"
+        said = f"{rows} name no photo, or not one alone, below {walk.root}"
+        lost = () if skip else tuple(table.names[row] for row in missing)
+        raise UserError("tags-unmatched", said, shorten(problems), hint, lost)
     wanted = {image_id: of[image_id] for image_id in ids if image_id in of}
     names = dict.fromkeys(table.classes, "its header")
     for row, tags in reversed(list(enumerate(table.tags))):
@@ -72,20 +76,6 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
         {name: {i: values[row] for i, row in wanted.items()} for name, values in table.columns.items()},
         (*table.facts, *_facts(table, ids, of, missing)),
     )
-
-
-def _refused(
-    table: TagTable, walk: Walk, problems: list[str], count: int, which: str, ids: tuple[str, ...] = ()
-) -> UserError:
-    rows = f"none of the {count} rows" if which == "none" else f"{count} of {len(table.names)} rows"
-    verb = "names a photo" if which == "none" else "name no photo, or not one alone,"
-    hint = "names are paths below the folder of photos, or the ends of such paths"
-    if any(" may be " in problem for problem in problems):
-        hint = "write more of the path; where one of them is a mask, say so: data.masks: FOLDER"
-    elif which != "none":
-        hint += "; `data.on_error: skip` leaves out rows whose photo is not there"
-    shown = shorten(problems) if which != "none" else tuple(problems)
-    return UserError("tags-unmatched", f"{rows} of {table.file} {verb} below {walk.root}", shown, hint, ids)
 
 
 def _missing(table: TagTable, walk: Walk, row: int) -> str:

@@ -1,4 +1,4 @@
-"""Values of a recipe that fit a data set and a machine, each with its reason. A pure function of what is known of both.
+"""Values of a recipe that fit a data set and a machine, each with its reason: they follow from what is known of both.
 
 Everything follows from one length: the side at which photos are looked at. `small_photos` was chosen on photos of 320
 pixels, looks at them as they are and crops 70 % of that; here other photos are enlarged or shrunk to a side, and all
@@ -9,36 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, sqrt
+from operator import attrgetter
 from typing import Any, NamedTuple
+
+from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.recipe.schema import Recipe
 
 BASE = "small_photos"
 BASE_PHOTOS, BASE_BATCH = 163, 8  # of MSRC, which its values were chosen on
-BASE_VALUES: dict[str, Any] = {  # what is fitted, as it has it
-    "train_cls.batch": 8,
-    "train_cls.epochs": 8,
-    "train_cls.crop": 224,
-    "train_cls.resize": [224, 448],
-    "cams.longer_side": None,
-    "cams.scales": [0.5, 1.0, 1.5, 2.0],
-    "affinity.batch": 8,
-    "affinity.epochs": 5,
-    "affinity.crop": 224,
-    "affinity.resize": [224, 320],
-    "affinity.labels.crf.largest_side": None,
-    "rw.longer_side": None,
-    "rw.crf.largest_side": None,
-    "seg.batch": 8,
-    "seg.epochs": 20,
-    "seg.crop": 224,
-    "seg.resize": [192, 400],
-    "seg.predict.longer_side": None,
-    "seg.predict.scales": [0.5, 1.0, 1.5, 2.0],
-    "seg.predict.crf.largest_side": None,
-    "runtime.workers": None,
-    "runtime.photos_at_once": None,
-}
-
 LEAST_SIDE = 224  # pixels along the longer side; ImageNet's networks know smaller objects badly
 MOST_ENLARGED = 4.0
 LARGEST_SIDE, LARGEST_GPU_SIDE = 400, 512
@@ -61,14 +41,13 @@ class Sides(NamedTuple):
 
     smallest: int
     median: int
-    large: int  # than which a tenth is larger
     largest: int
 
     @classmethod
     def of(cls, lengths: Sequence[int]) -> Sides:
         """Those of at least one photo."""
         ordered = sorted(lengths)
-        return cls(ordered[0], ordered[len(ordered) // 2], ordered[(len(ordered) - 1) * 9 // 10], ordered[-1])
+        return cls(ordered[0], ordered[len(ordered) // 2], ordered[-1])
 
 
 @dataclass(frozen=True)
@@ -81,7 +60,6 @@ class Facts:
         longer, shorter: of the two sides of each photo.
         pixels: of the largest photo.
         classes: C.
-        tags: a photo, on average.
         cores: of the CPU.
         memory: bytes that are free.
         gpu_memory: bytes of the GPU that is worked on; None without one.
@@ -93,7 +71,6 @@ class Facts:
     shorter: Sides
     pixels: int
     classes: int
-    tags: float
     cores: int
     memory: int
     gpu_memory: int | None = None
@@ -114,16 +91,8 @@ class Fit(NamedTuple):
     reason: str  # a clause without a full stop
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A shipped recipe, and by dotted key what of it is to be changed."""
-
-    base: str
-    values: dict[str, Fit]
-
-
-def fitting(facts: Facts, cell: int = 16) -> Fitted:
-    """Values for a data set on a machine.
+def fitting(facts: Facts, cell: int = 16) -> dict[str, Fit]:
+    """What of the recipe `BASE` is to be changed for a data set on a machine, by dotted key.
 
     Args:
         facts: of both.
@@ -131,7 +100,17 @@ def fitting(facts: Facts, cell: int = 16) -> Fitted:
     """
     side = _side(facts)
     fits = {**_views(facts, side, cell), **_crfs(facts, side), **_lengths(facts), **_machine(facts, side)}
-    return Fitted(BASE, {key: fit for key, fit in fits.items() if fit.value != BASE_VALUES[key]})
+    return {key: fit for key, fit in fits.items() if fit.value != _base_value(key)}
+
+
+def _base_value(key: str) -> Any:
+    value = attrgetter(key)(_base())
+    return list(value) if isinstance(value, tuple) else value
+
+
+@cache
+def _base() -> Recipe:
+    return load_recipe(BASE)
 
 
 class _Side(NamedTuple):
@@ -205,7 +184,7 @@ def _lengths(facts: Facts) -> dict[str, Fit]:
     more = (facts.train / BASE_PHOTOS) ** (GROWTH if facts.gpu_memory is None else GPU_GROWTH)
     fits = {}
     for section, least in LEAST_STEPS.items():
-        steps = BASE_VALUES[f"{section}.epochs"] * (BASE_PHOTOS // BASE_BATCH) * more
+        steps = _base_value(f"{section}.epochs") * (BASE_PHOTOS // BASE_BATCH) * more
         epochs = max(1, round(max(steps, least) / an_epoch))
         fits[f"{section}.batch"] = Fit(batch, "as many as there are photos")
         fits[f"{section}.epochs"] = Fit(epochs, f"{epochs * an_epoch:,} steps, for {facts.train:,} photos")

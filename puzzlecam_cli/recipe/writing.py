@@ -18,51 +18,39 @@ WIDTH = 110  # columns of a line with its reason; longer reasons are cut
 REASON = 35  # the column reasons begin in, where the value is short
 
 
-def recipe_text(
-    heading: Sequence[str], extends: str, values: Mapping[str, Any], reasons: Mapping[str, str] | None = None
-) -> str:
+def recipe_text(heading: Sequence[str], extends: str, values: Mapping[str, tuple[Any, str]]) -> str:
     """The text of a recipe.
 
     Args:
         heading: lines of comment above it.
         extends: the recipe that all else is taken from.
-        values: by dotted key, in the order they are to be written.
-        reasons: why a value is what it is, by the same keys.
+        values: with the reason for each, or "", by dotted key, in the order they are to be written.
 
     Raises:
         UserError: `recipe-unwritable`: a value cannot stand in a recipe.
     """
-    told = reasons or {}
-    lines = [f"# {printable(line)}" for line in heading]
-    lines += ["recipe: 1", f"extends: {in_yaml(extends)}"]
-    sections: dict[str, dict[str, Any]] = {}
-    why: dict[tuple[str, str], list[str]] = {}
-    for key, value in values.items():
-        section, first, *deeper = key.split(".")
-        _put(sections.setdefault(section, {}), (first, *deeper), value)
-        if key in told and told[key] not in why.setdefault((section, first), []):
-            why[section, first].append(told[key])
+    sections: dict[str, Any] = {}
+    reasons: dict[str, dict[str, None]] = {}  # by the first two names of keys: they share a line
+    for key, (value, reason) in values.items():
+        *above, last = key.split(".")
+        place = sections
+        for name in above:
+            place = place.setdefault(name, {})
+        place[last] = value
+        reasons.setdefault(".".join([*above, last][:2]), {})[reason] = None
+    lines = [*(f"# {printable(line)}" for line in heading), "recipe: 1", f"extends: {in_yaml(extends)}"]
     earlier = ""
     for section, keys in sections.items():
         lines.append(f"{section}:")
         for key, value in keys.items():
-            reason = "; ".join(why.get((section, key), []))
-            lines.append(_with(f"  {key}: {in_yaml(value)}", "" if reason == earlier else reason))
-            earlier = reason or earlier
+            reason = "; ".join(filter(None, reasons[f"{section}.{key}"]))
+            line = f"  {key}: {in_yaml(value)}"
+            if reason and reason != earlier:
+                line = f"{line:{REASON - 2}}  # "
+                line += printable(reason, max(40, WIDTH - len(line)))
+                earlier = reason
+            lines.append(line)
     return "\n".join(lines) + "\n"
-
-
-def _put(where: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    for key in keys[:-1]:
-        where = where.setdefault(key, {})
-    where[keys[-1]] = value
-
-
-def _with(line: str, reason: str) -> str:
-    if not reason:
-        return line
-    start = f"{line:{REASON - 2}}  # "
-    return start + printable(reason, max(40, WIDTH - len(start)))
 
 
 def in_yaml(value: Any) -> str:

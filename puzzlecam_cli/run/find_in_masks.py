@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from puzzlecam_cli.errors import shorten
-from puzzlecam_cli.run.finding import Finding, Looked, several
+from puzzlecam_cli.run.finding import Finding, Looked, Weight, several
 
 
 def masks_of_some(looked: Looked) -> Iterator[Finding]:
@@ -19,63 +20,35 @@ def masks_of_some(looked: Looked) -> Iterator[Finding]:
 
 def masks_empty(looked: Looked) -> Iterator[Finding]:
     """Masks that show no class although their photo is tagged."""
-    bare = {
-        photo.id: ", ".join(map(looked.name, photo.tags))
-        for part, photo, shown in looked.masks()
-        if part in looked.known and photo.tags and not shown
-    }
+    masks = ((part, photo) for part, photo, shown in looked.masks() if not shown)
+    bare = {p.id: f"{p.id}: tagged {looked.tags_of(p)}" for part, p in masks if part in looked.known and p.tags}
     if bare:
-        said = (
-            f"{several(len(bare), 'mask')} {'holds' if len(bare) == 1 else 'hold'} no class, though the photo is tagged"
-        )
-        lines = [f"{i}: tagged {tags}" for i, tags in bare.items()]
+        said = f"{several(len(bare), 'mask')} without a class, though the photo is tagged"
         hint = "what is predicted there counts as wrong: draw the masks, or remove them"
-        yield Finding("mask-empty", "harms", said, tuple(bare), shorten(lines), hint)
+        yield Finding("mask-empty", "harms", said, tuple(bare), shorten(list(bare.values())), hint)
 
 
-def untagged(looked: Looked) -> Iterator[Finding]:
-    """Classes that a mask shows and its photo is not tagged with."""
+def masks_and_tags(looked: Looked) -> Iterator[Finding]:
+    """Classes that a mask shows and its photo is not tagged with; and tags that a mask lacks which shows something."""
+    both = [(p, part, shown) for part, p, shown in looked.masks() if part in looked.known]
+    trained = {p.id for p, part, _ in both if part == "train"}
+    untagged = {p.id: odd for p, _, shown in both if (odd := shown - {*p.tags})}
     hint = "tags are learned from, masks only score: see whether tags were forgotten"
-    yield from _differences(
-        looked, "mask-without-tag", "show classes that are no tags", lambda tags, shown: shown - tags, hint
-    )
-
-
-def not_shown(looked: Looked) -> Iterator[Finding]:
-    """Tags that a mask, which shows something, does not show."""
+    yield from _odd(looked, "mask-without-tag", "show classes that are no tags", untagged, trained, len(both), hint)
+    lacking = {p.id: odd for p, _, shown in both if shown and (odd := {*p.tags} - shown)}
     hint = "see whether tags are wrong, or objects missing in the masks"
-    yield from _differences(
-        looked,
-        "tag-without-mask",
-        "lack classes that are tags",
-        lambda tags, shown: tags - shown if shown else set(),
-        hint,
-    )
+    yield from _odd(looked, "tag-without-mask", "lack classes that are tags", lacking, trained, len(both), hint)
 
 
-def _differences(
-    looked: Looked, name: str, words: str, of: Callable[[set[int], set[int]], set[int]], hint: str
+def _odd(
+    looked: Looked, name: str, words: str, odd: Mapping[str, set[int]], trained: set[str], compared: int, hint: str
 ) -> Iterator[Finding]:
     """One finding: it harms where photos that are trained on are among them."""
-    found: dict[str, set[int]] = {}
-    trained, compared = False, 0
-    for part, photo, shown in looked.masks():
-        if part in looked.known:
-            compared += 1
-            if odd := of(set(photo.tags), shown):
-                found[photo.id] = odd
-                trained |= part == "train"
-    if found:
-        classes = [looked.name(tag) for tag in sorted(set().union(*found.values()))]
-        counts = {c: sum(looked.classes.index(c) + 1 in odd for odd in found.values()) for c in classes}
-        most = sorted(classes, key=lambda c: -counts[c])
-        which = ", ".join(shorten([f"{c} ({counts[c]})" for c in most], 5))
-        yield Finding(
-            name,
-            "harms" if trained else "note",
-            f"masks of {len(found):,} of {compared:,} photos {words}: {which}",
-            tuple(found),
-            shorten([f"{i}: {', '.join(map(looked.name, sorted(odd)))}" for i, odd in found.items()]),
-            hint,
-            tuple(classes),
-        )
+    if not odd:
+        return
+    times = Counter(tag for tags in odd.values() for tag in sorted(tags))
+    most = shorten([f"{looked.classes[tag - 1]} ({count})" for tag, count in times.most_common()], 5)
+    said = f"masks of {len(odd):,} of {compared:,} photos {words}: {', '.join(most)}"
+    lines = shorten([f"{i}: {', '.join(looked.name(*sorted(tags)))}" for i, tags in odd.items()])
+    weight: Weight = "note" if trained.isdisjoint(odd) else "harms"
+    yield Finding(name, weight, said, tuple(odd), lines, hint, looked.name(*sorted(times)))

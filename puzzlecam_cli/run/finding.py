@@ -72,8 +72,11 @@ class Tagged:
                 found.setdefault(tag, []).append(photo.id)
         return dict(sorted(found.items()))
 
-    def name(self, tag: int) -> str:
-        return self.classes[tag - 1]
+    def name(self, *tags: int) -> tuple[str, ...]:
+        return tuple(self.classes[tag - 1] for tag in tags)
+
+    def tags_of(self, photo: Photo) -> str:
+        return ", ".join(self.name(*photo.tags)) or "no tag"
 
 
 @dataclass(frozen=True)

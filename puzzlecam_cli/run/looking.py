@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.data.likeness import BYTES as THUMBNAIL
-from puzzlecam_cli.data.look import TONES, Picture, Seen, look_at, state_of
+from puzzlecam_cli.data.look import Picture, Seen, look_at, state_of
 from puzzlecam_cli.data.photos import Photo, Tick
 from puzzlecam_cli.files import append_line, as_json, ready_to_append
 
@@ -54,7 +54,7 @@ class Remembered:
         self.seen[str(path)] = state, seen
         values: list[Any] = [str(path), state, seen.size, seen.classes, seen.between, self.meaning]
         if picture := seen.picture:
-            values.append([picture.digest, picture.tone, b64encode(picture.thumbnail).decode()])
+            values.append([picture.digest, picture.is_flat, b64encode(picture.thumbnail).decode()])
         append_line(self.path, as_json(values))
 
 
@@ -71,10 +71,10 @@ def _seen(size: Any, classes: Any, between: Any, more: list[Any]) -> Seen:
         raise ValueError("no numbers")
     picture = None
     if more:
-        ((digest, tone, thumbnail),) = more
-        if not (isinstance(digest, str) and tone in TONES):
+        ((digest, is_flat, thumbnail),) = more
+        if not (isinstance(digest, str) and isinstance(is_flat, bool)):
             raise ValueError("no picture")
-        picture = Picture(digest, tone, b64decode(thumbnail, validate=True))
+        picture = Picture(digest, is_flat, b64decode(thumbnail, validate=True))
         if len(picture.thumbnail) != THUMBNAIL:
             raise ValueError("no thumbnail")
     return Seen((height, width), None, values, some, picture)

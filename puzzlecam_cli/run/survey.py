@@ -7,7 +7,7 @@ that would refuse it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -24,8 +24,8 @@ from puzzlecam_cli.run.check_data import (
 )
 from puzzlecam_cli.run.check_machine import CRF_BYTES, CRF_LABEL_BYTES, backbone_fits, free_memory, room_for_photos
 from puzzlecam_cli.run.checked import Checked
-from puzzlecam_cli.run.find_in_masks import masks_empty, masks_of_some, not_shown, untagged
-from puzzlecam_cli.run.find_in_photos import alike, duplicated, empty, extreme, grey, left_out, tiny
+from puzzlecam_cli.run.find_in_masks import masks_and_tags, masks_empty, masks_of_some
+from puzzlecam_cli.run.find_in_photos import alike, duplicated, empty, extreme, left_out, tiny
 from puzzlecam_cli.run.find_in_tags import (
     always_beside,
     always_tagged,
@@ -81,18 +81,6 @@ def of_the_kind(looked: Looked) -> Iterator[Finding]:
             yield Finding("about-masks", "note", sentence)
 
 
-def unnamed(looked: Looked) -> Iterator[Finding]:
-    """Photos that lie there and belong to no split."""
-    try:
-        found = looked.checked.run.photos.unnamed() if looked.photos else []
-    except UserError:
-        return
-    if found:
-        splits = " or ".join(f"`{name}`" for name in dict.fromkeys(looked.names.values()))
-        said = f"{several(len(found), 'photo')} in the folder {'belongs' if len(found) == 1 else 'belong'} to no split"
-        yield Finding("photo-unnamed", "note", f"{said} ({splits})", tuple(found), hint="they are not used")
-
-
 FINDINGS: tuple[Callable[[Looked], Iterator[Finding]], ...] = (
     refused,
     nothing_to_learn,
@@ -108,16 +96,13 @@ FINDINGS: tuple[Callable[[Looked], Iterator[Finding]], ...] = (
     alike,
     without_tags,
     masks_empty,
-    untagged,
-    not_shown,
+    masks_and_tags,
     empty,
     tiny,
     extreme,
     unbalanced,
     always_beside,
     masks_of_some,
-    grey,
-    unnamed,
     of_the_kind,
 )
 SAID_BY = {  # findings that say the same of the same photos more sharply
@@ -190,19 +175,7 @@ class Survey:
         the photos, or of the classes where no photo is named, `where` (details, shortened), `hint`. `trains`: nothing
         stops training.
         """
-        findings = [
-            {
-                "finding": one.finding,
-                "weight": one.weight,
-                "said": one.said,
-                "ids": list(one.ids),
-                "count": len(one.ids) or len(one.classes),
-                "classes": list(one.classes),
-                "where": list(one.where),
-                "hint": one.hint,
-            }
-            for one in self.findings
-        ]
+        findings = [asdict(one) | {"count": len(one.ids) or len(one.classes)} for one in self.findings]
         return {
             "schema": 1,
             "kind": self.kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from puzzlecam_cli.data.photos import Photo
@@ -24,27 +24,21 @@ def leave_out(checked: Checked) -> list[str]:
     skipping = checked.run.skipping
     if skipping is None or checked.run.photos.to_prepare:
         return []
-    photos = {
-        checked.splits[part]: [
-            _refused(checked.splits[part], photo, photo.image, problem)
-            for photo in listed
-            if (problem := checked.seen[photo.image].problem)
-        ]
-        for part, listed in checked.all_photos.items()
-    }
-    masks = {
-        checked.splits[part]: [
-            _refused(checked.splits[part], photo, photo.mask.path, problem)
-            for photo in listed
-            if photo.mask is not None and (problem := wrong_with_mask(checked, photo))
-        ]
-        for part, listed in checked.all_scored.items()
-    }
+    photos: dict[str, list[Refused]] = {}
+    for part, listed in checked.all_photos.items():
+        found = ((photo, photo.image, checked.seen[photo.image].problem) for photo in listed)
+        photos[checked.splits[part]] = list(_refused(checked.splits[part], found))
+    masks: dict[str, list[Refused]] = {}
+    for part, listed in checked.all_scored.items():
+        with_mask = ((photo, photo.mask.path, wrong_with_mask(checked, photo)) for photo in listed if photo.mask)
+        masks[checked.splits[part]] = list(_refused(checked.splits[part], with_mask))
     return skipping.leave_out(photos, masks)
 
 
-def _refused(split: str, photo: Photo, file: Path, problem: str) -> Refused:
-    return Refused(split, photo.id, str(file), problem.removeprefix(f"{file} "), state(file))
+def _refused(split: str, found: Iterable[tuple[Photo, Path, str | None]]) -> Iterator[Refused]:
+    for photo, file, problem in found:
+        if problem:
+            yield Refused(split, photo.id, str(file), problem.removeprefix(f"{file} "), state(file))
 
 
 def enough_is_left(checked: Checked) -> Iterator[UserError]:

@@ -18,11 +18,11 @@ from puzzlecam_cli.data.discover.place import Place, Tell
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import why_no_file
-from puzzlecam_cli.recipe.fitting import Facts, Fitted, fitting
+from puzzlecam_cli.recipe.fitting import BASE, Facts, Fit, fitting
 from puzzlecam_cli.recipe.writing import no_home, recipe_text, write_recipe
 
-# Ask a person to choose: the number of an answer, from 0; None where nobody may be asked.
-Ask = Callable[[str, Sequence[str]], int | None]
+# Asks a person to choose: the number of an answer, from 0. None: nobody may be asked.
+Ask = Callable[[str, Sequence[str]], int] | None
 SOURCES = ("folders", "annotations")  # what `--tags` may name beside a file
 
 
@@ -63,19 +63,17 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     reading = without_masks(reading)
     sizes, unread = sample_sizes(reading, tell)
     fitted, machine = _fitted(reading, sizes, tell)
-    values = {f"data.{key}": value for key, value in reading.candidate.data.items()}
-    reasons = {f"data.{key}": reason for key, reason in reading.candidate.reasons.items()}
-    values |= {key: fit.value for key, fit in fitted.values.items()}
-    reasons |= {key: fit.reason for key, fit in fitted.values.items()}
+    reasons = reading.candidate.reasons
+    values = {f"data.{key}": (value, reasons.get(key, "")) for key, value in reading.candidate.data.items()}
     command = shell(str(no_home(target)))
     heading = (
         f"{len(reading.photos):,} photos of {len(reading.classes)} classes in {place.folder}, as `puzzlecam new` "
         "found them.",
         f"  puzzlecam run-all {command}",
-        f"`puzzlecam recipes show {command}` explains every value, also those of {fitted.base}.",
+        f"`puzzlecam recipes show {command}` explains every value, also those of {BASE}.",
     )
-    write_recipe(target, recipe_text(heading, fitted.base, values, reasons))
-    lines = (*described(reading, sizes), ("machine", machine), ("recipe", f"{target}, from {fitted.base}"))
+    write_recipe(target, recipe_text(heading, BASE, values | fitted))
+    lines = (*described(reading, sizes), ("machine", machine), ("recipe", f"{target}, from {BASE}"))
     return Written(target, lines, (*renamed, *notes, *reading.facts, *unread))
 
 
@@ -171,8 +169,7 @@ def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[st
     answers = [
         f"{name}: {len(r.photos):,} photos, {len(r.classes)} classes" for name, r in zip(names, readings, strict=True)
     ]
-    answer = ask("Which tags are meant?", answers)
-    if answer is None:
+    if ask is None:
         commands = [f"{words}: puzzlecam new {_only(r)}" for words, r in zip(answers, readings, strict=True)]
         raise UserError(
             "tags-ambiguous",
@@ -180,7 +177,7 @@ def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[st
             shorten(commands),
             "name the one that is meant",
         )
-    return readings[answer], tuple(notes)
+    return readings[ask("Which tags are meant?", answers)], tuple(notes)
 
 
 def _only(reading: Reading) -> str:
@@ -196,16 +193,14 @@ def _divided(reading: Reading, ask: Ask) -> Reading:
     others = sure[taken + 1 :]  # those before it cannot be used
     if not others:
         return reading
-    answer = ask("What tells which photos are trained on?", [parts.what for parts in sure[taken:]])
-    if answer:
-        return read(candidate.divided(sure[taken + answer]))
-    if answer is None:
+    if ask is None:
         unused = ", ".join(parts.what for parts in others)
         return replace(reading, facts=(*reading.facts, f"photos are divided by {sure[taken].what}, not by {unused}"))
-    return reading
+    answer = ask("What tells which photos are trained on?", [parts.what for parts in sure[taken:]])
+    return read(candidate.divided(sure[taken + answer])) if answer else reading
 
 
-def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> tuple[Fitted, str]:
+def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> tuple[dict[str, Fit], str]:
     """Settings for these photos on this machine, and the machine in words."""
     from puzzlecam_cli.bench.machine import gpu_memory
     from puzzlecam_cli.run.check_machine import free_memory
@@ -217,7 +212,6 @@ def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> t
         train=reading.train,
         predicted=reading.val,
         classes=len(reading.classes),
-        tags=sum(len(photo.tags) for photo in reading.photos) / len(reading.photos),
         cores=cores,
         memory=memory,
         gpu_memory=gpu,

@@ -40,35 +40,26 @@ def survey_lines(found: Survey, bar: str = "█") -> Iterator[str]:
 
 def _finding(finding: Finding) -> Iterator[str]:
     yield from _wrapped(f"{MARKS[finding.weight]} {finding.finding}: {finding.said}", "  ", "    ")
-    places = list(finding.where)
-    if places:
-        for place in shorten([one for one in places if not one.startswith("... and ")], MOST_LINES):
-            yield from _wrapped(place, "      ", "        ")
-    elif finding.ids:
+    for place in shorten([one for one in finding.where if not one.startswith("... and ")], MOST_LINES):
+        yield from _wrapped(place, "      ", "        ")
+    if finding.ids and not finding.where:
         yield from _wrapped(", ".join(shorten(list(finding.ids), 6)), "      ", "      ")
     if finding.hint:
         yield from _wrapped(f"→ {finding.hint}", "    ", "      ")
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(
-        printable(text, 600),
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    wrapper = textwrap.TextWrapper(WIDTH, first, rest, break_long_words=False, break_on_hyphens=False)
+    return wrapper.wrap(printable(text, 600))
 
 
 def _split(one: dict[str, Any]) -> tuple[str, ...]:
     photos, tags = one["photos"], one["tags"]
-    known = tags is not None
     return (
         one["name"] if one["name"] == one["part"] else f"{one['name']} ({one['part']})",
         f"{photos:,}",
-        f"{one['tagged']:,}" if known else "?",
-        f"{tags / photos:.2f}" if known and photos else "?",
+        f"{one['tagged']:,}" if tags is not None else "?",
+        f"{tags / photos:.2f}" if tags is not None and photos else "?",
         f"{one['masks']:,}",
     )
 

@@ -80,12 +80,12 @@ def test_masks_are_those_of_pycocotools(tmp_path_factory: pytest.TempPathFactory
         "categories": [{"id": 3, "name": "cat"}, {"id": 90, "name": "dog"}],
     }
     path.write_text(json.dumps(written))
-    read = read_instances(path).annotations
+    read = read_instances(path).annotations.tolist()
     label_of = {3: 1, 90: 2}
     expected = by_annotation(path, label_of)
     for number, image in enumerate((1, 2)):
-        own = [row for row in range(len(rows)) if read.image[row] == number]
-        places = [(read.start[r], read.size[r], 255 if read.crowd[r] else 1 + read.category[r]) for r in own]
+        own = [row[1:] for row in read if row[0] == number]
+        places = [(start, size, 255 if crowd else 1 + kind) for kind, crowd, _, start, size in own]
         mask: CocoMask = pickle.loads(pickle.dumps(CocoMask(path, image, (H, W), pack(places))))
         found = mask.read()
         # Of two objects of one area the order is the file's in both.
@@ -190,7 +190,7 @@ def test_any_value_in_a_document_ends_in_an_answer_or_a_user_error(
             assert str(path) in read.problem
             continue
         own = read.annotations
-        places = [(own.start[n], own.size[n], 1) for n, shape in enumerate(own.shape) if shape]
+        places = [(start, size, 1) for *_, shape, start, size in own.tolist() if shape]
         labels = answer(CocoMask(path, 1, (5, 5), pack(places)).read)
         assert f"{path}#1" in labels.problem if isinstance(labels, UserError) else labels.shape == (5, 5)
 

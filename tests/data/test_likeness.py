@@ -10,9 +10,13 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from puzzlecam_cli.data import likeness
-from puzzlecam_cli.data.likeness import BYTES, groups_alike, near_identical, thumbnail
+from puzzlecam_cli.data.likeness import BYTES, groups_alike, thumbnail
 
 COUNT = 60
+
+
+def near_identical(thumbnails: list[bytes]) -> list[list[int]]:
+    return groups_alike(thumbnails, len(thumbnails))[0]
 
 
 def scene(number: int, size: tuple[int, int] = (200, 150)) -> Image.Image:

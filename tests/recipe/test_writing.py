@@ -22,8 +22,12 @@ def test_keys_of_one_section_stand_together() -> None:
     text = recipe_text(
         ("about",),
         "small_photos",
-        {"seg.crop": 96, "data.root": "x", "seg.predict.scales": [1.0], "seg.predict.crf.iterations": 1},
-        {"seg.crop": "small photos", "seg.predict.scales": "one"},
+        {
+            "seg.crop": (96, "small photos"),
+            "data.root": ("x", ""),
+            "seg.predict.scales": ([1.0], "one"),
+            "seg.predict.crf.iterations": (1, ""),
+        },
     )
     assert text == (
         "# about\nrecipe: 1\nextends: small_photos\n"

@@ -1,8 +1,8 @@
-"""Photos that are divided by shares, and the run that divides them."""
+"""Twenty photos that are divided by a share, and runs of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,7 @@ def scene(number: int) -> Image.Image:
     return Image.blend(coarse.resize((72, 64)), fine.resize((72, 64)), 0.4)
 
 
-def photos_in(folder: Path) -> Path:
-    """Twenty photos of two classes; p00 and p01 are near-identical, p02 and p03 as well."""
-    root = folder / "photos"
-    root.mkdir()
-    for number in range(COUNT):
-        scene(number - number % 2 if number < 4 else number).save(root / f"p{number:02d}.jpg", quality=90 - number % 2)
-    write_tags(root, range(COUNT))
-    return root
-
-
-def write_tags(root: Path, numbers: Any, other: int | None = None) -> None:
+def write_tags(root: Path, numbers: Iterable[int], other: int | None = None) -> None:
     rows = [f"p{n:02d}.jpg,{'cat' if (n + (n == other)) % 2 else 'dog'}" for n in numbers]
     (root / "tags.csv").write_text("\n".join(["file,tags", *rows]) + "\n")
 
@@ -56,3 +46,12 @@ def settled(run: Run, told: Callable[[str], Tick] = lambda task: lambda done, to
 
 def parts(run: Run) -> Parts:
     return {part: [photo.id for photo in run.photos.photos(part)] for part in ("train", "val")}
+
+
+def write_photos(root: Path) -> Path:
+    """Twenty photos of two classes; p00 and p01 are near-identical, p02 and p03 as well."""
+    root.mkdir()
+    for number in range(COUNT):
+        scene(number - number % 2 if number < 4 else number).save(root / f"p{number:02d}.jpg", quality=90 - number % 2)
+    write_tags(root, range(COUNT))
+    return root

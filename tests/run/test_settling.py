@@ -1,4 +1,4 @@
-"""Shares of photos are settled once for a run, before anything is trained."""
+"""Shares of photos are settled once for a run, before anything is trained, and never over somebody's own lists."""
 
 from __future__ import annotations
 
@@ -10,19 +10,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from puzzlecam_cli.data.photos import Tick
+from puzzlecam_cli.data.photos import Tick, open_photos
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run import looking
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.stages import PIPELINE
 from tests.conftest import Run as Call
-from tests.run.folders import states
-from tests.run.shares import COUNT, parts, photos_in, run_of, scene, settled, write_tags
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    return photos_in(tmp_path)
+from tests.run.folders import content, states
+from tests.run.shares import COUNT, parts, run_of, scene, settled, write_tags
 
 
 def test_what_is_settled_is_found_by_all_that_come_later(photos: Path) -> None:
@@ -44,7 +39,7 @@ def test_near_identical_photos_are_on_one_side_and_it_is_said(photos: Path, seed
     settled(run)
     for ids in parts(run).values():
         assert ("p00" in ids, "p02" in ids) == ("p01" in ids, "p03" in ids)
-    assert any("2 groups of near-identical photos (4 photos) are not divided" in f for f in run.photos.facts("train"))
+    assert any("near-identical photos stay together (groups: 2, photos: 4)" in f for f in run.photos.facts("train"))
 
 
 def test_photos_like_those_of_a_named_val_are_not_trained_on(photos: Path) -> None:
@@ -71,7 +66,10 @@ def test_progress_is_told_from_the_beginning(photos: Path) -> None:
     settled(run_of(photos), lambda task: lambda done, total: told.append((task, done, total)))
     assert told[0] == ("looking at photos", 0, COUNT)
     assert ("looking at photos", COUNT, COUNT) in told
-    assert told[-1] == ("comparing photos", 6, 6)
+    rounds = [(done, total) for task, done, total in told if task == "comparing photos"]
+    assert rounds == sorted(rounds)
+    assert rounds[0][0] == 1
+    assert rounds[-1][0] == rounds[-1][1]
 
 
 def test_looking_goes_on_where_it_was_interrupted(photos: Path) -> None:
@@ -123,6 +121,66 @@ def test_photos_are_divided_anew_where_what_it_follows_from_changed(
     assert run.photos.fingerprint("train", tags=True) != before
     assert [why in reason for reason in settled(run)] == [True]
     assert run_of(photos, **given).photos.is_settled
+
+
+def test_lists_that_were_lost_are_made_again_the_same(photos: Path) -> None:
+    run = run_of(photos)
+    settled(run)
+    found, marks = parts(run), run.photos.fingerprint("train", tags=True)
+    shutil.rmtree(run.folder.root / "splits")
+    again = run_of(photos)
+    settled(again)
+    assert (parts(again), again.photos.fingerprint("train", tags=True)) == (found, marks)
+
+
+def test_an_earlier_seed_finds_what_it_came_to(photos: Path, puzzlecam: Call) -> None:
+    run = run_of(photos)
+    command = (photos.parent / "recipe.yaml", "--run", run.folder.root, "--set", "train_cls.epochs=1")
+    assert puzzlecam("train-cls", *command).exit_code == 0
+    before = content(run.folder.root / "splits")
+    settled(run_of(photos, seed=1))
+    other = (run.folder.root / "splits" / "val.txt").read_bytes()
+    assert before["val.txt"] != other
+    run_of(photos)  # writes the recipe
+    for look in ("status", "run-all"):
+        result = puzzlecam(look, *command, *(["--plan"] if look == "run-all" else []))
+        assert result.stdout.split()[0] in ("done", "keep"), result.output
+    assert (run.folder.root / "splits" / "val.txt").read_bytes() == other  # looking changes nothing
+    assert puzzlecam("train-cls", *command).exit_code == 0
+    assert content(run.folder.root / "splits")["val.txt"] == before["val.txt"]
+
+
+@pytest.mark.parametrize("lost", ["train.txt", "val.txt"])
+def test_a_list_that_was_lost_is_written_again(photos: Path, puzzlecam: Call, lost: str) -> None:
+    run = run_of(photos)
+    command = ("train-cls", photos.parent / "recipe.yaml", "--run", run.folder.root, "--set", "train_cls.epochs=1")
+    assert puzzlecam(*command).exit_code == 0
+    before = content(run.folder.root / "splits")
+    (run.folder.root / "splits" / lost).unlink()
+    assert "train-cls: kept" in puzzlecam(*command).output
+    assert content(run.folder.root / "splits") == before
+
+
+def test_a_run_that_was_copied_keeps_its_lists(photos: Path, tmp_path: Path) -> None:
+    run = run_of(photos)
+    settled(run)
+    shutil.copytree(run.folder.root, tmp_path / "elsewhere")
+    copied = run_of(photos, tmp_path / "elsewhere")
+    assert copied.photos.is_settled
+    assert parts(copied) == parts(run)
+
+
+def test_the_same_photos_are_named_from_any_run_and_with_any_seed(photos: Path, tmp_path: Path) -> None:
+    run = run_of(photos)
+    pinned = run.photos.pinned()  # before or after, it is the same
+    settled(run)
+    assert run.photos.pinned() == pinned
+    other = open_photos(pinned, tmp_path / "other", 7)
+    assert other.is_settled
+    assert other.pinned() == pinned
+    for part in ("train", "val"):
+        assert [photo.id for photo in other.photos(part)] == parts(run)[part]
+        assert other.fingerprint(part, tags=True) == run.photos.fingerprint(part, tags=True)
 
 
 def test_a_photo_that_cannot_be_decoded_is_told_by_the_check_and_settled_once_it_is_mended(photos: Path) -> None:

@@ -38,7 +38,6 @@ REFUSED: dict[str, tuple[Json | bytes, str]] = {
     "panoptic": (
         document(annotations=[{"image_id": 1, "file_name": "a.png", "segments_info": [{"category_id": 17}]}]),
         "is of panoptic"),
-    "keypoints": (each("categories", lambda row: row.update(keypoints=["nose"])), "is of keypoints"),
     "images that are a map": (document(images={"1": "a.jpg"}), "`images` is no list"),
     "images twice": (
         json.dumps(document()).replace('"categories"', '"images": [{"id": 5}], "categories"').encode(),

@@ -254,10 +254,6 @@ FOLDERS = {
     "background in the class list": (
         lambda f: (f.root / "classes.txt").write_text("goat\nhen\ncow\npig\nvoid\n"), "about-data", "note", "`void`"
     ),
-    "a sub-folder with photos": (
-        lambda f: [(f.root / "JPEGImages/more").mkdir(), f.photo("more/x").write_bytes(b"x")],
-        "photo-unnamed", "note", "1 photo in the folder",
-    ),
 }  # fmt: skip
 
 

@@ -84,7 +84,11 @@ READ: dict[str, tuple[str, Tags]] = {
             ("/data/upload/1/ffffffff-b.jpg", [{"result": [result("choices", "dog")]}]),
             ("/data/upload/1/00000000-c.jpg", []),
         ),
-        ABC,
+        {
+            "/data/upload/1/0a1b2c3d-a.jpg": ("cat", "dog"),
+            "/data/upload/1/ffffffff-b.jpg": ("dog",),
+            "/data/upload/1/00000000-c.jpg": (),
+        },
     ),
     "Label Studio's boxes and brushes, one cancelled": (
         studio(
@@ -97,7 +101,7 @@ READ: dict[str, tuple[str, Tags]] = {
             ),
             ("/data/local-files/?d=b.jpg", [{"result": [result("polygonlabels", "dog")]}]),
         ),
-        AB,
+        {"s3://x/a.jpg": ("cat", "dog"), "/data/local-files/?d=b.jpg": ("dog",)},
     ),
     "Label Studio's short JSON": (
         json.dumps(
@@ -125,11 +129,10 @@ def test_json_and_xml_are_read_in_other_encodings(tmp_path: Path, encoding: str)
     file = tmp_path / "tags"
     file.write_bytes(json.dumps({"a.jpg": ["café"]}, ensure_ascii=False).encode(encoding))
     assert read_tags(file).tags == (("café",),)
-    text = cvat('<image name="a.jpg"><tag label="café"/></image>').replace(
-        "utf-8", "utf-16" if "16" in encoding else encoding.removesuffix("-sig")
-    )
-    file.write_bytes(text.encode(encoding))
-    assert read_tags(file).tags == (("café",),)
+    if "16" not in encoding:
+        text = cvat('<image name="a.jpg"><tag label="café"/></image>')
+        file.write_bytes(text.replace("utf-8", encoding.removesuffix("-sig")).encode(encoding))
+        assert read_tags(file).tags == (("café",),)
 
 
 def test_columns_and_labels_of_exports_are_kept(tmp_path: Path) -> None:

@@ -85,23 +85,16 @@ READ: dict[str, tuple[str, Tags]] = {
         ),
         ABC,
     ),
-    "lines of lists": (lines(["a.jpg", "cat", "dog"], ["b.jpg", "dog"]), AB),
     "a list of objects": (json.dumps([{"file": n, "classes": own} for n, own in ABC.items()], indent=2), ABC),
-    "a list of lists": (json.dumps([[n, list(own)] for n, own in ABC.items()]), ABC),
     "an object of tags by photo": (json.dumps(ABC), ABC),
     "an object of one tag by photo": (
         json.dumps({"a.jpg": "cat", "b.jpg": "dog"}),
         {"a.jpg": ("cat",), "b.jpg": ("dog",)},
     ),
     "an object of objects by photo": (json.dumps({n: {"tags": own, "split": "train"} for n, own in ABC.items()}), ABC),
-    "an object of photos by class": (json.dumps({"cat": ["a.jpg"], "dog": ["a.jpg", "b.jpg"]}), AB),
     "an object around the list": (
         json.dumps({"version": 1, "images": [{"file": n, "tags": own} for n, own in ABC.items()]}),
         ABC,
-    ),
-    "a photo in an object": (
-        lines({"image": {"path": "a.jpg"}, "tags": ["cat", "dog"]}, {"image": {"path": "b.jpg"}, "tags": ["dog"]}),
-        AB,
     ),
     "blanks and commas in names": (
         json.dumps({"a.jpg": ["traffic light", "fox, red"], "b.jpg": ["stop light"]}),
@@ -131,6 +124,8 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "an empty list": ("[]", ("holds",)),
     "an empty object": ("{}", ("holds",)),
     "numbers": ("[1, 2]", ("item 1",)),
+    "lists": (lines(["a.jpg", "cat", "dog"], ["b.jpg", "dog"]), ("line 1", "objects of photos and tags")),
+    "photos by class": (json.dumps({"cat": ["a.jpg"]}), ("item 1", "`a.jpg` is a photo")),
     "objects without anything": ("[{}]", ("names no photo",)),
     "objects without tags": (lines({"file": "a.jpg", "width": 3}), ("no column of tags",)),
     "objects without a name": (lines({"tags": ["cat"], "split": "x"}, {"tags": ["dog"], "split": "y"}), ("tags",)),

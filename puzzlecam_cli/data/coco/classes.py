@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from puzzlecam_cli.data.class_list import LONGEST, did_you_mean, is_no_object
+from puzzlecam_cli.data.class_list import did_you_mean, is_no_object
 from puzzlecam_cli.data.class_names import label_of, named_classes
 from puzzlecam_cli.data.coco.instances import Category, Instances
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import CONTROL, quoted
+from puzzlecam_cli.text import quoted
 
 _OUT = "take data.classes: FILE with the names wanted, one a line, and data.unlisted: ignore"
 
@@ -40,8 +40,7 @@ def classes_of(documents: Sequence[Instances], given: Path | None, *, ignore: bo
         ignore: categories that are not in the list are left out; otherwise they are refused.
 
     Raises:
-        UserError: `coco-classes`: names that are none, or other names in one document than in another; see
-            `named_classes`.
+        UserError: `coco-classes`: there are other names in one document than in another; see `named_classes`.
     """
     facts: list[str] = []
     dummy = _above_all(documents)
@@ -49,23 +48,25 @@ def classes_of(documents: Sequence[Instances], given: Path | None, *, ignore: bo
         facts.append(f"category {quoted(dummy)} stands above all others and is never used: it is no class")
     found: list[dict[str, str]] = []
     for document in documents:
-        kept = [row for row in sorted(document.categories, key=_order) if row.name != dummy]
-        facts += _about_names(document.path, kept)
-        found.append(_firsts((row.name, f"category {row.key}") for row in kept))
+        keys: dict[str, list[str]] = {}
+        for row in sorted(document.categories, key=_order):
+            if row.name != dummy:
+                keys.setdefault(row.name, []).append(str(row.key))
+        facts += [
+            f"{document.path}: categories {', '.join(shorten(same))} are all called {quoted(name)}: they are one class"
+            for name, same in keys.items()
+            if len(same) > 1
+        ]
+        found.append({name: f"category {same[0]}" for name, same in keys.items()})
     if given is None:
         _refuse_other_names(documents, [[name for name in each if not is_no_object(name)] for each in found])
     source = " and ".join(str(document.path) for document in documents)
-    together = _firsts(pair for each in found for pair in each.items())
+    together: dict[str, str] = {}
+    for each in found:
+        together |= each | together  # where it stands first
     names, about = named_classes(together, given, ignore=ignore, source=source)
     labels = [tuple(label_of(row.name, names) for row in document.categories) for document in documents]
     return Classes(names, tuple(labels), (*facts, *about))
-
-
-def _firsts(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, value in pairs:
-        found.setdefault(key, value)
-    return found
 
 
 def _order(category: Category) -> tuple[bool, int]:
@@ -81,29 +82,9 @@ def _above_all(documents: Sequence[Instances]) -> str | None:
     first = ordered[0]
     for document in documents:
         rows = {number for number, row in enumerate(document.categories) if row.name == first.name}
-        if not rows.isdisjoint(document.annotations.category):
+        if not rows.isdisjoint(document.annotations[:, 1].tolist()):
             return None
     return first.name if first.above != first.name else None
-
-
-def _about_names(path: Path, rows: Sequence[Category]) -> list[str]:
-    """What a person should know about names.
-
-    Raises:
-        UserError: some are none.
-    """
-    wrong = [f"category {row.key}: {quoted(row.name)}" for row in rows if CONTROL.search(row.name)]
-    wrong += [f"category {row.key}: {quoted(row.name)} is too long" for row in rows if len(row.name) > LONGEST]
-    if wrong:
-        raise UserError("coco-classes", f"names of categories in {path} cannot be those of classes", shorten(wrong))
-    by_name: dict[str, list[str]] = {}
-    for row in rows:
-        by_name.setdefault(row.name, []).append(str(row.key))
-    return [
-        f"{path}: categories {', '.join(shorten(keys))} are all called {quoted(name)}: they are one class"
-        for name, keys in by_name.items()
-        if len(keys) > 1
-    ]
 
 
 def _refuse_other_names(documents: Sequence[Instances], found: Sequence[Sequence[str]]) -> None:

@@ -1,21 +1,26 @@
-"""An instances JSON as compact tables: 600,000 annotations take 20 MB, as their outlines stay in the file."""
+"""An instances JSON as compact tables: 600,000 annotations take 29 MB, as their outlines stay in the file."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from puzzlecam_cli.data.coco.items import Item, items
+from puzzlecam_cli.data.coco.items import Item, Read, items
 from puzzlecam_cli.data.coco.outlines import POINTS, is_rectangle
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Key = int | str
 LISTS = ("images", "annotations", "categories")
+COLUMNS = 6  # of `Instances.annotations`
 OF = {"image_id": "images", "category_id": "categories"}
 _HINT = "instances JSON has `images`, `annotations` and `categories`, as COCO's instances_train2017.json has"
 
@@ -34,50 +39,36 @@ class Category(NamedTuple):
     above: str | None  # its supercategory
 
 
-@dataclass
-class Annotations:
-    """Columns, one row an annotation in the file's order.
-
-    Args:
-        image, category: numbers of rows in `Instances.images` and `Instances.categories`.
-        crowd: 1 for a region of many objects.
-        shape: 1 for one that has an outline, 0 for boxes alone.
-        start, size: its bytes in the file.
-    """
-
-    image: array[int] = field(default_factory=lambda: array("l"))
-    category: array[int] = field(default_factory=lambda: array("l"))
-    crowd: array[int] = field(default_factory=lambda: array("b"))
-    shape: array[int] = field(default_factory=lambda: array("b"))
-    start: array[int] = field(default_factory=lambda: array("q"))
-    size: array[int] = field(default_factory=lambda: array("q"))
-
-
 @dataclass(frozen=True)
 class Instances:
     """What an instances JSON holds.
 
     Args:
         images, categories: in the file's order.
+        annotations: (A, 6), in the file's order: rows of its image and its category; 1 for a region of many objects (a
+            crowd); 1 where it has an outline, 0 for a box alone; its first byte in the file, and how many it has.
         boxes_as_shapes: all outlines are upright rectangles: boxes, not what objects look like.
     """
 
     path: Path
     images: tuple[Image, ...]
     categories: tuple[Category, ...]
-    annotations: Annotations
+    annotations: NDArray[np.int64]
     boxes_as_shapes: bool
 
 
-def read_instances(path: Path) -> Instances:
+def read_instances(path: Path, read: Read = lambda done, total: None) -> Instances:
     """Read a document of any size once.
 
+    Args:
+        read: is told of bytes.
+
     Raises:
-        UserError: `json-...` (see `items`); `coco-kind`: captions, keypoints, panoptic or no annotations at all;
+        UserError: `json-...` (see `items`); `coco-kind`: captions, panoptic or no annotations at all;
             `coco-invalid` with the index and id of all that is wrong.
     """
     reader = _Reader(path)
-    for item in items(path):
+    for item in items(path, read):
         reader.take(item)
     return reader.result()
 
@@ -105,14 +96,14 @@ class _Numbers(dict[Key, int]):
 class _Reader:
     def __init__(self, path: Path):
         self._path = path
-        self._rows = Annotations()
+        self._rows = array("q")  # six numbers an annotation: see `Instances`
         self._numbers = {"images": _Numbers(), "categories": _Numbers()}
         self._images: dict[int, Image] = {}
         self._categories: dict[int, Category] = {}
         self._first: dict[tuple[str, int], int] = {}  # index of each image and category
         self._names: dict[str, int] = {}
         self._lists: set[str] = set()  # that are there
-        self._shapes = self._boxes = self._keypoints = 0
+        self._shapes = self._boxes = 0
         self._problems: list[str] = []
         self._take = {"images": self._image, "annotations": self._annotation, "categories": self._category}
 
@@ -140,27 +131,24 @@ class _Reader:
         Raises:
             UserError: see `read_instances`.
         """
-        path, rows = self._path, self._rows
+        path = self._path
         if missing := [f"`{key}`" for key in LISTS if key not in self._lists]:
             raise self._kind(f"has no {' and no '.join(missing)}")
-        if self._categories and self._keypoints == len(self._categories):
-            raise self._kind(
-                "is of keypoints: all its categories have them",
-                "instances_*.json holds the outlines; where these are the classes you mean, take `keypoints` out of "
-                "the categories",
-            )
-        if problems := self._problems or list(self._unknown()):
+        import numpy as np
+
+        rows = np.asarray(self._rows).reshape(-1, COLUMNS)
+        for column, key, kept in ((0, "images", list(self._images)), (1, "categories", list(self._categories))):
+            row_of = np.full(len(self._numbers[key]), -1)
+            row_of[np.array(kept, dtype=np.int64)] = range(len(kept))
+            rows[:, column] = row_of[rows[:, column]]
+        if problems := self._problems or list(self._unknown(rows)):
             many = f"{len(problems)} items" if len(problems) > 1 else "an item"
             raise UserError("coco-invalid", f"{many} of {path} cannot be used", shorten(problems), _HINT)
-        place = {number: row for row, number in enumerate(self._images)}
-        rows.image = array("l", map(place.__getitem__, rows.image))
-        place = {number: row for row, number in enumerate(self._categories)}
-        rows.category = array("l", map(place.__getitem__, rows.category))
         images, categories = tuple(self._images.values()), tuple(self._categories.values())
         return Instances(path, images, categories, rows, 0 < self._shapes == self._boxes)
 
-    def _kind(self, problem: str, hint: str = _HINT) -> UserError:
-        return UserError("coco-kind", f"{self._path} {problem}", hint=hint)
+    def _kind(self, problem: str) -> UserError:
+        return UserError("coco-kind", f"{self._path} {problem}", hint=_HINT)
 
     def _image(self, item: Item) -> str | None:
         value, index = item.value, item.number or 0
@@ -185,7 +173,6 @@ class _Reader:
         name = canonical(name.strip()) if isinstance(name, str) else ""
         if not name:
             return f"has no name: {_shown(value.get('name'))}"
-        self._keypoints += bool(value.get("keypoints"))
         above = canonical(above.strip()) if isinstance(above, str) else None
         return self._keep("categories", self._categories, Category(key, name, above), index)
 
@@ -208,14 +195,9 @@ class _Reader:
             return f"has no category_id: {_shown(value.get('category_id'))}"
         if crowd not in (0, 1, None):
             return f"has iscrowd {_shown(crowd)}, which is neither 0 nor 1"
-        rows = self._rows
         shape = self._shape(value.get("segmentation"))
-        rows.image.append(self._numbers["images"][image])
-        rows.category.append(self._numbers["categories"][category])
-        rows.crowd.append(1 if crowd else 0)
-        rows.shape.append(shape)
-        rows.start.append(start)
-        rows.size.append(end - start)
+        row = self._numbers["images"][image], self._numbers["categories"][category]
+        self._rows.extend((*row, 1 if crowd else 0, shape, start, end - start))
         return None
 
     def _shape(self, outline: Any) -> bool:
@@ -227,26 +209,15 @@ class _Reader:
             self._boxes += 1
         return True
 
-    def _unknown(self) -> Iterable[str]:
+    def _unknown(self, rows: NDArray[np.int64]) -> Iterable[str]:
         """Annotations of images and categories that are not there: read again, for the words of the message."""
-        rows = self._rows
-        pairs = zip(rows.image, rows.category, strict=True)
-        wrong = {row for row, (image, kind) in enumerate(pairs) if not self._is_known(image, kind)}
-        if not wrong:
-            return
-        good = 0  # of the rows, which lack the items that had other problems
-        for item in items(self._path):
-            if item.key != "annotations" or good == len(rows.start) or item.start != rows.start[good]:
-                continue
-            if good in wrong:
-                which = "image_id" if rows.image[good] not in self._images else "category_id"
+        wrong = {start: image for image, category, _, _, start, _ in rows[(rows[:, :2] < 0).any(axis=1)].tolist()}
+        for item in items(self._path) if wrong else ():
+            if item.key == "annotations" and item.start in wrong:
+                which = "image_id" if wrong[item.start] < 0 else "category_id"
                 written = f" (id {_shown(item.value['id'])})" if "id" in item.value else ""
                 problem = f"has {which} {_shown(item.value[which])}, which none of the {OF[which]} has"
                 yield f"annotations[{item.number}]{written} {problem}"
-            good += 1
-
-    def _is_known(self, image: int, category: int) -> bool:
-        return image in self._images and category in self._categories
 
 
 def _is_side(value: Key | None) -> TypeGuard[int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -22,6 +23,8 @@ _BLANK = re.compile(r"[ \t\n\r]*")
 _COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _HINT = "save it again as JSON in UTF-8"
 _AGAIN = "export it again: it may be cut short, several files in one, packed, or edited with a comma too many"
+
+Read = Callable[[int, int], None]  # (bytes read, bytes of the file)
 
 
 class Item(NamedTuple):
@@ -41,8 +44,11 @@ class Item(NamedTuple):
     end: int
 
 
-def items(path: Path) -> Iterator[Item]:
+def items(path: Path, read: Read = lambda done, total: None) -> Iterator[Item]:
     """All items of all lists of a document that is one object, and its other values, in their order.
+
+    Args:
+        read: is told of bytes, a window at a time.
 
     Raises:
         UserError: `json-missing`, `json-unreadable`; `json-encoding`: not UTF-8; `json-invalid`: no JSON, or no object.
@@ -51,7 +57,7 @@ def items(path: Path) -> Iterator[Item]:
         raise UserError(f"json-{'missing' if problem == 'is not there' else 'unreadable'}", f"{path} {problem}")
     try:
         with path.open("rb") as file:
-            yield from _Document(file, path).items()
+            yield from _Document(file, path, read).items()
     except OSError as error:
         raise UserError("json-unreadable", f"{path} cannot be read ({error.strerror})") from None
 
@@ -63,9 +69,11 @@ class _Document:
     not ASCII are decoded again.
     """
 
-    def __init__(self, file: BinaryIO, path: Path):
+    def __init__(self, file: BinaryIO, path: Path, read: Read):
         self._file = file
         self._path = path
+        self._read = read
+        self._bytes = os.fstat(file.fileno()).st_size
         self._decode = json.JSONDecoder().raw_decode
         self._text, self._at = "", 0
         self._move(0, WINDOW)
@@ -150,8 +158,7 @@ class _Document:
                 raise self._invalid(problem[:1].lower() + problem[1:], at)
             self._move(self._origin(self._at), WINDOW if self._at else 2 * self._length)
         first, self._at = self._at, end
-        text = self._text[first:end]
-        if not text.isascii():
+        if not (self._is_ascii or (text := self._text[first:end]).isascii()):
             value = self._as_utf8(text, first)
         return value, self._origin(first), self._origin(end)
 
@@ -170,6 +177,7 @@ class _Document:
         data = self._file.read(length)
         self._start, self._length, self._at = start, len(data), 0
         self._is_end = len(data) < length
+        self._read(start, self._bytes)
         parts: list[bytes] = []
         self._cuts, self._left_out = [0], [0]  # positions in the text, and characters left out before them
         last = kept = 0
@@ -179,7 +187,8 @@ class _Document:
             last = found.end()
             self._cuts.append(kept)
             self._left_out.append(last - kept)
-        self._text = b"".join((*parts, data[last:])).decode("latin-1")
+        text = b"".join((*parts, data[last:]))
+        self._text, self._is_ascii = text.decode("latin-1"), text.isascii()
 
     def _origin(self, at: int) -> int:
         """Where in the file a position in the text is."""

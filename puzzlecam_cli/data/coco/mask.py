@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,9 @@ from puzzlecam_cli.text import quoted
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-_PLACE = struct.Struct("<qqB")  # first byte, number of bytes, label
+PLACE = struct.Struct("<qqB")  # first byte, number of bytes, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class CocoMask:
         """Each object's label and run lengths."""
         try:
             with self.path.open("rb") as file:
-                for start, length, label in _PLACE.iter_unpack(self.places):
+                for start, length, label in PLACE.iter_unpack(self.places):
                     file.seek(start)
                     annotation = self._annotation(file.read(length), start)
                     try:
@@ -80,6 +80,11 @@ class CocoMask:
         return UserError("mask-invalid", f"{self.key}: {problem}", hint="correct the annotation, or export it again")
 
 
-def pack(places: Iterable[tuple[int, int, int]]) -> bytes:
-    """(first byte, number of bytes, label) of annotations as `CocoMask` keeps them."""
-    return b"".join(_PLACE.pack(*place) for place in places)
+def pack(places: ArrayLike) -> bytes:
+    """First byte, number of bytes and label of annotations, (N, 3), as `CocoMask` keeps them: `PLACE` one by one."""
+    import numpy as np
+
+    columns = np.asarray(places, dtype=np.int64).reshape(-1, 3).T
+    rows = np.empty(columns.shape[1], dtype=[("start", "<i8"), ("size", "<i8"), ("label", "u1")])
+    rows["start"], rows["size"], rows["label"] = columns
+    return rows.tobytes()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.data.coco.instances import Instances
-from puzzlecam_cli.data.coco.mask import CocoMask, pack
+from puzzlecam_cli.data.coco.mask import PLACE, CocoMask, pack
 from puzzlecam_cli.data.coco.outlines import VOID
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.photos import Photo
@@ -17,6 +17,9 @@ from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from puzzlecam_cli.data.walk import Walk
 
 
@@ -47,28 +50,31 @@ def photos_of(document: Instances, labels: Sequence[int], walk: Walk, *, keep_em
     """
     import numpy as np
 
-    rows = document.annotations
-    image = np.frombuffer(rows.image, dtype=np.dtype("l"))  # (A,) rows of images
-    label = np.array([*labels, 0])[np.frombuffer(rows.category, dtype=np.dtype("l"))]
-    crowd = np.frombuffer(rows.crowd, dtype=np.int8).astype(bool)
-    label_drawn = np.where(crowd & (label > 0), VOID, label)
-    order = np.argsort(image, kind="stable")
-    ends = np.searchsorted(image[order], np.arange(len(document.images) + 1))
-    columns = [label, crowd, label_drawn, np.frombuffer(rows.shape, np.int8)]
-    columns += [np.frombuffer(column, dtype=np.int64) for column in (rows.start, rows.size)]
-    table = np.stack(columns, axis=1)[order]  # (A, 6), those of an image side by side
-    any_shapes = any(rows.shape)
+    images = len(document.images)
+    image, category, crowd, shape, start, size = document.annotations.T  # (A,) each
+    label = np.array([*labels, 0])[category]
+    drawn_as = np.where((crowd > 0) & (label > 0), VOID, label)
+    objects, crowds = (np.bincount(image[crowd == value], minlength=images) for value in (0, 1))
+    boxes = np.bincount(image[(drawn_as > 0) & (drawn_as < VOID) & (shape == 0)], minlength=images)
+    tagged = (label > 0) & (label < VOID) & (crowd == 0)
+    pairs = np.unique(image[tagged] << 8 | label[tagged])  # each tag of an image once, sorted
+    tags, tags_until = (pairs & 255).tolist(), _until(pairs >> 8, images)
+    drawn = np.flatnonzero((drawn_as > 0) & (shape > 0))
+    drawn = drawn[np.argsort(image[drawn], kind="stable")]
+    places = pack(np.stack([start, size, drawn_as], axis=1)[drawn])
+    places_until = [PLACE.size * end for end in _until(image[drawn], images)]
+    any_shapes = bool(shape.any())
 
     finder = Finder(walk, document.path)
     photos: list[Photo] = []
     missing: dict[str, str] = {}
     of_id: dict[str, str] = {}
     twice: list[str] = []
-    count = {"empty": 0, "crowds": 0, "sizeless": 0, "boxes": 0}
-    for number, (key, name, size) in enumerate(document.images):
-        own = table[ends[number] : ends[number + 1]].tolist()
-        count["empty"] += not own
-        if not own and not keep_empty:
+    count = {"empty": int((objects + crowds == 0).sum()), "crowds": 0, "sizeless": 0, "boxes": 0}
+    counts = np.stack([objects, crowds, boxes], axis=1).tolist()
+    for number, (key, name, sides) in enumerate(document.images):
+        own, own_crowds, own_boxes = counts[number]
+        if not (own or own_crowds or keep_empty):
             continue
         image_id = finder.find(name)
         if image_id not in walk.files:
@@ -76,21 +82,27 @@ def photos_of(document: Instances, labels: Sequence[int], walk: Walk, *, keep_em
             continue
         if (other := of_id.setdefault(image_id, name)) != name:
             twice.append(f"{quoted(name)} and {quoted(other)}: {walk.files[image_id]}")
-        tags = tuple(sorted({tag for tag, is_crowd, *_ in own if 0 < tag < VOID and not is_crowd}))
-        count["crowds"] += bool(own) and all(is_crowd for _, is_crowd, *_ in own)
-        drawn = [(start, length, as_, shape) for _, _, as_, shape, start, length in own if as_]
-        has_shapes = all(shape for *_, as_, shape in drawn if as_ != VOID)
-        count["sizeless"] += size is None and any_shapes
-        count["boxes"] += not has_shapes and any_shapes
+        count["crowds"] += bool(own_crowds and not own)
+        count["sizeless"] += sides is None and any_shapes
+        count["boxes"] += bool(own_boxes) and any_shapes
         mask = None
-        if any_shapes and has_shapes and size is not None:
-            mask = CocoMask(document.path, key, size, pack([(s, n, as_) for s, n, as_, shape in drawn if shape]))
-        photos.append(Photo(image_id, walk.files[image_id], tags, mask))
+        if any_shapes and not own_boxes and sides is not None:
+            mask = CocoMask(document.path, key, sides, places[places_until[number] : places_until[number + 1]])
+        own_tags = tuple(tags[tags_until[number] : tags_until[number + 1]])
+        photos.append(Photo(image_id, walk.files[image_id], own_tags, mask))
     if twice:
         raise UserError(
             "coco-invalid", f"{len(twice)} photos stand twice in {document.path}", shorten(twice), "keep one of each"
         )
     return Found(tuple(photos), missing, _facts(document, count, keep_empty))
+
+
+def _until(image: NDArray[np.int64], images: int) -> list[int]:
+    """Where what belongs to each image begins in a sorted column, and where the last one's ends."""
+    import numpy as np
+
+    until: list[int] = np.searchsorted(image, np.arange(images + 1)).tolist()
+    return until
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from puzzlecam_cli.data.discover.parts import Parts
 from puzzlecam_cli.data.listed import ListedPhotos
-from puzzlecam_cli.data.photos import Photo, PhotoSet, open_photos
+from puzzlecam_cli.data.photos import Photo, open_photos
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.registry import dataset
 
@@ -65,6 +65,11 @@ class Unusable:
     why: str
     is_meant: bool = True
 
+    @classmethod
+    def because(cls, source: str, error: UserError, *, is_meant: bool = True) -> Unusable:
+        """What an error says of a source."""
+        return cls(source, "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2])), is_meant)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -98,10 +103,15 @@ def read(candidate: Candidate) -> Reading:
     """
     settings = dataset(candidate.data["kind"]).Settings.model_validate(dict(candidate.data))
     found = open_photos(settings, Path("runs") / "none", seed=0)
-    photos, facts = _listed(found) if isinstance(found, ListedPhotos) else _of_splits(found)
+    splits = found.splits
+    if isinstance(found, ListedPhotos):
+        photos, facts = found.listing.photos, found.listing.facts
+    else:
+        names = [name for name in dict.fromkeys((splits.train, splits.val)) if name]
+        photos = tuple({photo.id: photo for name in names for photo in found.photos(name, tags=True)}.values())
+        facts = tuple(fact for name in names for fact in found.facts(name))
     if not any(photo.tags for photo in photos):
         raise UserError("data-untagged", f"none of the {len(photos):,} photos has a tag")
-    splits = found.splits
     val = found.count(splits.val)[0] if splits.val else 0
     masks = sum(photo.mask is not None for photo in photos)
     facts = tuple(dict.fromkeys((*candidate.facts, *facts)))
@@ -114,25 +124,12 @@ def read_divided(candidate: Candidate) -> Reading:
     Raises:
         UserError: see `read`.
     """
-    told = candidate
-    for number, parts in enumerate(candidate.divisions):
+    if not candidate.divisions:
+        return read(candidate)
+    *others, last = candidate.divisions
+    for parts in others:
         try:
-            reading = read(told.divided(parts))
+            return read(candidate.divided(parts))
         except UserError as error:
-            if number + 1 == len(candidate.divisions):
-                raise
-            told = told.noted(f"photos are not divided by {parts.what}: {error.problem}")
-        else:
-            return reading
-    return read(candidate)
-
-
-def _listed(found: ListedPhotos) -> tuple[tuple[Photo, ...], tuple[str, ...]]:
-    listing = found.listing
-    return listing.photos, listing.facts
-
-
-def _of_splits(found: PhotoSet) -> tuple[tuple[Photo, ...], tuple[str, ...]]:
-    names = [name for name in dict.fromkeys((found.splits.train, found.splits.val)) if name]
-    by_id = {photo.id: photo for name in names for photo in found.photos(name, tags=True)}
-    return tuple(by_id.values()), tuple(fact for name in names for fact in found.facts(name))
+            candidate = candidate.noted(f"photos are not divided by {parts.what}: {error.problem}")
+    return read(candidate.divided(last))

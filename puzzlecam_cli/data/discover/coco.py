@@ -64,11 +64,9 @@ def _candidate(place: Place, parts: dict[str, Path]) -> Candidate | Unusable:
         assert val is not None, "a set has a file"
         train, val = val, None
     names = [name for path in (train, val) if path for name in _names(path)]
-    if not names:
-        return Unusable(str(train), "names no photo", is_meant=False)
     match = place.match(names)
     if not match.found:
-        why = f"names no photo of {place.folder}; its first name is {quoted(names[0])}"
+        why = f"names no photo of {place.folder}; its first name is {quoted(names[0])}" if names else "names no photo"
         return Unusable(str(train), why, is_meant=False)
     data: dict[str, Any] = {"kind": "coco", "root": match.root, "train": str(train), "val": val and str(val)}
     reasons: dict[str, str] = {}

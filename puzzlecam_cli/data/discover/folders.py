@@ -23,7 +23,7 @@ NO_CLASSES = frozenset((
 
 def find(place: Place) -> Iterator[Candidate]:
     """The folder whose sub-folders are classes: the one named, or the only one in it that leads to photos."""
-    folders = place.photo_folders()
+    folders = place.photo_folders
     if not folders or place.folder in folders:
         return
     root = Path(place.folder)
@@ -33,7 +33,8 @@ def find(place: Place) -> Iterator[Candidate]:
         if root in folders:
             return
         below = _first_names(root, folders)
-    if all(name.casefold() in NO_CLASSES for name in below) and not _in_parts(root, below, folders):
+    in_parts = not any(root / name in folders for name in below)  # as train/CLASS and val/CLASS
+    if all(name.casefold() in NO_CLASSES for name in below) and not in_parts:
         return
     ids = [file.relative_to(root).as_posix() for file in place.walk.files.values()]
     data: dict[str, Any] = {"kind": "folder", "root": root, "tags": "folders"}
@@ -51,10 +52,5 @@ def find(place: Place) -> Iterator[Candidate]:
     )
 
 
-def _first_names(root: Path, folders: dict[Path, int]) -> list[str]:
+def _first_names(root: Path, folders: set[Path]) -> list[str]:
     return sorted({folder.relative_to(root).parts[0] for folder in folders if folder != root})
-
-
-def _in_parts(root: Path, below: list[str], folders: dict[Path, int]) -> bool:
-    """Whether train/CLASS and val/CLASS hold the photos."""
-    return all(folder != root / name for name in below for folder in folders)

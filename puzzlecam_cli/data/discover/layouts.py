@@ -52,12 +52,8 @@ def discover(place: Place, source: str | None = None) -> Discovery:
         try:
             readings.append(read_divided(candidate))
         except UserError as error:
-            unusable.append(Unusable(candidate.source, why(error)))
+            unusable.append(Unusable.because(candidate.source, error))
     return Discovery(tuple(readings), tuple(unusable))
-
-
-def why(error: UserError) -> str:
-    return "; ".join((error.problem, *error.where[:2]))
 
 
 def say_the_same(readings: tuple[Reading, ...]) -> bool:

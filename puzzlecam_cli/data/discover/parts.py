@@ -33,33 +33,24 @@ def by_share(photos: int) -> Parts:
 
 def in_columns(columns: Mapping[str, Sequence[str]]) -> list[Parts]:
     """The divisions that a table's further columns may be, in their order."""
-    found = (_column(name, values) for name, values in columns.items())
-    return [parts for parts in found if parts is not None]
+    return [parts for name, values in columns.items() if (parts := _in_column(name, values))]
 
 
-def _column(name: str, values: Sequence[str]) -> Parts | None:
-    spelt: dict[str, set[str]] = {}
-    for value in values:
-        spelt.setdefault(value.strip().casefold(), set()).add(value.strip())
+def _in_column(name: str, values: Sequence[str]) -> Parts | None:
+    spelt = {value.strip().casefold(): value.strip() for value in sorted(values, reverse=True)}
     spelt.pop("", None)
     what = f"column {quoted(name)}"
-    if part := _part_of(name.casefold().removeprefix("is").strip("_- ")):
-        yes, no = ([value for value in spelt if value in words] for words in (TRUE, FALSE))
-        if len(spelt) == 2 and yes and no:
-            first, second = (f"{name}={min(spelt[value])}" for value in (yes[0], no[0]))
-            return Parts(first, second, what) if part == "train" else Parts(second, first, what)
-    if not all(map(_part_of, spelt)) or not any(value in TRAIN for value in spelt):
+    part = _part_of(name.casefold().removeprefix("is").strip("_- "))
+    yes, no = (next((value for value in words if value in spelt), None) for words in (TRUE, FALSE))
+    if part and yes and no and len(spelt) == 2:
+        train, val = (yes, no) if part == "train" else (no, yes)
+        return Parts(f"{name}={spelt[train]}", f"{name}={spelt[val]}", what)
+    named = [next((value for value in words if value in spelt), None) for words in _WORDS.values()]
+    if not named[0] or not all(map(_part_of, spelt)):
         return None
-    named = {part: next((value for value in words if value in spelt), None) for part, words in _WORDS.items()}
-    train, val = (value and _setting(name, spelt[value]) for value in named.values())
-    left = [value for value in spelt if value not in named.values()]
-    unused = f"; {', '.join(map(quoted, sorted(left)))} is not used" if left else ""
-    return Parts(train, val, what + unused)
-
-
-def _setting(name: str, spellings: set[str]) -> str:
-    """`COLUMN=VALUE`; the column alone, which takes capitals lightly, where a value is written in several ways."""
-    return f"{name}={min(spellings)}" if len(spellings) == 1 else name
+    unused = ", ".join(quoted(value) for value in sorted(spelt.keys() - set(named)))
+    first, second = (value and f"{name}={spelt[value]}" for value in named)
+    return Parts(first, second, f"{what}; {unused} is not used" if unused else what)
 
 
 def _part_of(word: str) -> str | None:

@@ -141,12 +141,10 @@ class Place:
         """The folder above, in the words in which the folder was named."""
         return self.folder.parent if self.folder.name not in ("", "..") else self.folder / ".."
 
-    def photo_folders(self) -> dict[Path, int]:
-        """How many photos lie in each folder, not below it; folders without any are left out."""
-        return {
-            self.folder / above: count
-            for above, count in sorted(Counter(_above(image_id) for image_id in self.walk.files).items())
-        }
+    @property
+    def photo_folders(self) -> set[Path]:
+        """The folders that photos lie in, not only below."""
+        return {self.folder / _above(image_id) for image_id in self.walk.files}
 
 
 def _holds_masks(folder: Path, photos: set[str]) -> bool:

@@ -33,8 +33,7 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
         try:
             yield _candidate(path, place)
         except UserError as error:
-            why = "; ".join((error.problem.removeprefix(f"{path} "), *error.where[:2]))
-            yield Unusable(str(path), why, is_meant=path.is_dir() or _mentions_photos(path, place))
+            yield Unusable.because(str(path), error, is_meant=path.is_dir() or _mentions_photos(path, place))
 
 
 def _tables(place: Place) -> Iterator[Path]:
@@ -59,15 +58,11 @@ def _annotations(place: Place) -> Iterator[Path]:
         folders[beside] = sorted(path.name for path in beside.glob("*.xml"))
     for folder, names in folders.items():
         xml = [name for name in names if name.lower().endswith(".xml")]
-        if not xml or _is_below(folder, found) or voc.lists_of(folder.parent):
+        if not xml or any(other in folder.parents for other in found) or voc.lists_of(folder.parent):
             continue
         if place.is_photo(xml[0][:-4]) and "<annotation>" in _head(folder / xml[0]):
             found.append(folder)
             yield folder
-
-
-def _is_below(folder: Path, others: list[Path]) -> bool:
-    return any(other in folder.parents for other in others)
 
 
 def _may_be_tags(path: Path, place: Place) -> bool:
@@ -93,8 +88,7 @@ def _head(path: Path) -> str:
 
 
 def _candidate(path: Path, place: Place) -> Candidate:
-    classes, facts = _classes(place, path)
-    table, classes, facts = _read(path, place, classes, facts)
+    table, classes, facts = _read(path, place)
     match = place.match(table.names)
     if not match.found:
         first = quoted(table.names[0]) if table.names else ""
@@ -119,28 +113,20 @@ def _candidate(path: Path, place: Place) -> Candidate:
     return Candidate(str(path), str(path), data, reasons, tuple(facts), False, told)
 
 
-def _classes(place: Place, source: Path) -> tuple[Path | None, list[str]]:
-    """The list of classes that lies with the photos or their tags."""
-    for folder in dict.fromkeys((source.parent, place.folder)):
-        for name in FILES:
-            path = folder / name
-            if path == source or not path.is_file():
-                continue
-            try:
-                read_classes(path)
-            except UserError as error:
-                return None, [f"{path} is not used: {error.problem.removeprefix(f'{path} ')}"]
-            return path, []
-    return None, []
-
-
-def _read(path: Path, place: Place, classes: Path | None, facts: list[str]) -> tuple[TagTable, Path | None, list[str]]:
-    """The table; the list of classes only where it has all of its classes."""
-    if classes:
-        names = read_classes(classes).names
-        table = read_tags(path, classes=names, is_photo=place.is_photo)
-        lacking = sorted(set(table.classes) - set(names))
-        if not lacking:
-            return table, classes, facts
-        facts = [*facts, f"{classes} is not used: it lacks {', '.join(map(quoted, shorten(lacking, 3)))}"]
-    return read_tags(path, is_photo=place.is_photo), None, facts
+def _read(path: Path, place: Place) -> tuple[TagTable, Path | None, list[str]]:
+    """The table, the list of classes with it or with the photos if it has all of the table's, and why it has not."""
+    lists = (folder / name for folder in (path.parent, place.folder) for name in FILES)
+    file = next((file for file in lists if file != path and file.is_file()), None)
+    why = ""
+    if file:
+        try:
+            names = read_classes(file).names
+        except UserError as error:
+            why = error.problem.removeprefix(f"{file} ")
+        else:
+            table = read_tags(path, classes=names, is_photo=place.is_photo)
+            lacking = sorted(set(table.classes) - set(names))
+            if not lacking:
+                return table, file, []
+            why = f"it lacks {', '.join(map(quoted, shorten(lacking, 3)))}"
+    return read_tags(path, is_photo=place.is_photo), None, [f"{file} is not used: {why}"] if why else []

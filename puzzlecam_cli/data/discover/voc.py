@@ -11,9 +11,7 @@ from puzzlecam_cli.data.discover.candidate import Candidate
 from puzzlecam_cli.data.discover.place import Place
 from puzzlecam_cli.data.kinds.voc import SHIPPED_LISTS
 from puzzlecam_cli.data.lists import LISTS
-
-TRAIN = ("train", "trainval")
-VAL = ("val", "valid", "validation", "test")
+from puzzlecam_cli.data.part_of import TRAIN, VAL
 
 
 def find(place: Place) -> Iterator[Candidate]:
@@ -34,7 +32,11 @@ def find(place: Place) -> Iterator[Candidate]:
 def lists_of(root: Path) -> tuple[str, str | None] | None:
     """The lists of `train` and `val`; None if there is none to train on."""
     lists = {path.stem for name in LISTS for path in (root / "ImageSets" / name).glob("*.txt")}
-    train = "train_aug" if _has_train_aug(root, lists) else next((name for name in TRAIN if name in lists), None)
+    train = (
+        "train_aug"
+        if _has_train_aug(root, lists)
+        else next((name for name in (*TRAIN, "trainval") if name in lists), None)
+    )
     val = next((name for name in VAL if name in lists), None)
     return (train, val) if train else None
 
@@ -44,7 +46,9 @@ def _tags(root: Path) -> str | None:
     if any((root / "Annotations").glob("*.xml")):
         return "Annotations"
     lists = (root / "ImageSets" / "Main").glob("*_*.txt")
-    return "ImageSets/Main" if any(path.stem.rpartition("_")[2] in (*TRAIN, *VAL) for path in lists) else None
+    return (
+        "ImageSets/Main" if any(path.stem.rpartition("_")[2] in (*TRAIN, "trainval", *VAL) for path in lists) else None
+    )
 
 
 def _has_train_aug(root: Path, lists: set[str]) -> bool:

@@ -30,7 +30,7 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
     try:
         parts = read_description(file).parts
     except UserError as error:
-        yield Unusable(str(file), error.problem.removeprefix(f"{file} "))
+        yield Unusable.because(str(file), error)
         return
     data: dict[str, Any] = {"kind": "yolo", "root": file.parent, "train": None, "val": None}
     if file.name not in FILES:

@@ -29,10 +29,6 @@ class CocoData(ListedData):
     val: Part = default(
         None, "Instances JSON of the photos predicted at the end; or a share of `train`; null: none [ours]."
     )
-    classes: Location | None = default(None, "One class name a line; null: all categories, by their ids [ours].")
-    unlisted: Literal["refuse", "ignore"] = default(
-        "refuse", "Categories that are not in `classes`; ignore: they are left out [ours]."
-    )
     empty: Literal["background", "left_out"] = default(
         "background",
         "Images without any annotation; left_out: they belong to no split, as the literature counts COCO's [ours].",

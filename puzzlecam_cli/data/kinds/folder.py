@@ -71,10 +71,8 @@ class FolderPhotos(ListedPhotos):
             Photo(i, self._walk.files[i], tuple(sorted({numbers[n] for n in names if n in numbers})), masks.get(i))
             for i, names in tagged.tags.items()
         )
-        links = len(self._walk.links)
-        about_links = [f"{links} links to folders that are walked anyway are not followed"] if links else []
         about_file = [] if self.settings.tags or not self._tag_file else [f"tags are those of {self._tag_file}"]
-        return Listing(photos, classes, (*about_file, *about_links, *tagged.facts, *about_classes, *about_masks))
+        return Listing(photos, classes, (*about_file, *tagged.facts, *about_classes, *about_masks))
 
     def look_past(self, ids: Collection[str]) -> bool:
         """See `PhotoSet`: rows whose photo is not there, as `data.on_error: skip` does."""
@@ -83,9 +81,6 @@ class FolderPhotos(ListedPhotos):
         settings = self.settings.model_copy(update={"on_error": "skip"})
         self.__dict__ = {"settings": settings, "run": self.run, "seed": self.seed}  # what was read is forgotten
         return True
-
-    def unnamed(self) -> list[str]:
-        return [*super().unnamed(), *(image_id for image_id in self._ids if image_id not in self._tagged.tags)]
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id
 from puzzlecam_cli.data.lists import find_list, read_ids
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.resolver import FileIndex
@@ -96,10 +95,6 @@ class VocPhotos(PhotoSet):
         self._past.update(ids)
         self._forget()
         return True
-
-    def unnamed(self) -> list[str]:
-        named = {canonical(i) for split in {*astuple(self.splits)} - {None} for i in self._named(split)} | self._past
-        return [i for i in self._images.walked() if i not in named]
 
     @property
     def root(self) -> Path:

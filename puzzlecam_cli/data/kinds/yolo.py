@@ -37,10 +37,6 @@ class YoloData(ListedData):
         "train", "A part of data.yaml, a list, a folder, or a share; null: all that are not in `val` [ours]."
     )
     val: Part = default("val", "A part of data.yaml, a list, a folder, or a share; null: none [ours].")
-    classes: Location | None = default(None, "One class name a line; null: those of `names` [ours].")
-    unlisted: Literal["refuse", "ignore"] = default(
-        "refuse", "Names that are not in `classes`; ignore: they are left out [ours]."
-    )
 
 
 class YoloPhotos(ListedPhotos):
@@ -170,12 +166,8 @@ class YoloPhotos(ListedPhotos):
             texts = Walk(self.root, (".txt",), but=(self.run,), what="text").files
         except UserError:
             texts = {}
-        found = {}
-        for image_id in self._walk.files:
-            for name in _text_names(image_id):
-                if name in texts:
-                    found[image_id] = texts[name]
-                    break
+        names = ((i, next((name for name in _text_names(i) if name in texts), None)) for i in self._walk.files)
+        found = {image_id: texts[name] for image_id, name in names if name is not None}
         if not found:
             first = next(iter(self._walk.files))
             where = tuple(f"{self.root}/{name}.txt" for name in _text_names(first))

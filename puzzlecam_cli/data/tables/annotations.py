@@ -28,4 +28,4 @@ def read_annotations(known: Known) -> Found:
             tagged.append(Tagged(number, canonical(path.with_suffix("").as_posix()), tuple(sorted(tags))))
     if problems:
         raise known.problem("holds files that are no annotations", problems)
-    return Found(tagged, "photo", facts=["one XML file a photo, an object a tag"], place="file")
+    return Found(tagged, facts=["one XML file a photo, an object a tag"], place="file")

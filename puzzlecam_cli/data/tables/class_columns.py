@@ -55,7 +55,7 @@ def read_class_columns(layout: Layout, known: Known) -> Found | None:
         for row, photo, own in zip(layout.body, layout.columns[layout.name], tags_of, strict=True)
     ]
     facts = [f"one row a photo, one column a class; {said}"]
-    return Found(tagged, "photo", tuple(names), True, layout.further(mine, facts), facts)
+    return Found(tagged, True, tuple(names), layout.further(mine, facts), facts)
 
 
 def _share_of_truths(layout: Layout, c: int) -> float | None:
@@ -73,14 +73,14 @@ def _last_named(header: Sequence[str]) -> int:
 def _is_further(head: str, share: float, header: Sequence[str], known: Known) -> bool:
     """Whether a column is none of a class, though it may hold 0 and 1."""
     if words.bare(head) == "train" and share == 1:  # a part of the photos, or a vehicle
-        if any(map(words.is_vehicle, header)):
+        if any(words.heads(other, words.VEHICLE) for other in header):
             return False
-        if known.classes is None and not any(words.heads_part(other) for other in header):
+        if known.classes is None and not any(words.heads(other, words.PART) for other in header):
             where = (f"the header: {quoted(', '.join(header))}",)
             hint = "name all classes in data.classes, or call the column `is_train`"
             raise known.ambiguous("has a column `train`: a class, or the photos trained on", where, hint)
         return True
-    return words.heads_part(head) or (share < 1 and words.heads_measure(head))
+    return words.heads(head, words.PART) or (share < 1 and words.heads(head, words.MEASURE))
 
 
 def _check_names(names: Sequence[str], known: Known) -> None:

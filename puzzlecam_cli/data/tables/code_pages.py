@@ -23,7 +23,6 @@ _NO_SCRIPTS = {"HALFWIDTH", "FULLWIDTH", "MASCULINE", "FEMININE", "MICRO", "BOX"
 _SIGNS = {"Pd", "Pi", "Pf", "Zs"}  # dashes, quotes, blanks
 _EASTERN_SIGNS = "、。・「」（）！？：；，·"
 _MARKS = {"Mn", "Mc"}
-_ONLY_LAST = re.compile(r"[ךםןףץς]\w")
 
 
 def is_plausible(text: str, codec: str) -> bool:
@@ -51,11 +50,9 @@ def _is_common(foreign: set[str], codec: str) -> bool:
 
 def _is_word(word: str) -> bool:
     scripts = {_script(c) for c in word} - {"COMBINING"}
-    if len(scripts) != 1 or scripts & _NO_SCRIPTS or _script(word[0]) == "COMBINING":
+    if len(scripts) != 1 or scripts & _NO_SCRIPTS:
         return False
     if any(after.isupper() and before.islower() and not (before + after).isascii() for before, after in pairwise(word)):
-        return False
-    if _ONLY_LAST.search(word) or unicodedata.category(word[0]) in _MARKS:
         return False
     if scripts == {"GREEK"}:
         return sum(len(unicodedata.normalize("NFD", c)) > 1 for c in word) <= 1

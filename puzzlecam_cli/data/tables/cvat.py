@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from io import BytesIO
 
@@ -12,7 +11,7 @@ from defusedxml.ElementTree import ParseError, iterparse
 from puzzlecam_cli.data.tables.found import Found, Known, Tagged, clean
 from puzzlecam_cli.text import quoted
 
-_XML = re.compile(rb"[\s\x00\xef\xbb\xbf\xff\xfe]*<\x00?(\?\x00?x|a\x00?n\x00?n\x00?o)")
+_XML = re.compile(rb"[\s\xef\xbb\xbf]*<(\?xml|annotations)")
 
 
 def read_cvat(data: bytes, known: Known) -> Found | None:
@@ -23,8 +22,6 @@ def read_cvat(data: bytes, known: Known) -> Found | None:
     """
     if not _XML.match(data):
         return None
-    if data[:2] in (b"<\0", b"\0<"):  # UTF-16, which the parser takes by its mark
-        data = (codecs.BOM_UTF16_LE if data[0] else codecs.BOM_UTF16_BE) + data
     labels: dict[str, None] = {}
     tagged: list[Tagged] = []
     subsets: list[str] = []
@@ -58,5 +55,5 @@ def read_cvat(data: bytes, known: Known) -> Found | None:
         raise known.problem("names no image")
     columns = {"subset": subsets} if any(subsets) else {}
     return Found(
-        tagged, "photo", tuple(filter(None, labels)), columns=columns, facts=["it is an export of CVAT"], place="image"
+        tagged, classes=tuple(filter(None, labels)), columns=columns, facts=["it is an export of CVAT"], place="image"
     )

@@ -34,7 +34,7 @@ def read_datumaro(document: Any, known: Known) -> Found | None:
         tagged.append(Tagged(number, clean(name), () if odd else tuple(names[n] for n in numbers)))
     if problems:
         raise known.problem("is no Datumaro file of tags", problems)
-    return Found(tagged, "photo", tuple(filter(None, names)), facts=["it is an export of Datumaro"])
+    return Found(tagged, classes=tuple(filter(None, names)), facts=["it is an export of Datumaro"])
 
 
 def _at(value: Any, *keys: str) -> Any:

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from puzzlecam_cli.data.tables.code_pages import PAGES, is_plausible
 from puzzlecam_cli.data.tables.found import Known, clean
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.text import decode_text, marked, quoted
 
-_WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 # Python calls these encodings, too; no table is written in them, and some take time without bound.
 _NO_ENCODINGS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
-_NO_TEXT = {
-    b"PK\x03\x04": "an Excel file or another archive",
-    b"\xd0\xcf\x11\xe0": "an Excel file",
-    b"\x1f\x8b": "compressed",
-    b"PAR1": "a Parquet file",
-    b"SQLite": "a database",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-}
-_BY_CHANCE = 50  # lines: with more, what is UTF-8 is not so by chance
+_NO_TEXT = {b"PK\x03\x04": "an Excel file or another archive", b"\xd0\xcf\x11\xe0": "an Excel file"}
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 _HINT = "save it as UTF-8 (most editors: Save as, encoding UTF-8), or say how it was saved: --set data.encoding=cp1252"
 
 
@@ -36,22 +27,17 @@ def decoded(data: bytes, known: Known, encoding: str | None) -> tuple[str, list[
     """
     if kind := next((kind for start, kind in _NO_TEXT.items() if data.startswith(start)), None):
         raise UserError("tags-encoding", f"{known.file} is {kind}, no text", hint="save it as CSV (UTF-8)")
-    if encoding is not None:
-        return decode_text(data, known.file, otherwise=_codec(encoding), kind="tags"), []
-    if marked(data):
-        return decode_text(data, known.file, kind="tags"), []
-    lines = _telling_lines(data)
-    readings: dict[str, str] = {}  # codec by the text it gives
-    if b"\0" not in data and _reads(data, "utf-8") is not None:
-        if len(lines) > _BY_CHANCE or not (better := _better_than_utf_8(lines, known)):
-            return decode_text(data, known.file, kind="tags"), []
-        readings = better
-    elif b"\0" in data:
-        readings = {text: codec for codec in _WIDE if (text := _reads(data, codec)) and is_plausible(text, codec)}
+    if encoding is not None or marked(data) or (b"\0" not in data and _reads(data, "utf-8") is not None):
+        return decode_text(
+            data, known.file, otherwise=_codec("utf-8" if encoding is None else encoding), kind="tags"
+        ), []
+    if b"\0" in data:
+        wide = "utf-16-le" if data[1::2].count(0) >= data[::2].count(0) else "utf-16-be"
+        readings = _plausible(data, (wide,))
     else:
-        readings = _in_pages(lines)
-    for score in (_photos, _classes):
-        readings = _best(readings, score, known)
+        readings = _plausible(b"\n".join(_telling_lines(data)), PAGES)
+        for score in (_photos, _classes):
+            readings = _best(readings, score, known)
     if len(readings) > 1:
         raise _ambiguous(readings, data, known)
     if not readings:
@@ -63,22 +49,14 @@ def decoded(data: bytes, known: Known, encoding: str | None) -> tuple[str, list[
     return decode_text(data, known.file, otherwise=codec, kind="tags"), [f"it is read as {codec}"]
 
 
-def _in_pages(lines: list[bytes]) -> dict[str, str]:
-    """The plausible readings of lines in code pages: the first codec that gives each text."""
+def _plausible(data: bytes, codecs: Sequence[str]) -> dict[str, str]:
+    """The first codec that gives each plausible reading of bytes."""
     readings: dict[str, str] = {}
-    for page in PAGES:
-        text = _reads(b"\n".join(lines), page)
-        if text is not None and text not in readings and is_plausible(text, page):
-            readings[text] = page
+    for codec in codecs:
+        text = _reads(data, codec)
+        if text is not None and text not in readings and is_plausible(text, codec):
+            readings[text] = codec
     return readings
-
-
-def _better_than_utf_8(lines: list[bytes], known: Known) -> dict[str, str]:
-    """Readings in code pages that name photos or classes where UTF-8 names none: few letters can be it by chance."""
-    text = b"\n".join(lines).decode()
-    if not lines or _photos(text, known) or _classes(text, known):
-        return {}
-    return {text: page for text, page in _in_pages(lines).items() if _photos(text, known) or _classes(text, known)}
 
 
 def _codec(encoding: str) -> str:
@@ -103,7 +81,7 @@ def _reads(data: bytes, codec: str) -> str | None:
 
 def _telling_lines(data: bytes) -> list[bytes]:
     """The lines with other characters than ASCII, each once: only they tell a code page."""
-    return [line for line in dict.fromkeys(re.split(rb"\r\n|\n|\r", data)) if not line.isascii()]
+    return [line for line in dict.fromkeys(_LINE_END.split(data)) if not line.isascii()]
 
 
 def _best(readings: dict[str, str], score: Callable[[str, Known], int], known: Known) -> dict[str, str]:
@@ -129,19 +107,10 @@ def _classes(text: str, known: Known) -> int:
 
 
 def _ambiguous(readings: dict[str, str], data: bytes, known: Known) -> UserError:
-    texts = [text.split("\n") for text in readings]
-    number = next(n for n in range(len(texts[0])) if len({text[n] for text in texts if n < len(text)}) > 1)
-    different: dict[str, str] = {}
-    for text, codec in zip(texts, readings.values(), strict=True):
-        different.setdefault(text[number] if number < len(text) else "", codec)
-    line = _line_of(data, number) if "utf" not in next(iter(different.values())) else number + 1
-    said = " or ".join(f"{quoted(text.strip())} ({codec})" for text, codec in list(different.items())[:3])
-    return UserError(
-        "tags-encoding", f"{known.file} is not UTF-8 and can be read in several ways", (f"line {line}: {said}",), _HINT
-    )
-
-
-def _line_of(data: bytes, number: int) -> int:
-    """The number in the file of one of `_telling_lines`."""
-    wanted = _telling_lines(data)[number]
-    return 1 + re.split(rb"\r\n|\n|\r", data).index(wanted)
+    lines = zip(*(text.split("\n") for text in readings), strict=True)  # those that tell
+    number, ways = next((n, ways) for n, ways in enumerate(lines) if len(set(ways)) > 1)
+    line = 1 + _LINE_END.split(data).index(_telling_lines(data)[number])
+    codec_of = dict(zip(reversed(ways), reversed(readings.values()), strict=True))
+    said = " or ".join(f"{quoted(way.strip())} ({codec_of[way]})" for way in list(dict.fromkeys(ways))[:3])
+    what = f"{known.file} is not UTF-8 and can be read in several ways"
+    return UserError("tags-encoding", what, (f"line {line}: {said}",), _HINT)

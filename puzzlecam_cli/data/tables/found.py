@@ -71,18 +71,16 @@ class Found:
 
     Args:
         tagged: in the file's order; a photo may stand in several rows.
-        a_row: what a row is: all of a `photo`, one `tag` of it, or one `object` in it.
-        classes: where the file lists them; tags may be further ones.
-        is_ordered: whether the order of `classes` is that of the file's columns.
+        is_whole: whether a row holds all tags of its photo, rather than one of them.
+        classes: where the file lists them, in its order; tags may be further ones.
         columns: further columns by name, a value a row.
         facts: a sentence each, without the file's name.
         place: what numbers of rows count: a `line` or an `item`.
     """
 
     tagged: list[Tagged]
-    a_row: str
+    is_whole: bool = True
     classes: tuple[str, ...] = ()
-    is_ordered: bool = False
     columns: dict[str, list[str]] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
     place: str = "line"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -11,17 +12,13 @@ from typing import Any
 from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.datumaro import read_datumaro
 from puzzlecam_cli.data.tables.forms import read_rows
-from puzzlecam_cli.data.tables.found import Cell, Found, Known, Row, clean, has_photo_suffix
+from puzzlecam_cli.data.tables.found import Cell, Found, Known, Row, clean
 from puzzlecam_cli.data.tables.label_studio import read_label_studio
 from puzzlecam_cli.text import quoted
 
 # Exports of tools: the first that knows a document reads it.
 EXPORTS: tuple[Callable[[Any, Known], Found | None], ...] = (read_datumaro, read_label_studio)
 _HINT = 'write {"file": "a.jpg", "tags": ["cat", "dog"]} a line, or a list of such objects'
-
-
-class _TwiceError(ValueError):
-    """A key that an object has twice."""
 
 
 def read_json(text: str, known: Known) -> Found | None:
@@ -33,9 +30,7 @@ def read_json(text: str, known: Known) -> Found | None:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        document = json.loads(text, object_pairs_hook=_unique)
-    except _TwiceError as error:
-        raise known.problem(f"has {quoted(str(error))} twice in one object") from None
+        document = _loads(text, known)
     except RecursionError:
         raise known.problem("is nested too deeply") from None
     except ValueError as error:
@@ -53,12 +48,17 @@ def read_json(text: str, known: Known) -> Found | None:
     return replace(_from_records(_records(document), known), place=known.place)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _TwiceError(next(key for key in keys if keys.count(key) > 1))
-    return found
+def _loads(text: str, known: Known, where: Sequence[str] = ()) -> Any:
+    """A document without keys that stand twice in an object."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise known.problem(f"has {quoted(twice)} twice in one object", where)
+        return found
+
+    return json.loads(text, object_pairs_hook=unique)
 
 
 def _json_lines(text: str, known: Known) -> list[tuple[int, Any]] | None:
@@ -69,9 +69,7 @@ def _json_lines(text: str, known: Known) -> list[tuple[int, Any]] | None:
         if not (line := line.strip().strip("\ufeff")):
             continue
         try:
-            values.append((number, json.loads(line, object_pairs_hook=_unique)))
-        except _TwiceError as error:
-            problems.append(f"line {number}: {quoted(str(error))} stands twice in one object")
+            values.append((number, _loads(line, known, (f"line {number}",))))
         except (ValueError, RecursionError) as error:
             problems.append(f"line {number}: {str(error).partition(':')[0]}: {quoted(line)}")
         if problems and not values:
@@ -89,7 +87,7 @@ def _check_no_json(text: str, error: ValueError, known: Known) -> None:
 
 
 def _records(document: Any) -> list[tuple[int, Any]]:
-    """The objects or lists of a document, numbered from 1."""
+    """The objects of a document, numbered from 1: itself, a list of them, the only list inside, or tags by photo."""
     if isinstance(document, list):
         return list(enumerate(document, 1))
     if _name_key(document) is not None:
@@ -97,11 +95,6 @@ def _records(document: Any) -> list[tuple[int, Any]]:
     inside = [value for value in document.values() if _are_records(value)]
     if len(inside) == 1:
         return list(enumerate(inside[0], 1))
-    lists = all(isinstance(value, list) for value in document.values())
-    if lists and not any(map(has_photo_suffix, document)):
-        pairs = [(photo, tag) for tag, photos in document.items() for photo in photos]
-        if pairs and all(has_photo_suffix(photo) for photo, _ in pairs):  # photos by class
-            return [(number, [photo, tag]) for number, (photo, tag) in enumerate(pairs, 1)]
     records: list[tuple[int, Any]] = []
     for number, (name, value) in enumerate(document.items(), 1):
         is_record = isinstance(value, dict) and any(words.heads_tags(key) for key in value)
@@ -114,73 +107,49 @@ def _are_records(value: Any) -> bool:
 
 
 def _name_key(record: Mapping[str, Any]) -> str | None:
-    """The key below which a record names its photo; the best one."""
-    keys = [key for key, value in record.items() if isinstance(value, str) and words.rank_of_name(key) is not None]
-    return min(keys, key=lambda key: words.rank_of_name(key) or 0, default=None)
+    """The key below which a record names its photo."""
+    keys = (key for key, value in record.items() if isinstance(value, str) and words.rank_of_name(key) is not None)
+    return next(keys, None)
 
 
 def _from_records(records: list[tuple[int, Any]], known: Known) -> Found:
-    """Tags of objects and lists: as a table with their keys in its header."""
-    problems = [
-        f"{known.at(number)}: {quoted(str(record))}"
-        for number, record in records
-        if not isinstance(record, dict | list)
-    ]
-    kinds = {type(record) for _, record in records}
-    if problems or len(kinds) != 1:
-        raise known.problem("holds something else than objects of photos and tags", problems, _HINT)
-    if kinds == {list}:
-        return read_rows(
-            [Row(number, [_cell(v, known, f"{known.at(number)}") for v in r]) for number, r in records], known
-        )
+    """Tags of objects: as a table with their keys in its header."""
+    odd = [f"{known.at(number)}: {quoted(str(record))}" for number, record in records if not isinstance(record, dict)]
+    if odd or not records:
+        raise known.problem("holds something else than objects of photos and tags", odd, _HINT)
     keys = list(dict.fromkeys(key for _, record in records for key in record))
     rows = [Row(records[0][0], [clean(key) for key in keys])]
     for number, record in records:
-        cells = (
-            _cell(record[key], known, f"{known.at(number)}: {quoted(key)}") if key in record else "" for key in keys
-        )
-        rows.append(Row(number, list(cells)))
+        cells = [_cell(record.get(key), known, f"{known.at(number)}: {quoted(key)}") for key in keys]
+        rows.append(Row(number, cells))
     return read_rows(rows, known, has_header=True)
 
 
 def _cell(value: Any, known: Known, place: str) -> Cell:
-    """A value of JSON as a cell of a table: lists as the tags in them."""
+    """A value of JSON as a cell of a table: lists as the tags in them, `{"cat": true, "dog": false}` as those shown."""
     if isinstance(value, list):
-        return tuple(tag for item in value if (tag := _tag(item)))
-    if isinstance(value, dict):
-        return _cell_of_object(value, known, place)
-    return _scalar(value)
-
-
-def _cell_of_object(value: Mapping[str, Any], known: Known, place: str) -> Cell:
-    """`{"cat": true, "dog": false}` is the tags that are true; of other objects what names a photo or tags."""
-    if value and all(isinstance(shown, bool) or shown in (0, 1) for shown in value.values()):
+        return tuple(filter(None, map(_tag, value)))
+    if not isinstance(value, dict):
+        return _scalar(value)
+    if all(shown in (0, 1) for shown in value.values()):
         return tuple(clean(key) for key, shown in value.items() if shown)
-    if name := _name_key(value):
-        return clean(value[name])
-    inside = next((v for key, v in value.items() if words.heads_tags(key)), None)
-    if isinstance(inside, list | str):
-        return _cell(inside, known, place)
-    if value and all(isinstance(shown, float | int) for shown in value.values()):
+    if all(isinstance(shown, float | int) for shown in value.values()):
         raise known.problem("has values of classes that are neither 0 nor 1", (f"{place} is {quoted(str(value))}",))
-    return ""
+    inside = next((inner for key, inner in value.items() if words.heads_tags(key)), None)
+    return _cell(inside, known, place) if isinstance(inside, list | str) else ""
 
 
 def _tag(item: Any) -> str:
     """An item of a list of tags: itself, or what its name or label is."""
     if not isinstance(item, dict):
-        return _scalar(item)
-    found = [value for key, value in item.items() if words.heads_tags(key) or words.bare(key) in ("name", "title")]
-    found += [value for key, value in item.items() if key.endswith("labels")]
-    first = found[0] if found else ""
-    if isinstance(first, dict | list):
-        return _tag(next(iter(first), "") if isinstance(first, list) else first)
-    return _scalar(first)
+        return "" if isinstance(item, list) else _scalar(item)
+    keys = sorted(item, key=lambda key: not words.heads_tags(key))  # tags first
+    found = (item[key] for key in keys if words.heads_tags(key) or key.lower() == "name" or key.endswith("labels"))
+    first = next(found, "")
+    return _tag(next(iter(first), "") if isinstance(first, list) else first)
 
 
 def _scalar(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
     return clean(value) if isinstance(value, str) else json.dumps(value)

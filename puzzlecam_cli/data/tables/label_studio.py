@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from puzzlecam_cli.data.tables.found import Found, Known, Tagged, clean
 from puzzlecam_cli.text import quoted
 
 _LABELS = ("choices", "labels", "rectanglelabels", "polygonlabels", "brushlabels", "ellipselabels", "keypointlabels")
-_PREFIX = re.compile(r"[0-9a-f]{8}-")  # of files that were uploaded
 
 
 def read_label_studio(document: Any, known: Known) -> Found | None:
@@ -23,7 +20,7 @@ def read_label_studio(document: Any, known: Known) -> Found | None:
         return None
     tagged, problems = [], []
     for number, task in enumerate(document, 1):
-        name = _photo(task, known)
+        name = _photo(task["data"])
         annotations = [a for a in task["annotations"] if isinstance(a, dict) and not a.get("was_cancelled")]
         found = [_tags(annotation.get("result")) for annotation in annotations]
         if not name:
@@ -34,7 +31,7 @@ def read_label_studio(document: Any, known: Known) -> Found | None:
             tagged.append(Tagged(number, name, found[0] if found else ()))
     if problems:
         raise known.problem("is no Label Studio file of tags", problems)
-    return Found(tagged, "photo", facts=["it is an export of Label Studio"])
+    return Found(tagged, facts=["it is an export of Label Studio"])
 
 
 def _is_task(task: Any) -> bool:
@@ -47,20 +44,7 @@ def _tags(results: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(clean(str(tag)) for tags in lists if isinstance(tags, list) for tag in tags))
 
 
-def _photo(task: dict[str, Any], known: Known) -> str:
-    """The photo of a task: as its address ends, without what uploading adds where that is no photo."""
-    texts = [value for value in task["data"].values() if isinstance(value, str)]
-    address = next((t for t in texts if "/" in t), task["data"].get("image") or next(iter(texts), ""))
-    try:
-        parts = urlsplit(address)
-        path = (parse_qs(parts.query).get("d") or [unquote(parts.path)])[0]
-    except ValueError:
-        path = address
-    name = path.removeprefix("/data/").rpartition("upload/")[2] if "upload/" in path else path.lstrip("/")
-    last = name.rpartition("/")[2]
-    names = (
-        [name, last, _PREFIX.sub("", last, count=1)]
-        if "upload/" not in path
-        else [_PREFIX.sub("", last, count=1), last]
-    )
-    return clean(next((n for n in names if n and known.is_photo(n)), names[0]))
+def _photo(data: dict[str, Any]) -> str:
+    """The address of a task's photo; which file it means, `Walk.named` knows."""
+    texts = [value for value in (data.get("image"), *data.values()) if isinstance(value, str)]
+    return clean(next((text for text in texts if "/" in text), next(iter(texts), "")))

@@ -60,7 +60,7 @@ class Layout:
         header, taken = self.header or [], set(used)
         has_boxes = words.head_boxes(header)
         rest = [c for c in self.others if c not in taken and c < len(header) and header[c] and self.is_filled(c)]
-        kept = [c for c in rest if not (has_boxes and words.heads_box(header[c]))]
+        kept = [c for c in rest if not (has_boxes and words.heads(header[c], words.BOX))]
         if kept:
             shown = shorten([quoted(header[c]) for c in kept])
             facts.append(f"{', '.join(shown)} {'is' if len(kept) == 1 else 'are'} no tags")
@@ -108,7 +108,7 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
 
 def _check_name(head: str, column: tuple[Cell, ...], known: Known) -> None:
     """Refuses a table none of whose columns seems to hold names of photos."""
-    if not words.heads_part(head) and not words.heads_tags(head):
+    if not words.heads(head, words.PART) and not words.heads_tags(head):
         return
     step = max(len(column) // _LOOKED_AT, 1)
     cells = [cell for cell in column[::step] if isinstance(cell, str)]
@@ -153,7 +153,9 @@ def _only_counts(head: str, column: tuple[Cell, ...]) -> bool:
         return False
     if head.isascii() and head.isdigit():
         return int(head) == numbers[0] - 1 and int(head) in (0, 1)
-    return numbers[0] in (0, 1) and (not head or words.bare(head).startswith("unnamed") or words.heads_index(head))
+    return numbers[0] in (0, 1) and (
+        not head or words.bare(head).startswith("unnamed") or words.heads(head, words.INDEX)
+    )
 
 
 def _is_header(

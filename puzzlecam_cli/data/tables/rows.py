@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from itertools import islice
 
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
@@ -18,9 +19,6 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LOOKED_AT, _COLUMNS = 500, 20  # rows and cells of them, to find out the delimiter
 _SUFFIX = "|".join(re.escape(suffix) for suffix in PHOTO_SUFFIXES)
 _PHOTO_FIRST = re.compile(rf"(.+?(?:{_SUFFIX})):?[ \t]+(.*)", re.IGNORECASE)
-_SINGLE_QUOTES = re.compile(
-    r"[^'\"\n]*\n?'[^'\"\n]*'[,;|\t] ?'[^'\"\n]*'[,;|\t\r\n]"
-)  # of the first rows, as MySQL has them
 _EXCEL = re.compile(r"sep=([,;\t|])\s*")  # a first line that tells Excel the delimiter
 
 
@@ -34,48 +32,21 @@ def rows_of(text: str, known: Known) -> tuple[list[Row], str]:
     told = _EXCEL.fullmatch(first.strip("\ufeff\r"))
     text = rest if told else text
     delimiter = told[1] if told else _delimiter(text, known)
-    rows = _without_delimiter(text, known) if delimiter is None else _divided(text, delimiter, known, bool(told))
+    rows = list(_parsed(text, delimiter, known, bool(told))) if delimiter else _without_delimiter(text, known)
     if not rows:
         raise known.problem("holds no row")
     return rows, DELIMITERS[delimiter] if delimiter else "blanks"
 
 
-def _divided(text: str, delimiter: str, known: Known, skipped: int) -> list[Row]:
-    try:
-        return list(_parsed(text, delimiter, known, skipped))
-    except UserError:
-        # Blanks between a quote and the delimiter are not taken by the parser.
-        mended = re.sub(rf'" +(?={re.escape(delimiter)})', '"', text)
-        if mended != text:
-            with suppress(UserError):
-                return list(_parsed(mended, delimiter, known, skipped))
-        raise
-
-
-class _Cleaned(dict[str, str]):
-    """Cells without blanks around them; those that are alike are kept once."""
-
-    def __missing__(self, cell: str) -> str:
-        kept = clean(cell)
-        self[cell] = kept
-        return kept
-
-
 def _parsed(text: str, delimiter: str, known: Known, skipped: int = 0) -> Iterator[Row]:
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=delimiter,
-        quotechar="'" if _SINGLE_QUOTES.match(text) else '"',
-        skipinitialspace=True,
-        strict=True,
-    )
-    kept_of = _Cleaned().__getitem__
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    kept = cache(clean)  # most cells stand in many rows: each is cleaned and held once
     line = 1
     try:
         for cells in reader:
-            kept = list(map(kept_of, cells))
-            if any(kept):
-                yield Row(line + skipped, kept)
+            row = list(map(kept, cells))
+            if any(row):
+                yield Row(line + skipped, row)
             line = reader.line_num + 1
     except csv.Error as error:
         where = f"line {line + skipped}: {str(error).rstrip('.')}"

@@ -43,8 +43,6 @@ def split_cells(
 def _split(cell: str, separator: str | None, classes: frozenset[str] | None) -> tuple[str, ...]:
     if not separator or (classes and cell in classes):
         return (cell,)
-    if separator == " " and classes and len(ways := _ways(cell.split(), classes)) == 1:
-        return ways[0]
     parts = cell.split() if separator == " " else cell.split(separator)
     return tuple(part for piece in parts if (part := clean(piece)))
 
@@ -59,8 +57,8 @@ def _separator(
 ) -> tuple[str | None, list[str]]:
     if known.separator is not None:
         return known.separator, []
-    if known.classes and (told := _told_by_classes(lines, known)):
-        return told[0], told[1]
+    if known.classes and (told := _told_by_classes(lines, known.classes)):
+        return told
     lines = {cell: line for cell, line in lines.items() if cell not in (known.classes or ())}
     present = [mark for mark in _MARKS if any(mark in cell for cell in lines)]
     if len(present) > 1:
@@ -76,37 +74,16 @@ def _separator(
     return _blank(lines, known, single)
 
 
-def _told_by_classes(lines: Mapping[str, int], known: Known) -> tuple[str | None, list[str]] | None:
+def _told_by_classes(cells: Iterable[str], classes: frozenset[str]) -> tuple[str | None, list[str]] | None:
     """The separator by which most cells are made of known classes; None where the class list does not tell."""
-    classes = known.classes or frozenset()
-    whole = [cell for cell in lines if cell in classes]
-    rest = [cell for cell in lines if cell not in classes and any(mark in cell for mark in (*_MARKS, " "))]
+    marked = [cell for cell in cells if any(mark in cell for mark in (*_MARKS, " "))]
+    rest = [cell for cell in marked if cell not in classes]
     if not rest:
-        odd = [cell for cell in whole if any(mark in cell for mark in (*_MARKS, " "))]
-        return (None, ["each cell is one tag, as in the class list"]) if odd else None
-    parts = {mark: [_split(cell, mark, classes) for cell in rest if mark in cell] for mark in (*_MARKS, " ")}
-    fitting = {mark: sum(all(p in classes for p in cell) for cell in cells) for mark, cells in parts.items()}
-    fitting[" "] = sum(bool(_ways(cell.split(), classes)) for cell in rest)
+        return (None, ["each cell is one tag, as in the class list"]) if marked else None
+    fitting = {mark: sum(classes.issuperset(_split(cell, mark, None)) for cell in rest) for mark in (*_MARKS, " ")}
     best = max(fitting, key=lambda mark: fitting[mark])
-    if not fitting[best]:
-        return None
-    for cell in rest if best == " " else ():
-        if len(ways := _ways(cell.split(), classes)) > 1:
-            where = f"{known.at(lines[cell])}: {quoted(cell)} is {_both(ways[0])}, or {_both(ways[1])}"
-            raise known.ambiguous("can be divided into names of the class list in two ways", (where,), _HINT)
-    return best, [f"tags are divided by {_called(best)}: so they are names of the class list"]
-
-
-def _ways(words: Sequence[str], classes: frozenset[str], most: int = 2) -> list[tuple[str, ...]]:
-    """The ways, at most two, to read words in a row as names of classes."""
-    ways: list[list[tuple[str, ...]]] = [[] for _ in words] + [[()]]  # from each word to the end
-    longest = max((name.count(" ") + 1 for name in classes), default=1)
-    for start in reversed(range(len(words))):
-        for end in range(start + 1, min(start + longest, len(words)) + 1):
-            if (name := " ".join(words[start:end])) in classes:
-                ways[start] += [(name, *rest) for rest in ways[end]]
-        del ways[start][most:]
-    return ways[0]
+    called = "blanks" if best == " " else quoted(best)
+    return (best, [f"tags are divided by {called}: so they are names of the class list"]) if fitting[best] else None
 
 
 def _comma(lines: Mapping[str, int], often: Mapping[str, int], known: Known) -> tuple[str, list[str]]:
@@ -121,38 +98,30 @@ def _comma(lines: Mapping[str, int], often: Mapping[str, int], known: Known) -> 
 
 
 def _blank(lines: Mapping[str, int], known: Known, single: bool) -> tuple[str | None, list[str]]:
-    """A blank divides where every word is also in another cell, belongs to names where no word is."""
+    """A blank divides where every word is in another cell, too, and one is a cell; not where no word is anywhere else.
+
+    `traffic light, traffic sign, stop sign, stop light` could be either.
+    """
     words = {cell: frozenset(cell.casefold().split()) for cell in lines}
-    blank = [cell for cell in lines if len(cell.split()) > 1]
+    blank = [cell for cell in lines if " " in cell]
     if not blank:
         return None, []
-    example = quoted(blank[0])
+    example, divided = quoted(blank[0]), _both(blank[0].split())
     if single:
         return None, [f"each cell is one tag: {example} is a class"]
     seen = Counter(word for cell in lines for word in words[cell])
-    again = {cell: {word for word in words[cell] if seen[word] > 1} for cell in blank}
-    if all(word.isascii() and word.isdigit() for cell in blank for word in words[cell]):
-        return " ", [f"blanks divide numbers of classes: {example} is {_both(blank[0].split())}"]
-    if not any(again.values()):
+    inside = frozenset().union(*(words[cell] for cell in blank))
+    again = {word for word in inside if seen[word] > 1}
+    if all(word.isascii() and word.isdigit() for word in inside):
+        return " ", [f"blanks divide numbers of classes: {example} is {divided}"]
+    if not again:
         return None, [f"blanks belong to names: {example} is a class"]
-    if all(again[cell] == words[cell] for cell in blank) and not _could_be_names(lines, blank):
-        return " ", [f"blanks divide tags: {example} is {_both(blank[0].split())}"]
-    odd = next((cell for cell in blank if again[cell] != words[cell]), blank[0])
+    if again == inside and any(cell.casefold() in inside for cell in lines):
+        return " ", [f"blanks divide tags: {example} is {divided}"]
+    odd = next((cell for cell in blank if not words[cell] <= again), blank[0])
     where = f"{known.at(lines[odd])}: {quoted(odd)} is one class, or {_both(odd.split())}"
     raise known.ambiguous("has blanks in tags that divide them, or belong to names", (where,), _HINT)
 
 
-def _could_be_names(cells: Iterable[str], blank: Sequence[str]) -> bool:
-    """Whether words keep their places as in `traffic light, traffic sign, stop sign`, and none stands alone."""
-    pairs = [cell.casefold().split() for cell in blank]
-    first, last = {words[0] for words in pairs}, {words[-1] for words in pairs}
-    alone = {cell.casefold() for cell in cells} & (first | last)
-    return all(len(words) == 2 for words in pairs) and not first & last and not alone
-
-
 def _both(parts: Sequence[str]) -> str:
     return " and ".join(map(quoted, parts[:4]))
-
-
-def _called(mark: str | None) -> str:
-    return "blanks" if mark == " " else quoted(mark or "")

@@ -24,7 +24,7 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
     if len(tags) > 1 and any(sum(map(bool, cells)) > 1 for cells in zip(*chosen, strict=True)):
         several = [tuple(str(cell) for cell in cells if cell) for cells in zip(*chosen, strict=True)]
         _check_whole(several, lines, known)
-        a_row, facts = "photo", [f"one row a photo, a tag in each of up to {len(tags)} cells"]
+        is_whole, facts = True, [f"one row a photo, a tag in each of up to {len(tags)} cells"]
         tagged = several
     else:
         one = [next(filter(None, cells), "") for cells in zip(*chosen, strict=True)]
@@ -36,20 +36,21 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
         has_several = any(len(parts) > 1 for parts in tagged)
         has_several |= any(isinstance(cell, tuple) for cell in one)
         if is_single and (absent := _absent(layout, tags)):
-            named = tuple(dict.fromkeys(chain.from_iterable(tagged)))
+            named = tuple(sorted(set(chain.from_iterable(tagged))))
             tagged = [() if number in absent else parts for number, parts in enumerate(tagged)]
             facts.append(f"{len(absent)} rows say that a tag is not shown")
-        a_row = "object" if is_object else "tag" if is_single and not has_several else "photo"
+        is_whole = not is_object and (has_several or not is_single)
+        row = "an object" if is_object else "a photo" if is_whole else "a tag"
         below = f", tags in column {quoted(header[tags[0]])}" if header and header[tags[0]] else ""
-        facts.insert(0, f"one row {'an object' if is_object else f'a {a_row}'}{below}")
+        facts.insert(0, f"one row {row}{below}")
     entries = [Tagged(line, name, parts) for line, name, parts in zip(lines, names, tagged, strict=True)]
-    return Found(entries, a_row, named, columns=layout.further(tags, facts), facts=facts)
+    return Found(entries, is_whole, named, columns=layout.further(tags, facts), facts=facts)
 
 
 def _absent(layout: Layout, tags: list[int]) -> set[int]:
     """The rows, by number, that name a tag only to say that the photo does not show it."""
     header = layout.header or []
-    columns = [c for c in layout.others if c < len(header) and c not in tags and words.heads_presence(header[c])]
+    columns = [c for c in layout.others if c < len(header) and c not in tags and words.heads(header[c], words.PRESENCE)]
     truths = [layout.columns[c] for c in columns if all(map(is_truth, layout.counts[c]))]
     shown = [shown_values(set(column))[0] for column in truths]
     told = [(column, yes) for column, yes in zip(truths, shown, strict=True) if yes]
@@ -86,7 +87,7 @@ def _tag_columns(layout: Layout, known: Known) -> list[int]:
         if len(named) > 1:
             where = [f"column {c + 1}: {quoted(header[c])}" for c in named]
             raise known.ambiguous("has two columns that could hold the tags", where, "leave one of them out")
-    numbers = [c for c in filled if words.heads_numbers_of_tags(header[c])]
+    numbers = [c for c in filled if words.heads(header[c], words.NUMBERS_OF_TAGS)]
     if not named:
         rest = [c for c in filled if not _is_meta(header[c], header) and c not in numbers and header[c]]
         if len(rest) > 1:
@@ -102,9 +103,9 @@ def _tag_columns(layout: Layout, known: Known) -> list[int]:
 
 def _is_meta(head: str, header: list[str]) -> bool:
     """Whether a column is known to hold no tags."""
-    if words.bare(head) == "train" or words.heads_part(head) or words.heads_measure(head):
+    if words.bare(head) == "train" or words.heads(head, words.PART) or words.heads(head, words.MEASURE):
         return True
-    return words.heads_box(head) and words.head_boxes(header)
+    return words.heads(head, words.BOX) and words.head_boxes(header)
 
 
 def _tag_columns_without_header(layout: Layout, filled: list[int]) -> list[int]:

@@ -30,7 +30,7 @@ class TagTable:
         names: of photos as written there: with or without folder and suffix.
         lines: where each stands, from 1; of forms without lines the number of the item.
         tags: of each, class names without background; () for a photo that shows no class.
-        classes: all class names; of a table with one column a class in the columns' order, else sorted.
+        classes: all class names: first those the file lists (columns, labels of exports) in its order, then sorted.
         columns: further columns by name, such as `split`, a value a photo.
         facts: how the file was read, a sentence each, for a person.
     """
@@ -87,50 +87,37 @@ def _table(found: Found, known: Known) -> TagTable:
     """A table of photos, from rows of which several may be of one photo."""
     known = replace(known, place=found.place)
     names, problems = _classes(found, known)
-    places: dict[str, int] = {}  # of photos in the lists below
-    lines: list[int] = []
-    tags: list[tuple[str, ...]] = []
-    rows: list[list[int]] = []
-    repeated: list[str] = []
-    for number, (line, name, written) in enumerate(found.tagged):
+    meant = [tuple(dict.fromkeys(kept for tag in row.tags if (kept := names[tag]) is not None)) for row in found.tagged]
+    rows: dict[str, list[int]] = {}  # of each photo, by number
+    for number, (line, name, _) in enumerate(found.tagged):
         if not name or CONTROL.search(name):
-            problems.append(
-                f"{known.at(line)}: {f'{quoted(name)} is no name of a photo' if name else 'names no photo'}"
-            )
+            said = f"{quoted(name)} is no name of a photo" if name else "names no photo"
+            problems.append(f"{known.at(line)}: {said}")
             continue
-        own = tuple(dict.fromkeys(kept for tag in written if (kept := names[tag]) is not None))
-        place = places.setdefault(name, len(lines))
-        if place == len(lines):
-            lines.append(line)
-            tags.append(own)
-            rows.append([number])
+        first = rows.setdefault(name, [number])[0]
+        if first == number:
             continue
-        rows[place].append(number)
-        is_same = set(own) <= set(tags[place])
-        if found.a_row == "photo" and (not is_same or len(own) < len(tags[place])):
-            problems.append(
-                f"{known.at(line)}: {quoted(name)} is in {known.at(lines[place])}, too, with other tags: "
-                f"{_listed(tags[place])} and {_listed(own)}"
-            )
-        elif is_same and own and found.a_row != "object":
-            repeated.append(f"{quoted(name)} in lines {lines[place]} and {line}")
-        tags[place] = tuple(dict.fromkeys((*tags[place], *own)))
+        rows[name].append(number)
+        if found.is_whole and set(meant[number]) != set(meant[first]):
+            earlier = known.at(found.tagged[first].line)
+            different = f"{_listed(meant[first])} and {_listed(meant[number])}"
+            problems.append(f"{known.at(line)}: {quoted(name)} is in {earlier}, too, with other tags: {different}")
     if problems:
         hint = "a photo has all its tags in one row, or one tag in each of its rows"
         raise known.problem("cannot be used", problems, hint if "too, with other" in problems[0] else None)
-    classes = tuple(dict.fromkeys(kept for kept in names.values() if kept is not None))
+    tags = [tuple(dict.fromkeys(chain.from_iterable(meant[n] for n in own))) for own in rows.values()]
+    listed = [names[tag] for tag in found.classes]
+    classes = dict.fromkeys(kept for kept in (*listed, *sorted(filter(None, names.values()))) if kept is not None)
     if not classes:
         raise known.problem("has no tag of any photo")
-    if repeated:
-        found.facts.append(f"{len(repeated)} row(s) say again what others do: {'; '.join(shorten(repeated, 3))}")
-    columns, facts = _columns(found, list(places), rows)
+    columns, facts = _columns(found, rows)
     facts = [*found.facts, *facts, *_about(found, names, tags)]
     return TagTable(
         known.file,
-        tuple(places),
-        tuple(lines),
+        tuple(rows),
+        tuple(found.tagged[own[0]].line for own in rows.values()),
         tuple(tags),
-        classes if found.is_ordered else tuple(sorted(classes)),
+        tuple(classes),
         columns,
         tuple(f"{known.file.name}: {fact}" for fact in facts),
     )
@@ -164,17 +151,17 @@ def _why_no_class(name: str) -> str | None:
     return None
 
 
-def _columns(found: Found, photos: list[str], rows: list[list[int]]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+def _columns(found: Found, rows: dict[str, list[int]]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Further columns with a value a photo; those that differ within a photo are told instead."""
     columns: dict[str, tuple[str, ...]] = {}
     facts = []
     for head, values in found.columns.items():
-        odd = next((place for place, own in enumerate(rows) if len({values[n] for n in own}) > 1), None)
+        odd = next((photo for photo, own in rows.items() if len({values[n] for n in own}) > 1), None)
         if odd is None:
-            columns[head] = tuple(values[own[0]] for own in rows)
+            columns[head] = tuple(values[own[0]] for own in rows.values())
         else:
             said = " and ".join(dict.fromkeys(quoted(values[n]) for n in rows[odd][:8]))
-            differs = f"differs between rows of {quoted(photos[odd])} ({said})"
+            differs = f"differs between rows of {quoted(odd)} ({said})"
             facts.append(f"column {quoted(head)} {differs} and is left out")
     return columns, facts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from puzzlecam_cli.data.tables.found import Cell
 
@@ -17,8 +17,6 @@ _PAIRS = (
 _CROSSES = {"x", "✓", "✔", "✗", "☑", "*", "•", "×"} | {"yes", "y", "true", "t", "ja", "oui", "sí", "да", "是"}
 EMPTY = {"", "nan", "null", "none", "na", "n/a"}
 _WORDS = {word for pair in _PAIRS for word in pair} | _CROSSES
-
-Shows = Callable[[Cell], bool]
 
 
 def is_truth(cell: Cell) -> bool:

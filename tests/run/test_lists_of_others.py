@@ -1,4 +1,4 @@
-"""The lists that shares came to: what lies in a run folder, who wrote it, and what is found again."""
+"""Lists of a share that somebody else wrote or changed are never overwritten."""
 
 from __future__ import annotations
 
@@ -9,63 +9,9 @@ from pathlib import Path
 import pytest
 
 from puzzlecam_cli.data import split_files
-from puzzlecam_cli.data.photos import open_photos
 from puzzlecam_cli.errors import UserError
-from tests.conftest import Run as Call
 from tests.run.folders import content
-from tests.run.shares import parts, photos_in, run_of, settled
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    return photos_in(tmp_path)
-
-
-def test_lists_that_were_lost_are_made_again_the_same(photos: Path) -> None:
-    run = run_of(photos)
-    settled(run)
-    found, marks = parts(run), run.photos.fingerprint("train", tags=True)
-    shutil.rmtree(run.folder.root / "splits")
-    again = run_of(photos)
-    settled(again)
-    assert (parts(again), again.photos.fingerprint("train", tags=True)) == (found, marks)
-
-
-def test_an_earlier_seed_finds_what_it_came_to(photos: Path, puzzlecam: Call) -> None:
-    run = run_of(photos)
-    command = (photos.parent / "recipe.yaml", "--run", run.folder.root, "--set", "train_cls.epochs=1")
-    assert puzzlecam("train-cls", *command).exit_code == 0
-    before = content(run.folder.root / "splits")
-    settled(run_of(photos, seed=1))
-    other = (run.folder.root / "splits" / "val.txt").read_bytes()
-    assert before["val.txt"] != other
-    run_of(photos)  # writes the recipe
-    for look in ("status", "run-all"):
-        result = puzzlecam(look, *command, *(["--plan"] if look == "run-all" else []))
-        assert result.stdout.split()[0] in ("done", "keep"), result.output
-    assert (run.folder.root / "splits" / "val.txt").read_bytes() == other  # looking changes nothing
-    assert puzzlecam("train-cls", *command).exit_code == 0
-    assert content(run.folder.root / "splits")["val.txt"] == before["val.txt"]
-
-
-@pytest.mark.parametrize("lost", ["train.txt", "val.txt"])
-def test_a_list_that_was_lost_is_written_again(photos: Path, puzzlecam: Call, lost: str) -> None:
-    run = run_of(photos)
-    command = ("train-cls", photos.parent / "recipe.yaml", "--run", run.folder.root, "--set", "train_cls.epochs=1")
-    assert puzzlecam(*command).exit_code == 0
-    before = content(run.folder.root / "splits")
-    (run.folder.root / "splits" / lost).unlink()
-    assert "train-cls: kept" in puzzlecam(*command).output
-    assert content(run.folder.root / "splits") == before
-
-
-def test_a_run_that_was_copied_keeps_its_lists(photos: Path, tmp_path: Path) -> None:
-    run = run_of(photos)
-    settled(run)
-    shutil.copytree(run.folder.root, tmp_path / "elsewhere")
-    copied = run_of(photos, tmp_path / "elsewhere")
-    assert copied.photos.is_settled
-    assert parts(copied) == parts(run)
+from tests.run.shares import parts, run_of, settled
 
 
 def edit(splits: Path) -> None:
@@ -142,16 +88,3 @@ def test_a_run_killed_while_it_writes_lists_goes_on(photos: Path, monkeypatch: p
     assert parts(run_of(photos, seed=1)) == parts(fresh)
     assert content(run.folder.root / "splits").keys() == {"splits.json", "train.txt", "val.txt"}
     assert (run.folder.root / "splits" / "val.txt").read_text().split() == parts(fresh)["val"]
-
-
-def test_the_same_photos_are_named_from_any_run_and_with_any_seed(photos: Path, tmp_path: Path) -> None:
-    run = run_of(photos)
-    pinned = run.photos.pinned()  # before or after, it is the same
-    settled(run)
-    assert run.photos.pinned() == pinned
-    other = open_photos(pinned, tmp_path / "other", 7)
-    assert other.is_settled
-    assert other.pinned() == pinned
-    for part in ("train", "val"):
-        assert [photo.id for photo in other.photos(part)] == parts(run)[part]
-        assert other.fingerprint(part, tags=True) == run.photos.fingerprint(part, tags=True)
