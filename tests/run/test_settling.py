@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -241,3 +242,18 @@ def test_a_stage_settles_and_is_kept_while_lists_are_the_same(photos: Path, puzz
     assert result.exit_code == 0, result.output
     assert "train-cls: kept, recipe and inputs unchanged" in result.output
     assert len(parts(run_of(photos))["val"]) == 5
+
+
+def test_a_check_of_one_photo_says_once_why_it_cannot_be_divided(photos: Path, puzzlecam: Call) -> None:
+    write_tags(photos, [3])
+    run_of(photos)  # writes the recipe
+    result = puzzlecam("data", "check", photos.parent / "recipe.yaml", "--json")
+    assert result.exit_code == 2, result.output
+    assert [row["finding"] for row in json.loads(result.stdout)["findings"]] == ["too-few-photos"]
+
+
+def test_a_tag_file_below_the_root_is_not_missed_in_the_current_folder(photos: Path, puzzlecam: Call) -> None:
+    run = run_of(photos, tags="tags.csv")
+    result = puzzlecam("cams", photos.parent / "recipe.yaml", "--run", run.folder.root)
+    assert "an earlier stage has to be run first" in result.output
+    assert "current folder" not in result.output
