@@ -149,7 +149,7 @@ def _facts(document: Instances, count: Mapping[str, int], keep_empty: bool) -> t
     if count["crowds"]:
         facts.append(f"{path}: {count['crowds']} images show crowds only, which are no tags")
     if count["sizeless"]:
-        facts.append(f"{path}: {count['sizeless']} images have no height and width, and so no mask")
+        facts.append(f"{path}: {count['sizeless']} images have no height and width in pixels, and so no mask")
     if count["boxes"]:
         facts.append(f"{path}: {count['boxes']} images have objects without an outline, and so no mask")
     if document.boxes_as_shapes:
