@@ -104,19 +104,16 @@ class ListedPhotos(PhotoSet):
     @property
     def divided(self) -> Parts | None:
         """What `settle` found for `division`, or a folder of lists says; None: it has still to look."""
-        division = self.division
-        assert division is not None
-        if folder := self.settings.splits:
-            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in division.parts}
+        if (folder := self.settings.splits) and self.division is not None:
+            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in self.division.parts}
         return dict(self._known.parts) if self._known else None
 
     @cached_property
     def _known(self) -> Divided | None:
         """The division of these photos, tags, shares and seed, if the run folder has it."""
-        division = self.division
-        assert division is not None
+        assert self.division is not None
         of_these = [known for known in self._settled if known.source == self._source]
-        return next((known for known in of_these if known.parts.keys() == division.parts), None)
+        return next((known for known in of_these if known.parts.keys() == self.division.parts), None)
 
     @cached_property
     def _settled(self) -> tuple[Divided, ...]:
