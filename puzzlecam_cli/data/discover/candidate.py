@@ -26,6 +26,7 @@ class Candidate:
         facts: what a person should know, a sentence each.
         is_guess: whether nothing but names of folders says that it is meant so.
         divisions: ways to divide the photos, the surest first; none where `data` says it.
+        is_misfit: whether most of what it names is not here.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Candidate:
     facts: tuple[str, ...] = ()
     is_guess: bool = False
     divisions: tuple[Parts, ...] = ()
+    is_misfit: bool = False
 
     def divided(self, parts: Parts) -> Candidate:
         """The same with another division; `train: null`, which means all others, is only written where it has to be."""
@@ -59,11 +61,15 @@ class Unusable:
 
     Args:
         is_meant: whether it is about photos that are here, so that nothing may be guessed in its place.
+        is_misfit: whether most of what it names is not here.
+        hint: what to do about it.
     """
 
     source: str
     why: str
     is_meant: bool = True
+    is_misfit: bool = False
+    hint: str | None = None
 
     @classmethod
     def because(cls, source: str, error: UserError, *, is_meant: bool = True) -> Unusable:
@@ -78,6 +84,7 @@ class Reading:
     Args:
         photos: all of them, with their tags.
         train, val: how many there are of each; none of `val` where there is no such part.
+        trained: those of `train`; all, where a share of them is to be drawn.
         masks: how many photos have one.
         facts: what a person should know, a sentence each.
     """
@@ -87,6 +94,7 @@ class Reading:
     photos: tuple[Photo, ...]
     train: int
     val: int
+    trained: tuple[Photo, ...]
     masks: int
     facts: tuple[str, ...]
 
@@ -115,7 +123,8 @@ def read(candidate: Candidate) -> Reading:
     val = found.count(splits.val)[0] if splits.val else 0
     masks = sum(photo.mask is not None for photo in photos)
     facts = tuple(dict.fromkeys((*candidate.facts, *facts)))
-    return Reading(candidate, found.classes, photos, found.count(splits.train)[0], val, masks, facts)
+    trained = tuple(found.photos(splits.train, tags=True)) if found.is_settled else photos
+    return Reading(candidate, found.classes, photos, found.count(splits.train)[0], val, trained, masks, facts)
 
 
 def read_divided(candidate: Candidate) -> Reading:

@@ -70,14 +70,15 @@ def _candidate(place: Place, parts: dict[str, Path]) -> Candidate | Unusable:
         return Unusable(str(train), why, is_meant=False)
     data: dict[str, Any] = {"kind": "coco", "root": match.root, "train": str(train), "val": val and str(val)}
     reasons: dict[str, str] = {}
-    if match.is_nearly_all:
+    if place.takes_some(match):
         data["on_error"] = "skip"
         reasons["on_error"] = "not all of its photos are here"
     unused = [str(path) for path in parts.values() if path not in (train, val)]
     facts = (f"not used: {', '.join(unused)}",) if unused else ()
     divisions = () if val else (replace(by_share(match.found), train=str(train)),)
     what = f"{train}{f' and {val}' if val else ''} (COCO JSON)"
-    return Candidate(str(train), what, data, reasons, facts, divisions=divisions)
+    is_misfit = len(match.missing) > match.found
+    return Candidate(str(train), what, data, reasons, facts, divisions=divisions, is_misfit=is_misfit)
 
 
 def _names(path: Path) -> Iterator[str]:

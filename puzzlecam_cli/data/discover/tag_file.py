@@ -40,7 +40,7 @@ def _tables(place: Place) -> Iterator[Path]:
     for path in place.about_all(SUFFIXES):
         if why_no_file(path) or not _may_be_tags(path, place) or is_coco(path):
             continue
-        if place.folder in path.parents or _mentions_photos(path, place):
+        if not place.is_beside(path) or _mentions_photos(path, place):
             yield path
 
 
@@ -95,7 +95,7 @@ def _candidate(path: Path, place: Place) -> Candidate:
         raise UserError("tags-strange", f"names no photo of {place.folder}; its first name is {first}")
     data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
     reasons: dict[str, str] = {}
-    if match.is_nearly_all:
+    if place.takes_some(match):
         data["on_error"] = "skip"
         reasons["on_error"] = f"{len(match.missing):,} rows are of photos that are not here"
     above = "" if match.root == place.folder else f"{match.root.relative_to(place.folder).as_posix()}/"
@@ -110,7 +110,8 @@ def _candidate(path: Path, place: Place) -> Candidate:
         reasons["masks"] = "for scores only"
     divisions = (*in_columns(table.columns), in_lists(place, match.root), in_folders(below), by_share(match.found))
     told = tuple(filter(None, divisions))
-    return Candidate(str(path), str(path), data, reasons, tuple(facts), False, told)
+    is_misfit = len(match.missing) > match.found
+    return Candidate(str(path), str(path), data, reasons, tuple(facts), divisions=told, is_misfit=is_misfit)
 
 
 def _read(path: Path, place: Place) -> tuple[TagTable, Path | None, list[str]]:
