@@ -87,7 +87,8 @@ def _size(reading: Reading, between: str = ",") -> str:
 
 def _why_hopeless(reading: Reading) -> list[str]:
     """Why training would make no sense, as `data check` says it too, and what is missing."""
-    tagged = Tagged({"train": list(reading.trained)}, {}, reading.classes, frozenset({"train"}))
+    name = "train" if len(reading.trained) == reading.train else str(reading.candidate.data["root"])
+    tagged = Tagged({"train": list(reading.trained)}, {"train": name}, reading.classes, frozenset({"train"}))
     return [
         f"training would make no sense: {found.said}" + (f"; {found.hint}" if found.hint else "")
         for found in nothing_to_learn(tagged)

@@ -44,9 +44,10 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
         if path.is_file() and is_coco(path):
             part, key = _part(path)
             sets.setdefault(key, {})[part] = path
-    instances = {key: parts for key, parts in sets.items() if "instances" in key}
-    for parts in (instances or sets).values():
-        yield _candidate(place, parts)
+    found = {key: _candidate(place, parts) for key, parts in sets.items()}
+    instances = [item for key, item in found.items() if "instances" in key]
+    fits = any(isinstance(item, Candidate) and not item.is_misfit for item in instances)
+    yield from instances if fits else found.values()
 
 
 def _part(path: Path) -> tuple[str, str]:

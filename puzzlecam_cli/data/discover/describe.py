@@ -61,7 +61,12 @@ def described(reading: Reading, sizes: Sizes) -> list[tuple[str, str]]:
         ("classes", f"{len(reading.classes)}: {names}{rare}"),
     ]
     if untagged := sum(not photo.tags for photo in reading.photos):
-        lines.append(("untagged", f"{untagged:,} photos have no tag: they show nothing but background"))
+        lines.append(
+            (
+                "untagged",
+                f"{untagged:,} photo{' has' if untagged == 1 else 's have'} no tag: nothing but background is shown",
+            )
+        )
     if reading.masks:
         lines.append(("masks", f"{reading.masks:,}, for scores only"))
     how = reading.candidate.reasons.get("val")

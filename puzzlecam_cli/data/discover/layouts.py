@@ -49,7 +49,9 @@ def discover(place: Place, source: str | None = None) -> Discovery:
         if candidate.is_guess and source is None and (readings or any(item.is_meant for item in unusable)):
             if not readings:
                 hint = f"{_command(place, candidate.source)} takes {candidate.what}"
-                unusable.append(Unusable(candidate.source, "not taken, as another thing tells of tags", hint=hint))
+                unusable.append(
+                    Unusable(candidate.source, "may be classes, but something else tells of tags", hint=hint)
+                )
             continue
         place.tell(f"reading {candidate.what}")
         try:
@@ -83,13 +85,12 @@ def no_tags(place: Place, unusable: tuple[Unusable, ...]) -> UserError:
     looked = "a table (CSV, TSV, JSON lines), JSON of COCO, YOLO's data.yaml, VOC's Annotations, sub-folders as classes"
     photos = f"{f'{len(names):,} photos' if len(names) > 1 else 'photo'} in {place.folder}"
     misfit = next((item.source for item in unusable if item.is_misfit), None)
-    return UserError(
-        "tags-missing",
-        f"tags were found in {misfit}, but most of them are not of the {photos}"
-        if misfit
-        else f"no tags were found for the {photos}",
-        shorten(told or [f"looked for {looked}"]),
-        "; ".join(item.hint for item in unusable if item.hint)
-        or f"write a file {place.folder / 'tags.csv'}, such as `file,tags`, then a line a photo: "
-        + " and ".join(quoted(f"{name},{tags}") for name, tags in zip(names[:2], ("cat dog", "cat"), strict=False)),
-    )
+    said = f"no tags were found for the {photos}"
+    if misfit:
+        said = f"tags were found in {misfit}, but most of them are not of the {photos}"
+    hints = [item.hint for item in unusable if item.hint]
+    if not hints or not (place.folder / "tags.csv").exists():
+        rows = (quoted(f"{name},{tags}") for name, tags in zip(names[:2], ("cat dog", "cat"), strict=False))
+        shortest = f"write a file {place.folder / 'tags.csv'}, such as `file,tags`, then a line a photo: "
+        hints.append(shortest + " and ".join(rows))
+    return UserError("tags-missing", said, shorten(told or [f"looked for {looked}"]), "; or ".join(hints))

@@ -97,7 +97,7 @@ def _candidate(path: Path, place: Place) -> Candidate:
     reasons: dict[str, str] = {}
     if place.takes_some(match):
         data["on_error"] = "skip"
-        reasons["on_error"] = f"{len(match.missing):,} rows are of photos that are not here"
+        reasons["on_error"] = _rows(len(match.missing))
     above = "" if match.root == place.folder else f"{match.root.relative_to(place.folder).as_posix()}/"
     below = [image_id.removeprefix(above) for image_id in place.walk.files if image_id.startswith(above)]
     if elsewhere := len(place.walk.files) - len(below):
@@ -112,6 +112,12 @@ def _candidate(path: Path, place: Place) -> Candidate:
     told = tuple(filter(None, divisions))
     is_misfit = len(match.missing) > match.found
     return Candidate(str(path), str(path), data, reasons, tuple(facts), divisions=told, is_misfit=is_misfit)
+
+
+def _rows(missing: int) -> str:
+    return (
+        f"{missing:,} rows are of photos that are not here" if missing > 1 else "1 row is of a photo that is not here"
+    )
 
 
 def _read(path: Path, place: Place) -> tuple[TagTable, Path | None, list[str]]:
