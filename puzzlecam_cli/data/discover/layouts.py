@@ -53,9 +53,13 @@ def discover(place: Place, source: str | None = None) -> Discovery:
                     Unusable(candidate.source, "may be classes, but something else tells of tags", hint=hint)
                 )
             continue
+        if candidate.doubt and source is None:
+            hint = f"{_command(place, candidate.source)} takes them all the same"
+            unusable.append(Unusable(candidate.source, candidate.doubt, hint=hint))
+            continue
         place.tell(f"reading {candidate.what}")
         try:
-            readings.append(read_divided(candidate))
+            readings.append(read_divided(candidate, place.tell))
         except UserError as error:
             reason = Unusable.because(candidate.source, error)
             if candidate.is_misfit and not place.given:
@@ -88,7 +92,8 @@ def no_tags(place: Place, unusable: tuple[Unusable, ...]) -> UserError:
     said = f"no tags were found for the {photos}"
     if misfit:
         said = f"tags were found in {misfit}, but most of them are not of the {photos}"
-    hints = [item.hint for item in unusable if item.hint]
+    ways = [item.hint for item in unusable if item.hint and (item.is_meant or item.is_misfit)]
+    hints = list(dict.fromkeys((*ways[:1], *ways[-1:])))  # the last may be that of sub-folders
     if not hints or not (place.folder / "tags.csv").exists():
         rows = (quoted(f"{name},{tags}") for name, tags in zip(names[:2], ("cat dog", "cat"), strict=False))
         shortest = f"write a file {place.folder / 'tags.csv'}, such as `file,tags`, then a line a photo: "
