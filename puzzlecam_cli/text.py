@@ -78,5 +78,16 @@ def shell(text: str) -> str:
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
+def several(count: int, what: str) -> str:
+    """`1 photo`, `12 photos`, `2 classes`, `1,000 boxes`."""
+    plural = f"{what}es" if what.endswith(("s", "x")) else f"{what}s"
+    return f"{count:,} {what if count == 1 else plural}"
+
+
+def are(count: int) -> str:
+    """The verb of so many."""
+    return "is" if count == 1 else "are"
+
+
 def _tail(text: str) -> str:
     return _LINE_END.split(text[-200:])[-1][-30:]

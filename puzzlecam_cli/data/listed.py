@@ -19,7 +19,7 @@ from puzzlecam_cli.data.split_files import Divided, Source, SplitFiles, ids_in
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.data import DataSettings
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import are, quoted, several
 
 Parts = dict[str, tuple[str, ...]]  # ids of `train` and `val`, sorted
 
@@ -287,7 +287,8 @@ class ListedPhotos(PhotoSet):
     def facts(self, split: str) -> list[str]:
         used = {image_id for ids in (self.parts or {}).values() for image_id in ids}
         unused = [quoted(image_id) for image_id in self._by_id if image_id not in used] if used else []
-        some = f"{len(unused)} of {len(self._by_id)} photos are neither in `train` nor in `val`"
+        count = several(len(self._by_id), "photo")
+        some = f"{len(unused)} of {count} {are(len(unused))} neither in `train` nor in `val`"
         is_shared = self.division is not None and self.settings.splits is None
         divided = self._known.facts if is_shared and self._known else ()
         return [*self.listing.facts, *divided, *([f"{some}: {', '.join(shorten(unused, 3))}"] if unused else [])]
