@@ -30,6 +30,11 @@ class Division:
     seed: int
     others: tuple[Photo, ...] = ()
 
+    @property
+    def parts(self) -> set[str]:
+        """What it comes to."""
+        return {*self.shares, *([self.rest] if self.rest else [])}
+
 
 def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """The ids of the parts that are shares or their rest, sorted, and what a person should know, a sentence each.

@@ -196,6 +196,13 @@ class PhotoSet(ABC):
         """
         return []
 
+    def restore(self) -> None:  # noqa: B027
+        """Write again what `settle` found, where it is known and something else, or less, lies in its place.
+
+        Raises:
+            UserError: something there is not ours.
+        """
+
     def look_past(self, ids: Collection[str]) -> bool:
         """From now on list splits as if nothing named these photos, to look at the rest where some are at fault.
 

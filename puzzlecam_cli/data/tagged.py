@@ -65,7 +65,8 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
         elif not skip:
             hint += "; `data.on_error: skip` leaves out rows whose photo is not there"
         rows = f"{len(problems)} of {len(table.names)} rows of {table.file}"
-        said = f"no photo below {walk.root}, or not one alone, is named by {rows}"
+        verb = "names" if len(problems) == 1 else "name"
+        said = f"{rows} {verb} no photo, or not one alone, below {walk.root}"
         lost = () if skip else tuple(table.names[row] for row in missing)
         raise UserError("tags-unmatched", said, shorten(problems), hint, lost)
     wanted = {image_id: of[image_id] for image_id in ids if image_id in of}

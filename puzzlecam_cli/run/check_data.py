@@ -33,7 +33,7 @@ def lists(checked: Checked) -> Iterator[UserError]:
         yield UserError(
             "tags-missing",
             f"none of the {len(photos['train'])} photos of `{checked.splits['train']}`{left} has a tag",
-            hint="tags are what is learned from: see where data.tags takes them from",
+            hint="tags are what is learned from: see that they are read from the right place",
         )
     for split, listed in {checked.splits[part]: listed for part, listed in photos.items()}.items():
         if listed and all(map(_is_swapped, listed)):
@@ -102,7 +102,8 @@ def pixels(checked: Checked) -> Iterator[UserError]:
             "mask-unreadable",
             f"{len(wrong)} of {total} masks cannot be scored with",
             shorten(list(wrong.values())),
-            "masks are of the photo's size, as files 8-bit PNGs of class indices; without masks nothing is scored",
+            "masks are of the photo's size, as files 8-bit PNGs of class indices; without masks nothing is scored; "
+            "data.on_error=skip leaves out those at fault",
             tuple(wrong),
         )
 

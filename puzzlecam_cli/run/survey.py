@@ -111,6 +111,7 @@ FINDINGS: tuple[Callable[[Looked], Iterator[Finding]], ...] = (
 SAID_BY = {  # findings that say the same of the same photos more sharply
     "nothing-to-tell-apart": {"class-always-tagged"},
     "tags-missing": {"photo-without-tags", "class-never-tagged"},
+    "too-few-photos": {"not-settled"},
     "tags-contradict-masks": {"mask-without-tag", "tag-without-mask"},
     "mask-missing": {"masks-of-some"},
 }

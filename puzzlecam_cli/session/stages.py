@@ -171,12 +171,18 @@ def note_differences(run: Run, decisions: Sequence[Decision], emit: Emit) -> Non
 
 
 def decide(run: Run, stages: tuple[Stage, ...], force: bool, accelerator: Accelerator | None) -> list[Decision]:
-    """Plan stages; all processes of a group decide the same."""
+    """Plan stages; all processes of a group decide the same. What the plan found is put in its place."""
     from puzzlecam_cli.group.launch import agreed
 
-    if accelerator is None or accelerator.is_main_process:
+    is_main = accelerator is None or accelerator.is_main_process
+    if is_main:
         finish_replacing(run, [(stage.name, step) for stage in PIPELINE for step in stage.steps])
-    return agreed(planned(run, stages, force), accelerator)
+    decisions = agreed(planned(run, stages, force), accelerator)
+    if accelerator is not None:
+        accelerator.wait_for_everyone()  # nobody reads the lists of photos any more
+    if is_main:
+        run.photos.restore()
+    return decisions
 
 
 def is_to_be_found_out(run: Run, accelerator: Accelerator | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from puzzlecam_cli.run import looking
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.stages import PIPELINE
 from tests.conftest import Run as Call
-from tests.run.folders import states
+from tests.run.folders import content, states
 from tests.run.shares import COUNT, parts, run_of, scene, settled, write_tags
 
 
@@ -139,6 +140,34 @@ def test_lists_that_were_lost_are_made_again_the_same(photos: Path) -> None:
     assert (parts(again), again.photos.fingerprint("train", tags=True)) == (found, marks)
 
 
+def test_an_earlier_seed_finds_what_it_came_to(photos: Path, puzzlecam: Call) -> None:
+    run = run_of(photos)
+    command = (photos.parent / "recipe.yaml", "--run", run.folder.root, "--set", "train_cls.epochs=1")
+    assert puzzlecam("train-cls", *command).exit_code == 0
+    before = content(run.folder.root / "splits")
+    settled(run_of(photos, seed=1))
+    other = (run.folder.root / "splits" / "val.txt").read_bytes()
+    assert before["val.txt"] != other
+    run_of(photos)  # writes the recipe
+    for look in ("status", "run-all"):
+        result = puzzlecam(look, *command, *(["--plan"] if look == "run-all" else []))
+        assert result.stdout.split()[0] in ("done", "keep"), result.output
+    assert (run.folder.root / "splits" / "val.txt").read_bytes() == other  # looking changes nothing
+    assert puzzlecam("train-cls", *command).exit_code == 0
+    assert content(run.folder.root / "splits")["val.txt"] == before["val.txt"]
+
+
+@pytest.mark.parametrize("lost", ["train.txt", "val.txt"])
+def test_a_list_that_was_lost_is_written_again(photos: Path, puzzlecam: Call, lost: str) -> None:
+    run = run_of(photos)
+    command = ("train-cls", photos.parent / "recipe.yaml", "--run", run.folder.root, "--set", "train_cls.epochs=1")
+    assert puzzlecam(*command).exit_code == 0
+    before = content(run.folder.root / "splits")
+    (run.folder.root / "splits" / lost).unlink()
+    assert "train-cls: kept" in puzzlecam(*command).output
+    assert content(run.folder.root / "splits") == before
+
+
 def test_a_run_that_was_copied_keeps_its_lists(photos: Path, tmp_path: Path) -> None:
     run = run_of(photos)
     settled(run)
@@ -219,3 +248,18 @@ def test_a_stage_settles_and_is_kept_while_lists_are_the_same(photos: Path, puzz
     assert result.exit_code == 0, result.output
     assert "train-cls: kept, recipe and inputs unchanged" in result.output
     assert len(parts(run_of(photos))["val"]) == 5
+
+
+def test_a_check_of_one_photo_says_once_why_it_cannot_be_divided(photos: Path, puzzlecam: Call) -> None:
+    write_tags(photos, [3])
+    run_of(photos)  # writes the recipe
+    result = puzzlecam("data", "check", photos.parent / "recipe.yaml", "--json")
+    assert result.exit_code == 2, result.output
+    assert [row["finding"] for row in json.loads(result.stdout)["findings"]] == ["too-few-photos"]
+
+
+def test_a_tag_file_below_the_root_is_not_missed_in_the_current_folder(photos: Path, puzzlecam: Call) -> None:
+    run = run_of(photos, tags="tags.csv")
+    result = puzzlecam("cams", photos.parent / "recipe.yaml", "--run", run.folder.root)
+    assert "an earlier stage has to be run first" in result.output
+    assert "current folder" not in result.output

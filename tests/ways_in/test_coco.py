@@ -226,3 +226,16 @@ def test_boxes_alone_give_no_masks_and_crowds_and_void_are_255(tmp_path: Path) -
     assert masks["c"] is not None
     assert set(np.unique(masks["a"].read())) == {0, 255}
     assert not masks["c"].read().any()
+
+
+@pytest.mark.parametrize("side", [str, float], ids=["text", "numbers with a point"])
+def test_sizes_are_read_as_ids_are(tmp_path: Path, side: type) -> None:
+    written = each("images", lambda row: row.update(height=side(row["height"]), width=side(row["width"])))
+    assert opened(tmp_path, written).count("train") == opened(tmp_path, document()).count("train")
+    assert opened(tmp_path, written).count("train")[1]
+
+
+def test_a_photo_that_is_not_there_is_left_out_of_train_alone_before_it_is_divided(tmp_path: Path) -> None:
+    written = changed(lambda found: found["images"].append({"id": 9, "file_name": "gone.jpg"}))
+    photos = opened(tmp_path, written, on_error="skip", val=0.3)
+    assert (list(photos.left_out("train")), list(photos.left_out("val"))) == (["gone.jpg"], [])

@@ -152,7 +152,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     facts = "\n".join(data.facts("train"))
     assert "2 of 4 photos are in no row of" in facts
     assert "`b`, `d`" in facts
-    assert "is not there (line 3 of" in data.left_out("train")["z.jpg"]
+    assert "line 3 of" in data.left_out("train")["z.jpg"]
     facts = "\n".join(folder_of(tmp_path / "folders", photos("cat/1.jpg", "2.jpg", "bg/3.jpg")).facts("train"))
     assert "photos that lie in no folder of a class show none: 1, such as `2`" in facts
     assert "`bg` is no object class" in facts

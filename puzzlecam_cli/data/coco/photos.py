@@ -149,7 +149,9 @@ def _facts(document: Instances, count: Mapping[str, int], keep_empty: bool) -> t
     if count["crowds"]:
         facts.append(f"{path}: {several(count['crowds'], 'image')} with crowds only, which are no tags")
     if count["sizeless"]:
-        facts.append(f"{path}: {several(count['sizeless'], 'image')} without height and width, and so without a mask")
+        facts.append(
+            f"{path}: {several(count['sizeless'], 'image')} without height and width in pixels, and so without a mask"
+        )
     if count["boxes"]:
         facts.append(
             f"{path}: {several(count['boxes'], 'image')} with objects that have no outline, and so without a mask"
