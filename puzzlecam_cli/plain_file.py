@@ -27,6 +27,11 @@ def why_no_file(path: Path) -> str | None:
     return f"is {next((kind for test, kind in _KINDS if test(mode)), 'a device')}, not a file"
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; of a name longer than names can be, there is none."""
+    return os.path.isdir(path)  # noqa: PTH112 -- Path's own fails there
+
+
 def read_file(path: Path, *, limit: int, kind: str = "data") -> bytes:
     """The bytes of a regular file of at most `limit` bytes.
 

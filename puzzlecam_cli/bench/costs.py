@@ -21,6 +21,7 @@ class Observed:
         disk: bytes of the files it left.
         memory: the most bytes that were held; None where the system does not tell.
         gpu_memory: the same of tensors on the GPU; None without one.
+        is_whole: False where it was stopped before its end.
     """
 
     what: str
@@ -30,6 +31,12 @@ class Observed:
     disk: int
     memory: int | None = None
     gpu_memory: int | None = None
+    is_whole: bool = True
+
+    @property
+    def tells(self) -> bool:
+        """Whether a cost can be reckoned from it: the first report alone, of a step that was stopped, is no pace."""
+        return self.is_whole or len(self.reports) > 1
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ differ in size and number of tags; more of them tell more.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
@@ -40,13 +42,21 @@ class Sizes:
     note: str = ""
 
 
-def forecast(recipe: Recipe, whole: PhotoSet, root: Path, photos: int, emit: Emit) -> list[Cost]:
-    """The cost of every step, in order; made-up pictures come first.
+class OutOfTime(Exception):  # noqa: N818 - it is none, as StopIteration is none
+    """The time limit of a forecast has passed."""
+
+
+def forecast(
+    recipe: Recipe, whole: PhotoSet, root: Path, photos: int, emit: Emit, limit: float = math.inf
+) -> tuple[list[Cost], list[str]]:
+    """The cost of every step, in order; made-up pictures come first. Then the steps that there was no time for.
 
     Args:
         whole: the recipe's photos, as the run's check has read them: a second time takes as long.
         root: an empty folder to work in; much of what is written to it stays there.
         photos: the fewest photos of a split, and steps of a training, that are timed; more where processes share work.
+        limit: seconds after which the step under way ends with its next photo, or step of a training, and is reckoned
+            from those before; later ones need what it makes, so they are not timed.
 
     Raises:
         UserError: as the steps do, for data that cannot be worked with.
@@ -57,6 +67,8 @@ def forecast(recipe: Recipe, whole: PhotoSet, root: Path, photos: int, emit: Emi
     count, steps = (sample_size(photos, number) for number in workers)
 
     costs: list[Cost] = []
+    untimed: list[str] = []
+    deadline = time.monotonic() + limit
     recipe = bare(recipe)
     if whole.to_prepare:
         few = open_photos(whole.few(count), root, recipe.seed)
@@ -74,13 +86,22 @@ def forecast(recipe: Recipe, whole: PhotoSet, root: Path, photos: int, emit: Emi
     run = Run.at(recipe, root)
     context = SampleContext("", run, run.folder, accelerator, emit, Sample.of(few, count), sizes.train, steps)
     for stage in PIPELINE:
-        emit(StageStarted(stage.name, "a few photos"))
         began = time.monotonic()
+        if began > deadline:
+            untimed += [step.name for step in stage.steps]
+            continue
+        emit(StageStarted(stage.name, "a few photos"))
         for step in stage.steps:
-            observed = observe_step(replace(context, stage=stage.name), step, on_gpu)
-            costs.append(cost(stage.name, observed, extents[step.name]))
-        emit(StageEnded(stage.name, "done", time.monotonic() - began))
-    return costs
+            observed = None
+            if time.monotonic() <= deadline:
+                observed = observe_step(replace(context, stage=stage.name), step, on_gpu, deadline)
+            if observed is not None and observed.tells:
+                costs.append(cost(stage.name, observed, extents[step.name]))
+            else:
+                untimed.append(step.name)
+        ended = time.monotonic()
+        emit(StageEnded(stage.name, "done" if ended <= deadline else "interrupted", ended - began))
+    return costs, untimed
 
 
 def bare(recipe: Recipe) -> Recipe:
@@ -146,6 +167,7 @@ class Watch:
     """
 
     emit: Emit
+    deadline: float = math.inf
     clock: Callable[[], float] = time.monotonic
     reports: list[Report] = field(default_factory=list)
     what: str = ""
@@ -165,15 +187,22 @@ class Watch:
         if event.done == event.total:  # the processes that helped are still there
             self.children = max(self.children, memory.children_peak())
         self.emit(event)
+        if self.clock() > self.deadline and event.done != event.total:
+            raise OutOfTime
 
 
-def observe(work: Callable[[Emit], None], emit: Emit, own: Iterable[Path], on_gpu: bool) -> Observed:
-    """What a piece of work tells while it is done, and leaves in its own files and folders."""
+def observe(
+    work: Callable[[Emit], None], emit: Emit, own: Iterable[Path], on_gpu: bool, deadline: float = math.inf
+) -> Observed:
+    """What a piece of work tells while it is done, or until the deadline, and leaves in its own files and folders."""
     memory.forget_peaks()
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
-    watch = Watch(emit)
-    work(watch)
+    watch = Watch(emit, deadline)
+    is_whole = False
+    with suppress(OutOfTime):
+        work(watch)
+        is_whole = True
     return Observed(
         watch.what,
         watch.unit,
@@ -182,6 +211,7 @@ def observe(work: Callable[[Emit], None], emit: Emit, own: Iterable[Path], on_gp
         left_in(own),
         memory.peak() + watch.children if memory.KNOWN else None,
         torch.cuda.max_memory_allocated() if on_gpu else None,
+        is_whole,
     )
 
 
@@ -193,9 +223,9 @@ def left_in(own: Iterable[Path]) -> int:
     return sum(file.stat().st_size for file in files) + of_checkpoints * (KEPT - made) // made
 
 
-def observe_step(context: SampleContext, step: Step, on_gpu: bool) -> Observed:
-    """Make a step's files from the sample."""
+def observe_step(context: SampleContext, step: Step, on_gpu: bool, deadline: float = math.inf) -> Observed:
+    """Make a step's files from the sample, as far as there is time."""
     own = [context.folder.root / name for name in step.own]
-    observed = observe(lambda watch: step.make(replace(context, emit=watch)), context.emit, own, on_gpu)
+    observed = observe(lambda watch: step.make(replace(context, emit=watch)), context.emit, own, on_gpu, deadline)
     rmtree(context.folder.training(context.stage) / "checkpoint", ignore_errors=True)  # large, and of no more use
     return observed if observed.what else replace(observed, what=step.name.rpartition("/")[2])

@@ -23,6 +23,14 @@ class Machine:
         words += [] if self.load is None else [f"load {self.load:.1f} before"]
         return ", ".join(word for word in words if word)
 
+    @property
+    def busy(self) -> str:
+        """A sentence where others leave it too few cores to be timed well, beside one at work for us; else nothing."""
+        if self.load is None or self.load <= max(1.5, 0.75 * self.cores):
+            return ""
+        cores = f"{self.cores} core{'s' if self.cores > 1 else ''}"
+        return f"the machine is busy (load {self.load:.0f} on {cores}): on an idle one less"
+
 
 def this_machine(threads: int | None = None, *, gpu: bool = False) -> Machine:
     """This machine as it is now.

@@ -39,7 +39,7 @@ def bench(
     from puzzlecam_cli.session.forecast import forecast_recipe
     from puzzlecam_cli.view.tables import cost_view, show
 
-    machine, costs = forecast_recipe(recipe, runtime_changes(set_, mixed_precision, cpu), photos, plain)
+    machine, costs, _ = forecast_recipe(recipe, runtime_changes(set_, mixed_precision, cpu), photos, plain)
     if as_json:
         entries = [cost.as_json() for cost in costs]
         found = {"schema": 1, "recipe": recipe, "photos": photos, "machine": asdict(machine)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -16,14 +17,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
     """Say what is done, what is stale, and why."""
-    from puzzlecam_cli.session.plan import status_of
+    from puzzlecam_cli.session.plan import hint_of, status_of
+    from puzzlecam_cli.view.telling import Teller
 
-    found = status_of(recipe, run, changes=set_ or ())
+    found = status_of(recipe, run, changes=set_ or (), tell=Teller())
     if as_json:
         print(json.dumps([asdict(entry) for entry in found], indent=1))
         return
     for entry in found:
         print(printable(f"{entry.state:12} {entry.step:17} {entry.because}", 2 * LINE))
+    if hint := hint_of(found, recipe, run, changes=set_ or ()):
+        print(printable(hint, 5000), file=sys.stderr)
 
 
 def backbones(as_json: JsonOption = False) -> None:

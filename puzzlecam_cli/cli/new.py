@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from puzzlecam_cli.cli.options import PlainOption
 from puzzlecam_cli.cli.start import INTERRUPTED
 from puzzlecam_cli.errors import LINE, UserError, printable
 
-EVERY = 1.0  # seconds between two lines of what is being done
+LIMIT = 120.0  # seconds that steps are timed for the forecast
 
 
 def new(
@@ -37,9 +36,10 @@ def new(
     """
     from puzzlecam_cli.recipe.writing import no_home
     from puzzlecam_cli.session.new import new_recipe, shell
+    from puzzlecam_cli.view.telling import Teller
 
     may_ask = not yes and sys.stdin.isatty() and sys.stderr.isatty()
-    written = new_recipe(folder, out, tags, _ask if may_ask else None, _Teller())
+    written = new_recipe(folder, out, tags, _ask if may_ask else None, Teller())
     for what, words in written.found:
         print(f"{what:9} {printable(words, 2 * LINE)}")
     for note in written.notes:
@@ -56,9 +56,13 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
     from puzzlecam_cli.session.forecast import forecast_recipe
     from puzzlecam_cli.view.costs import cost_line
 
-    print("\nReckoning how long a run takes: a minute or so; Ctrl-C leaves it out.", file=sys.stderr, flush=True)
+    print(
+        "\nReckoning how long a run takes: a minute or so, about two at most; Ctrl-C leaves it out.",
+        file=sys.stderr,
+        flush=True,
+    )
     try:
-        _, costs = forecast_recipe(recipe, [], 4, plain)
+        machine, costs, untimed = forecast_recipe(recipe, [], 4, plain, LIMIT)
     except KeyboardInterrupt:
         print("no forecast: interrupted; the recipe is written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -68,19 +72,11 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
             raise
         print(f"\nno forecast, and no run before it is mended:\n{mendable}", file=sys.stderr)
         return
-    print(f"\na run takes {cost_line(costs)}: `puzzlecam bench {name}` tells more")
-
-
-class _Teller:
-    """Says on stderr what is being done, not more often than it is of use."""
-
-    def __init__(self) -> None:
-        self._said = time.monotonic()
-
-    def __call__(self, words: str) -> None:
-        if time.monotonic() - self._said > EVERY:
-            self._said = time.monotonic()
-            print(printable(words), file=sys.stderr, flush=True)
+    more = f"`puzzlecam bench {name}` tells more"
+    if not costs:
+        print(f"\nno forecast: two minutes were not enough{machine.busy and f', {machine.busy}'}; {more}")
+        return
+    print(f"\na run takes {cost_line(costs, untimed, machine.busy)}: {more}")
 
 
 def _ask(question: str, answers: Sequence[str]) -> int:

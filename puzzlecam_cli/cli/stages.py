@@ -78,8 +78,10 @@ def run_all(
 def show_plan(recipe: str, run: str | None, changes: Sequence[str], stages: tuple[Stage, ...], force: bool) -> None:
     """Print one line a step: what would be done, and why."""
     from puzzlecam_cli.session.plan import plan_stages
+    from puzzlecam_cli.view.telling import Teller
 
-    for decision in plan_stages(recipe, run, changes=changes, stages=[stage.name for stage in stages], force=force):
+    names = [stage.name for stage in stages]
+    for decision in plan_stages(recipe, run, changes=changes, stages=names, force=force, tell=Teller()):
         print(printable(f"{decision.action:7} {decision.step:17} {decision.because}", 2 * LINE))
 
 
@@ -92,17 +94,20 @@ def work(
     num_processes: int | None,
     plain: bool,
 ) -> None:
-    """Run stages, under the display; print the scores if `eval` was among them."""
+    """Run stages, under the display; print the scores, and where all else lies, if `eval` was among them."""
     from puzzlecam_cli.group.rank import is_rank
     from puzzlecam_cli.run.folder import RunFolder
     from puzzlecam_cli.run.scores import read_scores
     from puzzlecam_cli.session.stages import run_stages
+    from puzzlecam_cli.view.outcome import outcome
     from puzzlecam_cli.view.tables import score_table, show
 
     names = [stage.name for stage in stages]
     is_shown = not is_rank()
     root = run_stages(recipe, run, changes=changes, stages=names, force=force, num_processes=num_processes, plain=plain)
-    scores = RunFolder(root).scores
-    if is_shown and names[-1] == "eval" and scores.exists():
-        show(score_table(read_scores(scores)), width=120)
-        print(f"Scores in full: {printable(str(scores.parent), most=5000)}")
+    folder = RunFolder(root)
+    if is_shown and names[-1] == "eval" and folder.scores.exists():
+        scores = read_scores(folder.scores)
+        show(score_table(scores), width=120)
+        for line in outcome(folder, scores):
+            print(printable(line, most=5000))

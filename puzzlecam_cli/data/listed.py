@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from abc import abstractmethod
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +17,7 @@ from puzzlecam_cli.data.photos import Look, Photo, PhotoSet, Splits, Tick
 from puzzlecam_cli.data.resolver import stat_of
 from puzzlecam_cli.data.split_files import Divided, Source, SplitFiles, ids_in
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.text import quoted
 
@@ -31,11 +32,13 @@ class Listing:
         photos: sorted by id, with their tags and masks.
         classes: names of the classes 1..C that tags are numbers of.
         facts: what a person should know about how they were read, a sentence each.
+        missing: what is named and not there, by the name it has there: the reason. Only where it is left out.
     """
 
     photos: tuple[Photo, ...]
     classes: tuple[str, ...]
     facts: tuple[str, ...] = field(default=())
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 class ListedPhotos(PhotoSet):
@@ -46,6 +49,7 @@ class ListedPhotos(PhotoSet):
 
     Settings: ClassVar[type[DataSettings]] = ListedData
     settings: ListedData
+    _is_past = False  # see `look_past`
 
     @cached_property
     @abstractmethod
@@ -56,6 +60,8 @@ class ListedPhotos(PhotoSet):
     def part(self, name: str, value: str) -> Iterable[str]:
         """The ids of a part (`train` or `val`) that is named by a list, a column or another file.
 
+        Among them are names of what is not there, where it is left out.
+
         Raises:
             UserError: it names no photos, or some that are not there.
         """
@@ -63,6 +69,11 @@ class ListedPhotos(PhotoSet):
     @property
     def root(self) -> Path:
         return self.settings.root
+
+    @property
+    def passes_over(self) -> bool:
+        """Whether what is named and not there is left out."""
+        return self._is_past or self.settings.skips
 
     def place(self, written: str | Path) -> Path | None:
         """The file that a setting names: as it stands, else below `root`; None if there is none."""
@@ -93,23 +104,21 @@ class ListedPhotos(PhotoSet):
     @property
     def divided(self) -> Parts | None:
         """What `settle` found for `division`, or a folder of lists says; None: it has still to look."""
-        division = self.division
-        assert division is not None
+        assert self.division is not None
         if folder := self.settings.splits:
-            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in division.parts}
+            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in self.division.parts}
         return dict(self._known.parts) if self._known else None
 
     @cached_property
     def _known(self) -> Divided | None:
         """The division of these photos, tags, shares and seed, if the run folder has it."""
-        division = self.division
-        assert division is not None
-        of_these = [known for known in self._settled if known.source == self._source]
-        return next((known for known in of_these if known.parts.keys() == division.parts), None)
+        wanted = self.division.parts if self.division else None
+        found = (known for known in self._settled if known.source == self._source and set(known.parts) == wanted)
+        return next(found, None)
 
     @cached_property
     def _settled(self) -> tuple[Divided, ...]:
-        """What the run folder says, whatever it follows from."""
+        """What the run folder says, whatever it follows from; the latest first."""
         return self._split_files.read()
 
     @property
@@ -119,16 +128,8 @@ class ListedPhotos(PhotoSet):
     @cached_property
     def _source(self) -> Source:
         """What a division follows from."""
-        division = self.division
-        assert division is not None
-        photos = (*division.photos, *division.others)
-        files = [f"{photo.id} {self._stat(photo.image)}" for photo in photos]
-        return Source(
-            shares=", ".join(f"{name} {value}" for name, value in sorted(division.shares.items())),
-            seed=str(division.seed),
-            tags=_hash([f"{photo.id} {[self.classes[tag - 1] for tag in photo.tags]}" for photo in photos]),
-            photos=_hash([*files, f"{len(division.photos)} of them, rest to {division.rest}"]),
-        )
+        assert self.division is not None
+        return Source.of(self.division, self.classes, self._stat)
 
     @cached_property
     def division(self) -> Division | None:
@@ -162,31 +163,28 @@ class ListedPhotos(PhotoSet):
         self._split_files.write(Divided(self._source, parts, tuple(facts)))
         for known in ("parts", "_settled", "_known"):
             self.__dict__.pop(known, None)
-        return [self._why_again(before[0], parts)] if before else []
+        return [before[0].why_again(self._source, parts)] if before else []
 
     def restore(self) -> None:
         """See `PhotoSet`: the lists, where those of another division are there, or one was lost."""
-        if self.division is not None and self.settings.splits is None and self._known is not None:
+        if self.division and self.settings.splits is None and self._known:
             self._split_files.write(self._known)
 
-    def _why_again(self, before: Divided, parts: Parts) -> str:
-        """Why photos were divided once more, and what came of it."""
-        words = {"shares": "the shares", "seed": "the seed", "tags": "tags", "photos": "photos", "rules": "the program"}
-        old, new = asdict(before.source), asdict(self._source)
-        changed = ", ".join(word for key, word in words.items() if old[key] != new[key])
-        moved = sum(len(set(ids) - set(before.parts.get(part, ()))) for part, ids in parts.items())
-        return f"photos are divided anew, as {changed or 'lists'} changed: {moved} are in another part, or new"
+    @cached_property
+    def _said(self) -> Parts:
+        """The parts that are no shares and not what the others leave, with what is not there."""
+        wanted = {"train": self.settings.train, "val": self.settings.val}
+        return {
+            name: tuple(sorted(set(self.part(name, value)))) for name, value in wanted.items() if isinstance(value, str)
+        }
 
     @cached_property
     def _named(self) -> Parts:
-        """The parts that are no shares and not what the others leave."""
-        named = {}
-        for name, value in (("train", self.settings.train), ("val", self.settings.val)):
-            if isinstance(value, str):
-                ids = sorted(set(self.part(name, value)))
-                if not ids:
-                    raise UserError("data-missing", f"data.{name}: {quoted(value)} names no photo of {self.root}")
-                named[name] = tuple(ids)
+        """The same without."""
+        named = {name: tuple(i for i in ids if i in self._by_id) for name, ids in self._said.items()}
+        for name in (name for name, ids in named.items() if not ids):
+            value = quoted(str(getattr(self.settings, name)))
+            raise UserError("data-missing", f"data.{name}: {value} names no photo of {self.root}")
         return named
 
     @property
@@ -202,6 +200,26 @@ class ListedPhotos(PhotoSet):
                 hint="data.train: null means all photos that are not in data.val",
             )
         return {"train": ids}
+
+    def look_past(self, ids: Collection[str]) -> bool:
+        """See `PhotoSet`: what is not there is left out, as `data.on_error: skip` does, but not counted."""
+        if self.passes_over:
+            return False
+        kept = {name: value for name, value in vars(self).items() if name in ("settings", "run", "seed", "tell")}
+        self.__dict__ = kept | {"_is_past": True}  # what was read is forgotten
+        return True
+
+    def left_out(self, split: str) -> dict[str, str]:
+        """See `PhotoSet`. What no part names would be trained on."""
+        return self._gone[split] if self.settings.skips else {}
+
+    @cached_property
+    def _gone(self) -> dict[str, dict[str, str]]:
+        missing = self.listing.missing
+        said = {part: [name for name in ids if name not in self._by_id] for part, ids in self._said.items()}
+        others = missing.keys() - {name for names in said.values() for name in names}
+        gone = {"train": [*said.get("train", ()), *(n for n in missing if n in others)], "val": said.get("val", [])}
+        return {part: {name: missing.get(name, "is not there") for name in names} for part, names in gone.items()}
 
     @cached_property
     def _by_id(self) -> dict[str, Photo]:
@@ -233,8 +251,12 @@ class ListedPhotos(PhotoSet):
 
     def fingerprint(self, split: str, *, tags: bool = False, masks: bool = False) -> str:
         """See `PhotoSet`. With `tags`, their values count, not the files they come from; with `masks`, the masks do."""
+        return self.fingerprint_without(split, (), tags=tags, masks=masks)
+
+    def fingerprint_without(self, split: str, ids: Iterable[str], *, tags: bool = False, masks: bool = False) -> str:
+        gone = {*ids}
         if self.parts is not None:
-            photos, about = tuple(self.photos(split)), ""
+            photos, about = tuple(photo for photo in self.photos(split) if photo.id not in gone), ""
         else:  # which photos is not known, but all that it follows from is
             photos, share = self._expected(split)
             about = f"{share} of them, seed {self.seed}"
@@ -254,6 +276,8 @@ class ListedPhotos(PhotoSet):
         """Size and time of a file, looked up once: folders on a network take their time."""
         name = str(file)
         if name not in self._stats:
+            if len(self._stats) % 5000 == 0:
+                self.tell(f"looking at sizes and times of files: {len(self._stats):,}")
             self._stats[name] = stat_of(name)
         return self._stats[name]
 
@@ -265,8 +289,8 @@ class ListedPhotos(PhotoSet):
         used = {image_id for ids in (self.parts or {}).values() for image_id in ids}
         unused = [quoted(image_id) for image_id in self._by_id if image_id not in used] if used else []
         some = f"{len(unused)} of {len(self._by_id)} photos are neither in `train` nor in `val`"
-        is_shared = self.division is not None and self.settings.splits is None
-        divided = self._known.facts if is_shared and self._known else ()
+        known = self._known if self.division and self.settings.splits is None else None
+        divided = known.facts if known else ()
         return [*self.listing.facts, *divided, *([f"{some}: {', '.join(shorten(unused, 3))}"] if unused else [])]
 
     def pinned(self) -> DataSettings:
@@ -274,12 +298,3 @@ class ListedPhotos(PhotoSet):
         if self.division is None or self.settings.splits is not None:
             return self.settings
         return self.settings.model_copy(update={"splits": self.run / "splits"})
-
-
-def _hash(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
-
-
-def is_folder(path: Path) -> bool:
-    """Whether there is a folder; of a name longer than names can be, there is none."""
-    return os.path.isdir(path)  # noqa: PTH112 -- Path's own fails there

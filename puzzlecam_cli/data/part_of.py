@@ -19,13 +19,16 @@ _NUMBER = re.compile(r"(.*\S)[\s,;]+[+-]?\d+")  # VOC and others write a class o
 Named = Callable[[str], list[str]]
 
 
-def ids_of_list(path: Path, named: Named, like: Callable[[str], str], listed: Container[str]) -> list[str]:
+def ids_of_list(
+    path: Path, named: Named, like: Callable[[str], str], listed: Container[str], *, skip: bool
+) -> list[str]:
     """The ids of a list of photos, a name a line.
 
     Args:
         named: the ids that a name may mean.
         like: what a name that means none may have meant, as the end of a sentence.
         listed: the photos that have tags; others are refused.
+        skip: names of no photo are given as they stand; otherwise they are refused.
 
     Raises:
         UserError: `data-invalid` with all lines that name no photo, several, one that stands there twice, or one
@@ -33,13 +36,17 @@ def ids_of_list(path: Path, named: Named, like: Callable[[str], str], listed: Co
     """
     first: dict[str, int] = {}
     problems: list[str] = []
+    missing: dict[str, int] = {}
     for number, line in lines(path):
         text = line.strip().strip("\"'")
         if not text:
             continue
         number_behind = _NUMBER.fullmatch(text)
         found = named(text) or (named(number_behind[1]) if number_behind else [])
-        if not found:
+        if not found and skip:
+            missing.setdefault(text, number)
+        elif not found:
+            missing.setdefault(text, number)
             advice = like(text) if len(problems) < 8 else ""
             problems.append(f"line {number}: there is no photo {quoted(text)}{advice}")
         elif len(found) > 1:
@@ -53,11 +60,13 @@ def ids_of_list(path: Path, named: Named, like: Callable[[str], str], listed: Co
             "data-invalid",
             f"{len(problems)} lines of {path} name no photo, or not one alone",
             shorten(problems),
-            "a list holds the name of one photo a line: its path, or the end of it",
+            "a list holds the name of one photo a line: its path, or the end of it"
+            + ("; `data.on_error: skip` leaves out those that are not there" if missing and not skip else ""),
+            tuple(missing),
         )
     if not first:
         raise UserError("data-invalid", f"{path} names no photo")
-    return list(first)
+    return [*first, *missing]
 
 
 def ids_of_column(part: str, written: str, columns: Mapping[str, Mapping[str, str]], source: object) -> list[str]:

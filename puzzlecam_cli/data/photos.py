@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Tick = Callable[[int, int], None]  # (done, total)
+Tell = Callable[[str], None]  # is told what is being done, for a person who waits
 Look = Callable[["Sequence[Photo]"], "Sequence[bytes]"]  # thumbnails of photos: see `puzzlecam_cli.data.likeness`
+
+
+def silent(words: str) -> None:
+    """Nobody waits."""
 
 
 class Mask(Protocol):
@@ -76,6 +81,7 @@ class PhotoSet(ABC):
     """
 
     Settings: ClassVar[type[DataSettings]]
+    tell: Tell = staticmethod(silent)  # whoever opens a data set may set it: reading 100,000 names takes seconds
 
     def __init__(self, settings: Any, run: Path, seed: int):
         self.settings = settings
@@ -234,7 +240,8 @@ class PhotoSet(ABC):
         return self.settings  # type: ignore[no-any-return]
 
 
-def open_photos(settings: DataSettings, run: Path, seed: int) -> PhotoSet:
+def open_photos(settings: DataSettings, run: Path, seed: int, tell: Tell = silent) -> PhotoSet:
     """The data set that a recipe's `data` section names."""
     found: PhotoSet = dataset(settings.kind)(settings, run, seed)
+    found.tell = tell
     return found

@@ -7,17 +7,21 @@ lists, and only lists that are as it has them are ever replaced.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.files import as_json, remove_leftovers, write_text
 from puzzlecam_cli.text import lines, quoted
+
+if TYPE_CHECKING:
+    from puzzlecam_cli.data.dividing import Division
 
 RECORD = "splits.json"
 PARTS = ("train", "val")
@@ -36,6 +40,18 @@ class Source:
     photos: str
     rules: str = "1"  # of this program
 
+    @classmethod
+    def of(cls, division: Division, classes: Sequence[str], state_of: Callable[[Path], str]) -> Source:
+        """What a division of photos with tags of these classes follows from."""
+        photos = (*division.photos, *division.others)
+        files = [f"{photo.id} {state_of(photo.image)}" for photo in photos]
+        return cls(
+            shares=", ".join(f"{name} {value}" for name, value in sorted(division.shares.items())),
+            seed=str(division.seed),
+            tags=_hash("\n".join(f"{photo.id} {[classes[tag - 1] for tag in photo.tags]}" for photo in photos))[:16],
+            photos=_hash("\n".join([*files, f"{len(division.photos)} of them, rest to {division.rest}"]))[:16],
+        )
+
 
 @dataclass(frozen=True)
 class Divided:
@@ -50,6 +66,14 @@ class Divided:
     source: Source
     parts: Mapping[str, tuple[str, ...]]
     facts: Sequence[str] = field(default=())
+
+    def why_again(self, source: Source, parts: Mapping[str, Sequence[str]]) -> str:
+        """Why photos were divided once more, and what came of it."""
+        words = {"shares": "the shares", "seed": "the seed", "tags": "tags", "photos": "photos", "rules": "the program"}
+        old, new = asdict(self.source), asdict(source)
+        changed = ", ".join(word for key, word in words.items() if old[key] != new[key])
+        moved = sum(len(set(ids) - set(self.parts.get(part, ()))) for part, ids in parts.items())
+        return f"photos are divided anew, as {changed or 'lists'} changed: {moved} are in another part, or new"
 
 
 class SplitFiles:
@@ -147,6 +171,10 @@ def ids_in(path: Path, known: Mapping[str, object]) -> tuple[str, ...]:
     if not first:
         raise UserError("data-invalid", f"{path} names no photo", hint="leave data.splits out: photos are divided then")
     return tuple(first)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _not_ours(paths: list[str]) -> UserError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from puzzlecam_cli.data.tables.tags import TagTable
 from puzzlecam_cli.data.walk import Walk
@@ -20,14 +20,16 @@ class Tagged:
     Args:
         tags: class names by id, sorted by id; () for a photo that shows no class. Background may be among them.
         names: all names that tags hold, in their order, and where each stands first, such as `line 3`.
-        columns: what else is known of photos, such as `split`: a value by id.
+        columns: what else is known of photos, such as `split`: a value by id; by name for those in `missing`.
         facts: what a person should know, a sentence each.
+        missing: rows that are left out as their photo is not there, by the name it has there: the reason.
     """
 
     tags: dict[str, tuple[str, ...]]
     names: dict[str, str]
     columns: dict[str, dict[str, str]]
     facts: tuple[str, ...]
+    missing: dict[str, str] = field(default_factory=dict)
 
 
 def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) -> Tagged:
@@ -70,11 +72,16 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
     names = dict.fromkeys(table.classes, "its header")
     for row, tags in reversed(list(enumerate(table.tags))):
         names |= dict.fromkeys(tags, f"line {table.lines[row]}")
+    gone = {tag for row in missing for tag in table.tags[row]}
+    for tag in gone.difference(*(table.tags[row] for row in of.values())) if gone else ():
+        del names[tag]  # no photo here has it
+    known = wanted | {table.names[row]: row for row in missing}
     return Tagged(
         {image_id: table.tags[row] for image_id, row in wanted.items()},
         names,
-        {name: {i: values[row] for i, row in wanted.items()} for name, values in table.columns.items()},
-        (*table.facts, *_facts(table, ids, of, missing)),
+        {name: {i: values[row] for i, row in known.items()} for name, values in table.columns.items()},
+        (*table.facts, *_facts(table, ids, of)),
+        {table.names[row]: f"is not there (line {table.lines[row]} of {table.file})" for row in missing},
     )
 
 
@@ -92,11 +99,8 @@ def _either(found: list[str]) -> str:
     return f"{' or '.join(quoted(image_id) for image_id in found[:3])}{more}"
 
 
-def _facts(table: TagTable, ids: Sequence[str], of: dict[str, int], missing: list[int]) -> Iterable[str]:
+def _facts(table: TagTable, ids: Sequence[str], of: dict[str, int]) -> Iterable[str]:
     without = [image_id for image_id in ids if image_id not in of]
     if without:
         some = ", ".join(shorten([quoted(image_id) for image_id in without], 3))
         yield f"{len(without)} of {len(ids)} photos are in no row of {table.file} and left out: {some}"
-    if missing:
-        some = ", ".join(shorten([f"{quoted(table.names[row])} (line {table.lines[row]})" for row in missing], 3))
-        yield f"{len(missing)} rows of {table.file} are left out, as their photo is not there: {some}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
+from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.data.resolver import neighbours
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
@@ -21,6 +22,7 @@ from puzzlecam_cli.text import quoted
 STRANGERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found"})
 RUN_FILES = frozenset({"run.json", "recipe.yaml"})  # a folder with both is a run's
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*")
+_ID = re.compile(r"0*([1-9]\d*|0)(?:\.0)?")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of photos
 
 
@@ -35,12 +37,19 @@ class Walk:
         suffixes: of the files that count, in lower case; they are found in any case.
         but: folders that are left out, e.g. one of masks.
         what: the files are, for messages: photos, or masks.
+        tell: is told of files that were seen.
     """
 
     def __init__(
-        self, root: Path, suffixes: Sequence[str] = PHOTO_SUFFIXES, but: Sequence[Path] = (), what: str = "photo"
+        self,
+        root: Path,
+        suffixes: Sequence[str] = PHOTO_SUFFIXES,
+        but: Sequence[Path] = (),
+        what: str = "photo",
+        tell: Tell = silent,
     ):
         self.root = root
+        self._tell = tell
         self._what = what
         self._suffixes = frozenset(suffixes)
         self._but = frozenset(os.path.realpath(folder) for folder in but)
@@ -57,7 +66,9 @@ class Walk:
         found: dict[str, list[str]] = {}
         wrong: list[str] = []
         others: Counter[str] = Counter()
-        for above, path, name in self._walked():
+        for number, (above, path, name) in enumerate(self._walked()):
+            if number % 10_000 == 0:
+                self._tell(f"looking through {self.root}: {number:,} files")
             stem, dot, suffix = name.rpartition(".")
             if not (stem and dot + suffix.lower() in self._suffixes):
                 others[(dot + suffix.lower()) if stem else "no suffix"] += 1
@@ -109,6 +120,8 @@ class Walk:
         if others := names.get(name):
             return f"; there is {' and '.join(quoted(other) for other in others[:3])}"
         close = get_close_matches(name, neighbours(name, names), 1, 0.8)
+        if (number := _number(name)) and (same := next((i for n, i in names.items() if _number(n) == number), None)):
+            return f"; there is {quoted(same[0])}: zeros were lost, so make the column text before the table is saved"
         if close:
             best = next((i for i in names[close[0]] if above and f"{above}/" in i), names[close[0]][0])
             return f"; did you mean {quoted(best)}?"
@@ -119,7 +132,10 @@ class Walk:
         UserError: `data-missing`: there is no such folder.
         """
         if not os.path.isdir(self.root):  # noqa: PTH112 -- takes names of any length
-            said = f"{self.root} is no folder" if os.path.lexists(self.root) else f"there is no folder {self.root}"
+            near = "" if self.root.is_absolute() else f" in {Path.cwd()}"
+            said = (
+                f"{self.root} is no folder" if os.path.lexists(self.root) else f"there is no folder {self.root}{near}"
+            )
             setting = "data.root" if self._what == "photo" else "data.masks"
             raise UserError("data-missing", said, hint=f"--set {setting}=FOLDER names your {self._what}s")
 
@@ -196,7 +212,7 @@ class Walk:
         """Ids that are a path; else end with it; else the longest that it ends with."""
         if not fold and path in self.files:
             return [path]
-        parts = (path.casefold() if fold else path).split("/")
+        parts = _folded(path) if fold else path.split("/")
         if found := self._by_end(len(parts), fold).get("/".join(parts), []):
             whole = [image_id for image_id in found if image_id.count("/") == len(parts) - 1]
             return whole or found
@@ -218,11 +234,22 @@ class Walk:
         if (length, fold) not in self._ends:
             found: dict[str, list[str]] = {}
             for image_id in self.files:
-                parts = (image_id.casefold() if fold else image_id).rsplit("/", length)
+                parts = _folded(image_id) if fold else image_id.split("/")
                 if len(parts) >= length:
                     found.setdefault("/".join(parts[-length:]), []).append(image_id)
             self._ends[length, fold] = found
         return self._ends[length, fold]
+
+
+def _number(name: str) -> str:
+    """A number without what spreadsheets take off it or add to it (`0012`, `12.0`); empty for what is none."""
+    found = _ID.fullmatch(name)
+    return found[1] if found else ""
+
+
+def _folded(path: str) -> list[str]:
+    """The names in a path without what people and tables lose: capitals, and blanks around them."""
+    return [name.strip() for name in path.casefold().split("/")]
 
 
 def _listed(path: str) -> tuple[dict[str, bool], dict[str, bool]]:

@@ -37,6 +37,11 @@ def differences(run: Run) -> tuple[str, ...]:
     return heading, *shorten(changed, 6), f"{goes_on(run.folder.root)}; {until}"
 
 
+def shows(root: Path) -> str:
+    """How to look at a run with its own recipe."""
+    return f"`puzzlecam status {shlex.quote(str(root))}` shows the run by its own recipe"
+
+
 def goes_on(root: Path) -> str:
     """How to continue a run with its own recipe."""
     return f"`puzzlecam run-all {shlex.quote(str(root))}` goes on with the run's own recipe"

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import cast
 
-from puzzlecam_cli.data.photos import PhotoSet, open_photos
+from puzzlecam_cli.data.photos import PhotoSet, Tell, open_photos, silent
 from puzzlecam_cli.data.skipping import Skipping
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.folder import RunFolder
@@ -21,21 +21,25 @@ class Run:
     recipe: Recipe
     folder: RunFolder
     ledger: Ledger
+    tell: Tell = silent
 
     @classmethod
-    def at(cls, recipe: Recipe, root: Path) -> Run:
+    def at(cls, recipe: Recipe, root: Path, tell: Tell = silent) -> Run:
         """The run of a recipe in a folder, which need not be there yet.
+
+        Args:
+            tell: is told of what is read of the data, as that takes seconds where there is much.
 
         Raises:
             UserError: the folder's ledger is damaged.
         """
         folder = RunFolder(root)
-        return cls(recipe, folder, Ledger(folder.ledger))
+        return cls(recipe, folder, Ledger(folder.ledger), tell)
 
     @cached_property
     def all_photos(self) -> PhotoSet:
         """The data set with those of its photos that cannot be decoded."""
-        return open_photos(self.recipe.data, self.folder.root, self.recipe.seed)
+        return open_photos(self.recipe.data, self.folder.root, self.recipe.seed, self.tell)
 
     @cached_property
     def skipping(self) -> Skipping | None:

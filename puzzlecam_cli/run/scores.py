@@ -21,4 +21,6 @@ def read_scores(path: Path) -> Scores:
         scores: Scores = json.loads(path.read_text(encoding="utf-8"))
         if scores["schema"] != 1 or not all({"what", "split", "miou"} <= result.keys() for result in scores["results"]):
             raise ValueError("it holds no scores")
+        if not all(isinstance(name, str) for name in scores.get("classes", [])):
+            raise ValueError("its classes are none")
     return scores

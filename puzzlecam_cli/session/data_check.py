@@ -18,6 +18,7 @@ from puzzlecam_cli.run.survey import COMPARING, Survey, survey
 from puzzlecam_cli.session.member import Member
 from puzzlecam_cli.session.stages import load_for, run_folder
 from puzzlecam_cli.session.views import open_views
+from puzzlecam_cli.view.telling import Teller
 
 TASK = "data check"
 MOST_DRAWN = 1000  # made-up pictures of a split: the others are like them
@@ -48,9 +49,9 @@ def check_data(
 
 def _looked_at(recipe: Recipe, root: Path, temporary: Path, emit: Emit) -> Run:
     """The run, if it is there and its photos are divided; else one in a temporary folder, with pictures it makes."""
-    found = Run.at(recipe, root)
-    if not found.ledger.is_there or not _is_settled(found) or found.photos.to_prepare or recipe.data.skips:
-        found = Run.at(recipe, temporary)  # what a check divides or leaves out is not the run's
+    found = Run.at(recipe, root, Teller())
+    if not found.ledger.is_there or recipe.data.skips or found.photos.to_prepare or not _is_settled(found):
+        found = Run.at(recipe, temporary, Teller())  # what a check divides or leaves out is not the run's
     if found.photos.to_prepare:
         few = open_photos(found.photos.few(MOST_DRAWN), temporary, recipe.seed)
         few.prepare(_tick(emit, "drawing pictures"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,14 +17,17 @@ from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.session.member import Member
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.stages import PIPELINE, STAGE_NAMES
+from puzzlecam_cli.view.telling import Teller
 
 if TYPE_CHECKING:
     from puzzlecam_cli.bench.costs import Cost
     from puzzlecam_cli.bench.machine import Machine
 
 
-def forecast_recipe(name: str, changes: Sequence[str], photos: int, plain: bool) -> tuple[Machine, list[Cost]]:
-    """The machine, and the cost of every step in order.
+def forecast_recipe(
+    name: str, changes: Sequence[str], photos: int, plain: bool, limit: float = math.inf
+) -> tuple[Machine, list[Cost], list[str]]:
+    """The machine, the cost of every step in order, and the steps that could not be timed in `limit` seconds.
 
     Raises:
         UserError: what would stop a run and is known without decoding all photos, or as the steps do; the environment
@@ -34,7 +38,7 @@ def forecast_recipe(name: str, changes: Sequence[str], photos: int, plain: bool)
     alone = Member(accelerator=None, parent=None, is_shown=True)
     with TemporaryDirectory(prefix="puzzlecam-bench-") as temporary:
         root = Path(temporary)
-        run = Run.at(recipe, root)
+        run = Run.at(recipe, root, Teller())
         preflight(run, all_steps(PIPELINE), tick=None)  # before PyTorch is loaded
         from puzzlecam_cli.bench.forecast import forecast
         from puzzlecam_cli.bench.machine import this_machine
@@ -42,4 +46,4 @@ def forecast_recipe(name: str, changes: Sequence[str], photos: int, plain: bool)
         machine = this_machine(gpu=not recipe.runtime.cpu)
         with open_views(alone, root, plain) as emit:
             emit(RunStarted(f"bench of {Path(name).stem}", temporary, STAGE_NAMES))
-            return machine, forecast(recipe, run.photos, root, photos, emit)
+            return machine, *forecast(recipe, run.photos, root, photos, emit, limit)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from puzzlecam_cli.data.discover.candidate import Reading, read
 from puzzlecam_cli.data.discover.describe import described, sample_sizes
 from puzzlecam_cli.data.discover.layouts import Discovery, discover, no_tags, say_the_same
 from puzzlecam_cli.data.discover.masks import without_masks
-from puzzlecam_cli.data.discover.place import Place, Tell
+from puzzlecam_cli.data.discover.place import Place
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
+from puzzlecam_cli.data.photos import Tell
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.fitting import BASE, Facts, Fit, fitting
@@ -64,7 +66,9 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     sizes, unread = sample_sizes(reading, tell)
     fitted, machine = _fitted(reading, sizes, tell)
     reasons = reading.candidate.reasons
-    values = {f"data.{key}": (value, reasons.get(key, "")) for key, value in reading.candidate.data.items()}
+    values = {
+        f"data.{key}": (value, reasons.get(key, "")) for key, value in _from_anywhere(reading.candidate.data).items()
+    }
     command = shell(str(no_home(target)))
     heading = (
         f"{len(reading.photos):,} photos of {len(reading.classes)} classes in {place.folder}, as `puzzlecam new` "
@@ -175,7 +179,7 @@ def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[st
             "tags-ambiguous",
             f"tags of the photos in {place.folder} are found in {len(readings)} places, and they differ",
             shorten(commands),
-            "name the one that is meant",
+            "name the one that is meant; where each is about a part of the photos, put their rows into one file",
         )
     return readings[ask("Which tags are meant?", answers)], tuple(notes)
 
@@ -198,6 +202,17 @@ def _divided(reading: Reading, ask: Ask) -> Reading:
         return replace(reading, facts=(*reading.facts, f"photos are divided by {sure[taken].what}, not by {unused}"))
     answer = ask("What tells which photos are trained on?", [parts.what for parts in sure[taken:]])
     return read(candidate.divided(sure[taken + answer])) if answer else reading
+
+
+def _from_anywhere(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings with all paths in full where the photos are in `.` or `..`, which are others wherever else one is."""
+    root = Path(data["root"])
+    if root != Path() and ".." not in root.parts:
+        return data
+    in_full = Path.resolve if ".." in root.parts else Path.absolute
+    paths = {key for key, value in data.items() if isinstance(value, Path)}
+    paths |= {key for key in ("train", "val") if isinstance(data.get(key), str) and Path(data[key]).is_file()}
+    return {key: in_full(Path(value)) if key in paths else value for key, value in data.items()}
 
 
 def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> tuple[dict[str, Fit], str]:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.group.lock import holder_of
+from puzzlecam_cli.run.differences import differences, shows
 from puzzlecam_cli.run.folder import UNFINISHED
 from puzzlecam_cli.run.ownership import HINT, check_ours, of_the_wrong_kind
 from puzzlecam_cli.run.pipeline import all_steps, named
@@ -25,14 +27,15 @@ def plan_stages(
     changes: Sequence[str] = (),
     stages: Sequence[str] | None = None,
     force: bool = False,
+    tell: Tell = silent,
 ) -> list[Decision]:
-    """One decision a step; see `run_stages` for the arguments.
+    """One decision a step; see `run_stages` and `Run.at` for the arguments.
 
     Raises:
         UserError: what would stop the run and is known without decoding photos or building networks.
     """
     root = run_folder(recipe, run)
-    found = Run.at(load_for(root, recipe, changes), root)
+    found = Run.at(load_for(root, recipe, changes), root, tell)
     chosen = named(PIPELINE, stages)
     check_ours(found, all_steps(chosen))
     decisions = planned(found, chosen, force)
@@ -48,8 +51,10 @@ class StepStatus(Decision):
     state: str
 
 
-def status_of(recipe: str | Path, run: str | Path | None = None, *, changes: Sequence[str] = ()) -> list[StepStatus]:
-    """The state of every step; see `run_stages` for the arguments.
+def status_of(
+    recipe: str | Path, run: str | Path | None = None, *, changes: Sequence[str] = (), tell: Tell = silent
+) -> list[StepStatus]:
+    """The state of every step; see `run_stages` and `Run.at` for the arguments.
 
     Raises:
         UserError: the recipe, the data or the ledger cannot be read.
@@ -59,7 +64,7 @@ def status_of(recipe: str | Path, run: str | Path | None = None, *, changes: Seq
         raise UserError("run-folder", f"{root} is no folder", hint=HINT)
     if wrong := list(of_the_wrong_kind(root)):
         raise UserError("folder-not-ours", f"{root} is no run's folder", shorten([str(path) for path in wrong]))
-    found = Run.at(load_for(root, recipe, changes), root)
+    found = Run.at(load_for(root, recipe, changes), root, tell)
     is_held = holder_of(root) is not None
     entries: list[StepStatus] = []
     for decision in planned(found, PIPELINE, False):
@@ -82,3 +87,16 @@ def status_of(recipe: str | Path, run: str | Path | None = None, *, changes: Seq
             state = "stale" if record is not None else "missing"
         entries.append(StepStatus(**asdict(decision), state=state))
     return entries
+
+
+def hint_of(
+    found: Sequence[StepStatus], recipe: str | Path, run: str | Path | None = None, *, changes: Sequence[str] = ()
+) -> str:
+    """Where a recipe differs from the one its run was made with, by a forgotten `--set` perhaps: how to see that one's.
+
+    Empty where it does not; see `run_stages` for the arguments.
+    """
+    root = run_folder(recipe, run)
+    if not any(" changed" in entry.because for entry in found):
+        return ""
+    return shows(root) if differences(Run.at(load_for(root, recipe, changes), root)) else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from puzzlecam_cli.data.photos import Tick
+from puzzlecam_cli.data.photos import Tick, silent
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
 from puzzlecam_cli.group.interrupt import gentle_stop, stop_if_asked
@@ -24,6 +24,7 @@ from puzzlecam_cli.run.settling import COMPARING, settle
 from puzzlecam_cli.session.member import joined
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.stages import PIPELINE
+from puzzlecam_cli.view.telling import Teller
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -63,7 +64,7 @@ def run_stages(
     chosen = named(PIPELINE, stages)
     check_ours(Run.at(resolved, root), all_steps(chosen))  # before anything is written, the lock included
     with gentle_stop(), joined(resolved, root, num_processes) as member:
-        run_ = Run.at(resolved, root)
+        run_ = Run.at(resolved, root, Teller() if member.is_shown else silent)
         decisions = decide(run_, chosen, force, member.accelerator)
         steps = steps_to_do(chosen, decisions)
         if steps and member.is_shown:
@@ -193,7 +194,7 @@ def decide_again(
     """The run and its plan once more, after the main process found out which photos a split has."""
     if accelerator is not None:
         accelerator.wait_for_everyone()
-    run = Run.at(run.recipe, run.folder.root)
+    run = Run.at(run.recipe, run.folder.root, run.tell)
     return run, decide(run, stages, force, accelerator)
 
 

@@ -96,6 +96,7 @@ def score(context: Context) -> None:
         "seed": context.recipe.seed,
         "backbone": context.recipe.backbone.name,
         "puzzle": context.recipe.train_cls.puzzle.is_used,
+        "classes": ["background", *context.data.classes],
         "results": results,
     } | count_left_out(context)
     for row in rows:
@@ -149,7 +150,7 @@ def _with_masks(context: Context, row: Scored, photos: Sequence[Photo]) -> Seque
     photos = [photo for photo in photos if photo.id not in known]
     without = [photo.id for photo in photos if photo.mask is None]
     if len(without) == len(photos):
-        context.emit(Note("eval", f"`{row.split}` has no masks: {row.what} are not scored"))
+        context.note_once(f"`{row.split}` has no masks: nothing of it is scored")
         return []
     if without and context.data.scores_some:
         masked = [photo for photo in photos if photo.mask is not None]

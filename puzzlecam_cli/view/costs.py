@@ -32,17 +32,25 @@ def cost_rows(costs: Sequence[Cost]) -> list[tuple[str, ...]]:
     return [row[:without] + row[without + 1 :] for row in rows]
 
 
-def cost_line(costs: Sequence[Cost]) -> str:
-    """All in one line: `about 14 minutes on this machine (train-cls 2 min, ..., eval 5 s), 1.2 GB on disk, ...`."""
+def cost_line(costs: Sequence[Cost], untimed: Sequence[str] = (), busy: str = "") -> str:
+    """All in one line: `about 14 minutes on this machine (train-cls 2 min, ..., eval 5 s), 1.2 GB on disk, ...`.
+
+    Args:
+        untimed: steps that there was no time for: the figures are without them.
+        busy: a sentence about a machine that has other work.
+    """
+    more = "more than " if untimed else ""
     whole = total(costs)
     stages: dict[str, float] = {}
     for cost in costs:
         stages[cost.stage] = stages.get(cost.stage, 0.0) + cost.seconds
     each = ", ".join(f"{stage} {_about(seconds, short=True)}" for stage, seconds in stages.items())
-    words = [f"about {_about(whole['seconds'])} on this machine ({each})", f"{_about_bytes(whole['disk'])} on disk"]
+    words = [f"{more or 'about '}{_about(whole['seconds'])} on this machine ({each})"]
+    words += [f"{more}{_about_bytes(whole['disk'])} on disk"]
     for key, what in (("memory", "memory"), ("gpu_memory", "GPU memory")):
-        words += [f"{_about_bytes(whole[key])} {what}"] if whole[key] is not None else []
-    return ", ".join(words)
+        words += [f"{more}{_about_bytes(whole[key])} {what}"] if whole[key] is not None else []
+    unknown = f"not known, for want of time to try: {', '.join(untimed)}" if untimed else ""
+    return "; ".join(part for part in (", ".join(words), unknown, busy) if part)
 
 
 def _about(seconds: float, *, short: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from puzzlecam_cli.errors import LINE, LINES, printable
 from puzzlecam_cli.run.scores import Scores
 from puzzlecam_cli.view.markdown import markdown_table
+from puzzlecam_cli.view.outcome import meanings
 
 # Table 2 of the paper: mIoU on VOC 2012 train of CAM, + RW, + RW + CRF; by backbone and whether the puzzle was used.
 TABLE_2 = {
@@ -36,10 +37,11 @@ def score_rows(scores: Scores) -> list[tuple[str, ...]]:
 
 
 def scores_table(scores: Scores) -> str:
-    """The scores in Markdown: all results, then the IoU of each class."""
+    """The scores in Markdown: all results, then the IoU of each class; what numbers in labels mean."""
     notes = [printable(note, LINES * LINE) for note in score_notes(scores)]
+    numbers = markdown_table(("number", "class"), meanings(scores))
     if not scores["results"]:
-        return "\n\n".join(["No masks: nothing was scored.", *notes]) + "\n"
+        return "\n\n".join(["No masks: nothing was scored.", *notes, "\n".join(numbers)]) + "\n"
     lines = markdown_table(HEADER, score_rows(scores))
     for note in notes:
         lines += ["", note]
@@ -49,7 +51,7 @@ def scores_table(scores: Scores) -> str:
     names = list(scores["results"][0]["iou"])
     heading = ("IoU", *(TITLES[result["what"]] for result in scores["results"]))
     rows = [(name, *(_number(result["iou"][name]) for result in scores["results"])) for name in names]
-    lines += ["", *markdown_table(heading, rows)]
+    lines += ["", *markdown_table(heading, rows), "", *numbers]
     return "\n".join(lines) + "\n"
 
 

@@ -22,7 +22,7 @@ def score_table(scores: Scores) -> RenderableType:
     """One row a result; words if nothing was scored."""
     notes = [words(note, most=2000) for note in score_notes(scores)]
     if not scores["results"]:
-        return Group("No masks: nothing was scored. The masks and models are in the run folder.", *notes)
+        return Group("No masks: nothing was scored.", *notes)
     parts: list[RenderableType] = ["", table([HEADER, *score_rows(scores)], ("images", "mIoU", "FP", "FN"))]
     if comparison := table_2(scores):
         parts += ["", table(comparison, comparison[0][1:])]

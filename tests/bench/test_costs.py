@@ -122,4 +122,8 @@ def test_one_line_says_all() -> None:
     )
     assert cost_line([stage("cams", 160_000, 0, None)]) == ("about 44 hours on this machine (cams 44 h), 1 MB on disk")
     assert cost_line([stage("cams", 9_900, 0, None)]).startswith("about 2.8 hours")
+    assert cost_line(costs[:1], ["cams", "rw/scores"], "the machine is busy") == (
+        "more than 2 minutes on this machine (train-cls 2 min), more than 1.1 GB on disk, more than 3.0 GB memory; "
+        "not known, for want of time to try: cams, rw/scores; the machine is busy"
+    )
     assert cost_line([stage("cams", 10**6, 0, None)]).startswith("about 12 days")

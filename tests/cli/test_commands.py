@@ -116,7 +116,10 @@ def test_status_as_json(puzzlecam: Run, finished_run: Path, tiny_recipe: Path) -
 def test_status_in_words(puzzlecam: Run, finished_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
     done = puzzlecam("status", tiny_recipe, "--run", finished_run).stdout.splitlines()
     assert all(line.startswith("done") for line in done)
-    stale = puzzlecam("status", tiny_recipe, "--run", finished_run, "-s", "seg.lr=1").stdout
+    changed = puzzlecam("status", tiny_recipe, "--run", finished_run, "-s", "seg.lr=1")
+    assert changed.stderr == f"`puzzlecam status {finished_run}` shows the run by its own recipe\n"
+    assert puzzlecam("status", finished_run).stderr == ""
+    stale = changed.stdout
     assert "stale" in stale
     assert "seg.lr changed: 0.007 → 1.0" in stale
     assert puzzlecam("status", tiny_recipe, "--run", tmp_path).stdout.count("missing") == 9

@@ -184,6 +184,21 @@ FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
         {**photos("a", "b", below="images/"), "result.json": coco("a", "b", images="images/")},
         {"kind": "coco", "root": "images", "train": "result.json", "val": None},
     ),
+    "Kaggle's form for answers beside the tags": (
+        {**TWO, "tags.csv": CSV, "sample_submission.csv": "id,label\na,cat\nb,cat\n"},
+        FOLDER,
+    ),
+    "all photos of one part": (
+        {
+            **photos(*map(str, range(10, 34))),
+            "tags.csv": "file,tags,split\n" + "".join(f"{n},cat,train\n" for n in range(10, 34)),
+        },
+        {**FOLDER, "val": 0.2},
+    ),
+    "classes one level below": (
+        photos("animals/cat/a", "animals/dog/b"),
+        {**FOLDER, "root": "animals", "tags": "folders"},
+    ),
 }
 
 BOX = "{} 0.5 0.5 0.2 0.2\n".format

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,6 +52,9 @@ UNUSABLE: dict[str, tuple[Files, str]] = {
         "a.json: is of labelme: convert",
     ),
     "an archive": ({**TWO, "annotations.zip": b"PK"}, "annotations.zip: is an archive: unpack it"),
+    "folders of dates": (photos("2023/05/a", "2024/06/b"), "are called after dates or cameras: `2023`, `2024`"),
+    "folders of a camera": (photos("100CANON/a", "101CANON/b"), "folders: are called after"),
+    "one sub-folder": (photos("holiday/a", "holiday/b"), "folders: are one alone, `holiday`"),
 }
 
 
@@ -113,6 +117,26 @@ def test_classes_called_like_folders_of_masks_are_classes(tmp_path: Path, classe
     folder = lay(tmp_path / "here", {f"{name}/{number}.jpg": JPEG for name in classes for number in "12"})
     (reading,) = discover(Place(folder)).readings
     assert reading.classes == tuple(sorted(classes))
+
+
+def test_a_table_that_is_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "here", TWO)
+    os.mkfifo(folder / "tags.csv")
+    place = Place(folder)
+    assert "tags.csv: is a pipe, not a file" in str(no_tags(place, discover(place).unusable))
+
+
+def test_a_link_upwards_leads_nowhere(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "here", {**TWO, "tags.csv": CSV})
+    lay(tmp_path / "other", {**TWO, "tags.csv": CSV.replace("dog", "cow")})
+    (folder / "up").symlink_to(tmp_path)
+    assert [reading.candidate.source for reading in discover(Place(folder)).readings] == [str(folder / "tags.csv")]
+
+
+def test_folders_of_dates_are_classes_where_that_is_asked_for(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "here", photos("2023/a", "2024/b"))
+    (reading,) = discover(Place(folder), "folders").readings
+    assert reading.classes == ("2023", "2024")
 
 
 def test_links_to_folders_are_followed_and_circles_are_not(tmp_path: Path) -> None:

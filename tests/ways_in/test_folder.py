@@ -140,6 +140,11 @@ def test_each_photo_has_its_tags(files: Files, given: dict[str, Any], tags: Tags
     assert ids(data, "train") == sorted(tags)
 
 
+def test_a_class_of_rows_that_are_left_out_is_none(tmp_path: Path) -> None:
+    files = AB | {"tags.csv": "file,tags\na.jpg,cat\nb.jpg,dog\nfile,tags\nTotal,2\n"}
+    assert folder_of(tmp_path / "photos", files, on_error="skip").classes == ("cat", "dog")
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     rows = {"tags.csv": "file,tags\na.jpg,cat\nz.jpg,cat\nc.jpg,background\n"}
     files = photos("a.jpg", "b.jpg", "c.jpg", "d.jpg") | rows

@@ -108,6 +108,12 @@ READ: dict[str, tuple[str, Tags]] = {
         "[1] a.jpg,cat;dog\n[2] b.jpg,dog\n",
         {"[1] a.jpg": ("cat", "dog"), "[2] b.jpg": ("dog",)},
     ),
+    "lines of Vertex AI": (
+        '{"imageGcsUri":"a.jpg","classificationAnnotations":[{"displayName":"cat"},{"displayName":"dog"}],'
+        '"dataItemResourceLabels":{"aiplatform.googleapis.com/ml_use":"test"}}\n'
+        '{"imageGcsUri":"b.jpg","classificationAnnotations":[{"displayName":"dog"}]}\n',
+        AB,
+    ),
 }
 
 
@@ -151,6 +157,12 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
         ("line 2", "`cat` is empty"),
     ),
     "deep nesting": ("[" * 100_000, ("tags",)),
+    "a manifest of SageMaker": (
+        '{"source-ref":"s3://b/a.jpg","pets":1,"pets-metadata":{"class-name":"cat"}}\n'
+        '{"source-ref":"s3://b/b.jpg","pets":0,"pets-metadata":{"class-name":"dog"}}\n',
+        ("manifest of SageMaker", "`pets`"),
+    ),
+    "vectors of 0 and 1": ('{"a.jpg": [0, 1, 1], "b.jpg": [1, 0, 0]}', ("item 1", "lists of 0 and 1")),
 }
 
 

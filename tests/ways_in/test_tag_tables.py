@@ -141,6 +141,33 @@ READ: dict[str, tuple[str, Tags]] = {
         "image_id,tags\n000001,cat;dog\n000002,dog\n",
         {"000001": ("cat", "dog"), "000002": ("dog",)},
     ),
+    "Google's tables, parts not told": (
+        "UNASSIGNED,gs://b/a.jpg,cat,dog\nUNASSIGNED,gs://b/b.jpg,dog\n",
+        {"gs://b/a.jpg": AB["a.jpg"], "gs://b/b.jpg": AB["b.jpg"]},
+    ),
+    "Google's tables, all of one part": (
+        "TRAIN,a.jpg,cat,0.1,0.1,,,0.3,0.3,,\nTRAIN,a.jpg,dog,0.1,0.1,,,0.3,0.3,,\nTRAIN,b.jpg,dog,0.1,0.1,,,0.3,0.3,,\n",
+        AB,
+    ),
+    "a class `train` in all rows": ("a.jpg,train\nb.jpg,train\n", {"a.jpg": ("train",), "b.jpg": ("train",)}),
+    "several words above the tags, among columns of 0 and 1": (
+        "Image Index,Finding Labels,Follow-up #,Patient ID\na.jpg,cat|dog,0,1\nb.jpg,dog,1,1\nc.jpg,No Finding,2,1\n",
+        ABC,
+    ),
+    "choices of Label Studio in JSON": (
+        'image,id,choice\na.jpg,1,"{""choices"":[""cat"",""dog""]}"\nb.jpg,2,dog\n',
+        AB,
+    ),
+    "boxes of Label Studio in JSON": (
+        'image,label\na.jpg,"[{""x"":1,""rectanglelabels"":[""cat""]},{""x"":2,""rectanglelabels"":[""dog""]}]"\nb.jpg,"[{""rectanglelabels"":[""dog""]}]"\n',
+        AB,
+    ),
+    "numbers of classes one after another, no header": (
+        "a.jpg 0\nb.jpg 1\nc.jpg 2\n",
+        {"a.jpg": ("0",), "b.jpg": ("1",), "c.jpg": ("2",)},
+    ),
+    "a line of the cell a tag": ('file,tags\na.jpg,"cat\ndog"\nb.jpg,dog\n', AB),
+    "slashes in names": ("f,tags\na.jpg,pet/cat\nb.jpg,pet/dog\n", {"a.jpg": ("pet/cat",), "b.jpg": ("pet/dog",)}),
 }
 
 
@@ -212,6 +239,26 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "control characters": ("file,tags\na.jpg,c\x07t\n\x1b[2Jb.jpg,dog\n", ("line 2", "line 3")),
     "a cell of 200 kB": (f"file,tags\na.jpg,{'x' * 200_000}\n", ("line 2",)),
     "captions": ("file_name,text\na.jpg,a cat on a sofa\nb.jpg,a sofa\n", ("no column of tags",)),
+    "0 and 1 in one cell": ("a.jpg 0 1 0\nb.jpg 1 0 0\n", ("line 1", "lists of 0 and 1")),
+    "lists of 0 and 1": ('file,labels\na.jpg,"[0, 1, 0]"\nb.jpg,"[1, 0, 0]"\n', ("line 2", "a column of its own")),
+    "-1 for what is not sure": ("file,cat,dog\na.jpg,1,0\nb.jpg,-1,1\nc.jpg,0,1\n", ("line 3", "not sure")),
+    "objects of Python": ("file,genres\na.jpg,\"[{'id': 1, 'name': 'cat'}]\"\nb.jpg,[]\n", ("line 2", "no JSON")),
+    "errors of a spreadsheet": ("file,tags\na.jpg,#REF!\nb.jpg,=A1\nc.jpg,cat\n", ("line 2", "line 3", "`#REF!`")),
+    "regions of VIA": (
+        'filename,region_count,region_id,region_shape_attributes,region_attributes\na.jpg,1,0,"{""x"":1}","{""class"":""cat""}"\nb.jpg,1,0,"{""x"":1}",{}\n',
+        ("`region_count`",),
+    ),
+    "no photo shows any class": ("file,cat,dog\na.jpg,,\nb.jpg,,\n", ("`cat, dog`",)),
+    "two columns whose last word is of tags": (
+        "file,main category,other category\na.jpg,cat,big\nb.jpg,dog,small\n",
+        ("`main category`",),
+    ),
+    "slashes: names or not": (
+        "f,tags\na.jpg,cat/dog\nb.jpg,dog/cow\nc.jpg,cow/cat\n",
+        ("line 2", "`cat/dog` is one class"),
+    ),
+    "plus: names or not": ("f,tags\na.jpg,cat+dog\nb.jpg,dog\nc.jpg,cat\n", ("line 2", "`cat` and `dog`")),
+    "`and` between tags": ("f,tags\na.jpg,cat and dog\nb.jpg,dog and cow\nc.jpg,cow\nd.jpg,cat\n", ("line 2", "`and`")),
 }
 
 

@@ -180,6 +180,11 @@ def test_a_whole_path_goes_before_the_end_of_another(tmp_path: Path) -> None:
     assert walk.named("z/photos/x/a.jpg") == ["photos/x/a"]
 
 
+def test_blanks_around_names_count_where_names_differ_in_them(tmp_path: Path) -> None:
+    walk = Walk(touch(tmp_path, " lead.jpg", "end .jpg", "a .jpg", "a.jpg", "x /b.jpg"))
+    assert [walk.named(name) for name in ("lead.jpg", "end", "a", "x/b")] == [[" lead"], ["end "], ["a"], ["x /b"]]
+
+
 def test_case_counts_where_names_differ_in_it(tmp_path: Path) -> None:
     walk = Walk(touch(tmp_path, "A.jpg", "a.jpg", "x/B.jpg", "y/b.jpg"))
     if len(walk.files) < 4:
@@ -190,10 +195,17 @@ def test_case_counts_where_names_differ_in_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "words"),
-    [("z/b.jpg", "there is `x/b`"), ("deep/er/f.jpg", ""), ("IMG_2.jpg", "did you mean `IMG_1`?"), ("", "")],
+    [
+        ("z/b.jpg", "there is `x/b`"),
+        ("deep/er/f.jpg", ""),
+        ("IMG_2.jpg", "did you mean `IMG_1`?"),
+        ("", ""),
+        ("7", "`007`: zeros were lost"),
+        ("7.0", "`007`"),
+    ],
 )
 def test_what_a_name_may_have_meant_is_told(written: str, words: str, tmp_path: Path) -> None:
-    said = Walk(touch(tmp_path, *HERE)).like(written)
+    said = Walk(touch(tmp_path, *HERE, "007.jpg")).like(written)
     assert words in said
     assert bool(words) == bool(said)
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from puzzlecam_cli.data.coco.items import Item, Read, items
+from puzzlecam_cli.data.coco.items import Item, items
 from puzzlecam_cli.data.coco.outlines import POINTS, is_rectangle
 from puzzlecam_cli.data.ids import canonical
+from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 
@@ -57,18 +58,18 @@ class Instances:
     boxes_as_shapes: bool
 
 
-def read_instances(path: Path, read: Read = lambda done, total: None) -> Instances:
+def read_instances(path: Path, tell: Tell = silent) -> Instances:
     """Read a document of any size once.
 
     Args:
-        read: is told of bytes.
+        tell: is told how much is read.
 
     Raises:
         UserError: `json-...` (see `items`); `coco-kind`: captions, panoptic or no annotations at all;
             `coco-invalid` with the index and id of all that is wrong.
     """
     reader = _Reader(path)
-    for item in items(path, read):
+    for item in items(path, tell):
         reader.take(item)
     return reader.result()
 

@@ -6,10 +6,11 @@ import json
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.text import marked, quoted
@@ -23,8 +24,6 @@ _BLANK = re.compile(r"[ \t\n\r]*")
 _COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _HINT = "save it again as JSON in UTF-8"
 _AGAIN = "export it again: it may be cut short, several files in one, packed, or edited with a comma too many"
-
-Read = Callable[[int, int], None]  # (bytes read, bytes of the file)
 
 
 class Item(NamedTuple):
@@ -44,11 +43,11 @@ class Item(NamedTuple):
     end: int
 
 
-def items(path: Path, read: Read = lambda done, total: None) -> Iterator[Item]:
+def items(path: Path, tell: Tell = silent) -> Iterator[Item]:
     """All items of all lists of a document that is one object, and its other values, in their order.
 
     Args:
-        read: is told of bytes, a window at a time.
+        tell: is told how much is read.
 
     Raises:
         UserError: `json-missing`, `json-unreadable`; `json-encoding`: not UTF-8; `json-invalid`: no JSON, or no object.
@@ -57,7 +56,7 @@ def items(path: Path, read: Read = lambda done, total: None) -> Iterator[Item]:
         raise UserError(f"json-{'missing' if problem == 'is not there' else 'unreadable'}", f"{path} {problem}")
     try:
         with path.open("rb") as file:
-            yield from _Document(file, path, read).items()
+            yield from _Document(file, path, tell).items()
     except OSError as error:
         raise UserError("json-unreadable", f"{path} cannot be read ({error.strerror})") from None
 
@@ -69,11 +68,11 @@ class _Document:
     not ASCII are decoded again.
     """
 
-    def __init__(self, file: BinaryIO, path: Path, read: Read):
+    def __init__(self, file: BinaryIO, path: Path, tell: Tell):
         self._file = file
         self._path = path
-        self._read = read
-        self._bytes = os.fstat(file.fileno()).st_size
+        self._tell = tell
+        self._size = max(os.fstat(file.fileno()).st_size, 1)
         self._decode = json.JSONDecoder().raw_decode
         self._text, self._at = "", 0
         self._move(0, WINDOW)
@@ -177,7 +176,7 @@ class _Document:
         data = self._file.read(length)
         self._start, self._length, self._at = start, len(data), 0
         self._is_end = len(data) < length
-        self._read(start, self._bytes)
+        self._tell(f"reading {self._path}: {min(start / self._size, 1):.0%}")
         parts: list[bytes] = []
         self._cuts, self._left_out = [0], [0]  # positions in the text, and characters left out before them
         last = kept = 0

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.data.discover.parts import Parts
+from puzzlecam_cli.data.kinds.folder import FolderPhotos
 from puzzlecam_cli.data.listed import ListedPhotos
-from puzzlecam_cli.data.photos import Photo, open_photos
+from puzzlecam_cli.data.photos import Photo, Tell, open_photos, silent
+from puzzlecam_cli.data.tables.tags import TagTable
+from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.registry import dataset
 
@@ -25,7 +28,9 @@ class Candidate:
         reasons: of settings, for a person who reads the recipe.
         facts: what a person should know, a sentence each.
         is_guess: whether nothing but names of folders says that it is meant so.
+        doubt: why a guess is not made unless it is asked for, a clause after `source`; empty if it may be.
         divisions: ways to divide the photos, the surest first; none where `data` says it.
+        known: photos and table of a `folder` that a run would read just so, as they were read already.
     """
 
     source: str
@@ -34,7 +39,9 @@ class Candidate:
     reasons: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
     is_guess: bool = False
+    doubt: str = ""
     divisions: tuple[Parts, ...] = ()
+    known: tuple[Walk, TagTable] | None = None
 
     def divided(self, parts: Parts) -> Candidate:
         """The same with another division; `train: null`, which means all others, is only written where it has to be."""
@@ -59,16 +66,20 @@ class Unusable:
 
     Args:
         is_meant: whether it is about photos that are here, so that nothing may be guessed in its place.
+        hint: what to do about it.
     """
 
     source: str
     why: str
     is_meant: bool = True
+    hint: str | None = None
 
     @classmethod
     def because(cls, source: str, error: UserError, *, is_meant: bool = True) -> Unusable:
         """What an error says of a source."""
-        return cls(source, "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2])), is_meant)
+        return cls(
+            source, "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2])), is_meant, error.hint
+        )
 
 
 @dataclass(frozen=True)
@@ -95,14 +106,19 @@ class Reading:
         return {photo.image: tuple(self.classes[tag - 1] for tag in photo.tags) for photo in self.photos}
 
 
-def read(candidate: Candidate) -> Reading:
+def read(candidate: Candidate, tell: Tell = silent) -> Reading:
     """Read names, tags and parts as a run would; no photo is opened.
+
+    Args:
+        tell: is told of what is read.
 
     Raises:
         UserError: a run could not use it, or no photo has a tag.
     """
     settings = dataset(candidate.data["kind"]).Settings.model_validate(dict(candidate.data))
-    found = open_photos(settings, Path("runs") / "none", seed=0)
+    found = open_photos(settings, Path("runs") / "none", seed=0, tell=tell)
+    if candidate.known and isinstance(found, FolderPhotos):
+        found.know(*candidate.known)
     splits = found.splits
     if isinstance(found, ListedPhotos):
         photos, facts = found.listing.photos, found.listing.facts
@@ -118,18 +134,21 @@ def read(candidate: Candidate) -> Reading:
     return Reading(candidate, found.classes, photos, found.count(splits.train)[0], val, masks, facts)
 
 
-def read_divided(candidate: Candidate) -> Reading:
+def read_divided(candidate: Candidate, tell: Tell) -> Reading:
     """The reading with the first division that can be used; the others it names are those that can, too.
+
+    Args:
+        tell: is told of what is read.
 
     Raises:
         UserError: see `read`.
     """
     if not candidate.divisions:
-        return read(candidate)
+        return read(candidate, tell)
     *others, last = candidate.divisions
     for parts in others:
         try:
-            return read(candidate.divided(parts))
+            return read(candidate.divided(parts), tell)
         except UserError as error:
             candidate = candidate.noted(f"photos are not divided by {parts.what}: {error.problem}")
-    return read(candidate.divided(last))
+    return read(candidate.divided(last), tell)

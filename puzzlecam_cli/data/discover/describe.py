@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from puzzlecam_cli.data.discover.candidate import Reading
-from puzzlecam_cli.data.discover.place import Tell
+from puzzlecam_cli.data.photos import Tell
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from puzzlecam_cli.data.discover.candidate import Candidate
 from puzzlecam_cli.data.discover.masks import masks_here
 from puzzlecam_cli.data.discover.parts import by_share, in_folders, in_lists
 from puzzlecam_cli.data.discover.place import Place
+from puzzlecam_cli.errors import shorten
+from puzzlecam_cli.text import quoted
 
 # What folders of photos are called that say nothing of what is on them.
 # fmt: off
@@ -19,6 +22,8 @@ NO_CLASSES = frozenset((
     "test", "testing", "dev",
 ))
 # fmt: on
+# Folders of dates, and those of cameras (100CANON).
+_DATED = re.compile(r"(19|20)\d\d([-_. ]?[01]\d([-_. ]?[0-3]\d([-_. ].*)?)?)?|DCIM|[1-9]\d\d[A-Z_][A-Z0-9_]{4}")
 
 
 def find(place: Place) -> Iterator[Candidate]:
@@ -28,7 +33,7 @@ def find(place: Place) -> Iterator[Candidate]:
         return
     root = Path(place.folder)
     below = _first_names(root, folders)
-    while len(below) == 1 and (only := next(iter(below))).casefold() in NO_CLASSES:
+    while len(below) == 1 and ((only := below[0]).casefold() in NO_CLASSES or root / only not in folders):
         root = root / only
         if root in folders:
             return
@@ -48,8 +53,16 @@ def find(place: Place) -> Iterator[Candidate]:
         {"tags": "the sub-folder a photo lies in is its class"},
         tuple(facts),
         is_guess=True,
+        doubt=_doubt(below),
         divisions=tuple(filter(None, (in_folders(ids), in_lists(place, root), by_share(len(ids))))),
     )
+
+
+def _doubt(below: list[str]) -> str:
+    if len(below) == 1:
+        return f"are one alone, {quoted(below[0])}: no photo would show anything else"
+    some = ", ".join(map(quoted, shorten(below, 3)))
+    return f"are called after dates or cameras: {some}" if all(map(_DATED.fullmatch, below)) else ""
 
 
 def _first_names(root: Path, folders: set[Path]) -> list[str]:

@@ -48,9 +48,13 @@ def discover(place: Place, source: str | None = None) -> Discovery:
             continue
         if candidate.is_guess and source is None and (readings or any(item.is_meant for item in unusable)):
             continue
+        if candidate.doubt and source is None:
+            hint = "`--tags folders` takes them all the same"
+            unusable.append(Unusable(candidate.source, candidate.doubt, hint=hint))
+            continue
         place.tell(f"reading {candidate.what}")
         try:
-            readings.append(read_divided(candidate))
+            readings.append(read_divided(candidate, place.tell))
         except UserError as error:
             unusable.append(Unusable.because(candidate.source, error))
     return Discovery(tuple(readings), tuple(unusable))
@@ -69,10 +73,12 @@ def no_tags(place: Place, unusable: tuple[Unusable, ...]) -> UserError:
     unread = [item for item in strangers.find(place) if item.source not in tried]
     told = [f"{item.source}: {item.why}" for item in (*unusable, *unread)]
     looked = "a table (CSV, TSV, JSON lines), JSON of COCO, YOLO's data.yaml, VOC's Annotations, sub-folders as classes"
+    shortest = f"write a file {place.folder / 'tags.csv'}, such as `file,tags`, then a line a photo: " + " and ".join(
+        quoted(f"{name},{tags}") for name, tags in zip(names[:2], ("cat dog", "cat"), strict=False)
+    )
     return UserError(
         "tags-missing",
         f"no tags were found for the {f'{len(names):,} photos' if len(names) > 1 else 'photo'} in {place.folder}",
         shorten(told or [f"looked for {looked}"]),
-        f"write a file {place.folder / 'tags.csv'}, such as `file,tags`, then a line a photo: "
-        + " and ".join(quoted(f"{name},{tags}") for name, tags in zip(names[:2], ("cat dog", "cat"), strict=False)),
+        "; or ".join([*[item.hint for item in unusable if item.is_meant and item.hint][:1], shortest]),
     )

@@ -38,6 +38,8 @@ def in_columns(columns: Mapping[str, Sequence[str]]) -> list[Parts]:
 
 def _in_column(name: str, values: Sequence[str]) -> Parts | None:
     spelt = {value.strip().casefold(): value.strip() for value in sorted(values, reverse=True)}
+    if len(spelt) < 2:
+        return None
     spelt.pop("", None)
     what = f"column {quoted(name)}"
     part = _part_of(name.casefold().removeprefix("is").strip("_- "))

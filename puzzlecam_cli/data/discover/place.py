@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.mask_folder import ENDING
 from puzzlecam_cli.data.near_misses import MASKS
+from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.data.walk import Walk
-
-Tell = Callable[[str], None]  # is told what is being done, for a person who waits
 
 _MANY = 50  # files of one suffix in a folder are one a photo, and none of them is about all photos
 _MASK_SUFFIXES = (".png", ".gif", ".bmp", ".tif", ".tiff")  # a JPEG is none: its compression makes up numbers
@@ -49,10 +48,10 @@ class Place:
     Args:
         folder: what was named.
         given: the one file that tags are to be taken from; None: whatever is found.
-        tell: see `Tell`.
+        tell: is told of what is being done.
     """
 
-    def __init__(self, folder: Path, given: Path | None = None, tell: Tell = lambda _: None):
+    def __init__(self, folder: Path, given: Path | None = None, tell: Tell = silent):
         self.folder = folder
         self.given = given
         self.tell = tell
@@ -63,17 +62,19 @@ class Place:
         found: dict[Path, list[str]] = {}
         walked: set[str] = set()  # real paths: links may go in a circle
         seen = 0
+        home = f"{os.path.realpath(self.folder)}/"
         for at, (above, folders, files) in enumerate(os.walk(self.folder, followlinks=True)):
             real = os.path.realpath(above)
-            if real in walked or ("run.json" in files and "recipe.yaml" in files and at):
+            is_around = f"{real}/".startswith(home) or home.startswith(f"{real}/")
+            is_twice = real in walked or (at and is_around and Path(above).is_symlink())
+            if is_twice or ("run.json" in files and "recipe.yaml" in files and at):
                 folders.clear()
                 continue
             walked.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             found[Path(above)] = sorted(name for name in files if not name.startswith("."))
-            if (seen + len(files)) // 20_000 > seen // 20_000:
-                self.tell(f"looking through {self.folder}: {seen + len(files):,} files")
             seen += len(files)
+            self.tell(f"looking through {self.folder}: {seen:,} files")
         return dict(sorted(found.items(), key=lambda item: (len(item[0].parts), item[0])))
 
     @cached_property
@@ -93,7 +94,7 @@ class Place:
     @cached_property
     def walk(self) -> Walk:
         """The photos, without what lies in folders of masks."""
-        return Walk(self.folder, but=[path for path in self.mask_folders if path in self.folders])
+        return Walk(self.folder, but=[path for path in self.mask_folders if path in self.folders], tell=self.tell)
 
     def is_photo(self, written: str) -> bool:
         """Whether a name stands for a photo here, or for several."""
@@ -124,17 +125,21 @@ class Place:
         if self.given is not None:
             yield from [self.given] if self.given.suffix.lower() in wanted else []
             return
-        for folder, names in self.folders.items():
-            if LISTS in folder.relative_to(self.folder).parts:
-                continue
-            by_suffix = Counter(PurePosixPath(name).suffix.lower() for name in names)
-            for name in names:
-                suffix = PurePosixPath(name).suffix.lower()
-                if suffix in wanted and by_suffix[suffix] < _MANY:
-                    yield folder / name
+        yield from (path for path in self._single if path.suffix.lower() in wanted)
         for path in _entries(self.above, wanted):
             if path.is_file():
                 yield path
+
+    @cached_property
+    def _single(self) -> list[Path]:
+        """The files inside of whose suffix there are few in their folder."""
+        found: list[Path] = []
+        for folder, names in self.folders.items():
+            suffixes = [os.path.splitext(name)[1].lower() for name in names]  # noqa: PTH122 -- of 100,000 names
+            count = Counter(suffixes)
+            if min(count.values(), default=_MANY) < _MANY and LISTS not in folder.relative_to(self.folder).parts:
+                found += (folder / name for name, s in zip(names, suffixes, strict=True) if count[s] < _MANY)
+        return found
 
     @cached_property
     def above(self) -> Path:

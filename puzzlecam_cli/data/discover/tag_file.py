@@ -30,15 +30,23 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
     """Every table that names photos of the folder; VOC's annotations are one, where no lists are with them."""
     for path in [place.given] if place.given else [*_annotations(place), *_tables(place)]:
         place.tell(f"reading {path}")
+        if not place.given and "submission" in path.stem.lower():
+            yield Unusable(str(path), "is a form for answers, as Kaggle has it", is_meant=False)
+            continue
         try:
             yield _candidate(path, place)
         except UserError as error:
-            yield Unusable.because(str(path), error, is_meant=path.is_dir() or _mentions_photos(path, place))
+            is_meant = path.is_dir() or (not why_no_file(path) and _mentions_photos(path, place))
+            yield Unusable.because(str(path), error, is_meant=is_meant)
 
 
 def _tables(place: Place) -> Iterator[Path]:
     for path in place.about_all(SUFFIXES):
-        if why_no_file(path) or not _may_be_tags(path, place) or is_coco(path):
+        if why_no_file(path):
+            if path.suffix.lower() == ".csv":
+                yield path  # a pipe, a device, a link to nothing: that is said
+            continue
+        if not _may_be_tags(path, place) or is_coco(path):
             continue
         if place.folder in path.parents or _mentions_photos(path, place):
             yield path
@@ -91,8 +99,9 @@ def _candidate(path: Path, place: Place) -> Candidate:
     table, classes, facts = _read(path, place)
     match = place.match(table.names)
     if not match.found:
-        first = quoted(table.names[0]) if table.names else ""
-        raise UserError("tags-strange", f"names no photo of {place.folder}; its first name is {first}")
+        first = table.names[0]
+        what = f"names no photo of {place.folder}; its first name is {quoted(first)}{place.walk.like(first)}"
+        raise UserError("tags-strange", what)
     data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
     reasons: dict[str, str] = {}
     if match.is_nearly_all:
@@ -110,7 +119,10 @@ def _candidate(path: Path, place: Place) -> Candidate:
         reasons["masks"] = "for scores only"
     divisions = (*in_columns(table.columns), in_lists(place, match.root), in_folders(below), by_share(match.found))
     told = tuple(filter(None, divisions))
-    return Candidate(str(path), str(path), data, reasons, tuple(facts), False, told)
+    inside = {folder for folder in place.mask_folders if folder in place.folders}
+    is_same = match.root == place.folder and inside <= {masks} and (classes or not (match.root / FILES[0]).is_file())
+    known = (place.walk, table) if is_same else None
+    return Candidate(str(path), str(path), data, reasons, tuple(facts), divisions=told, known=known)
 
 
 def _read(path: Path, place: Place) -> tuple[TagTable, Path | None, list[str]]:

@@ -54,26 +54,16 @@ class CocoPhotos(ListedPhotos):
     def walk(self) -> Walk:
         from puzzlecam_cli.data.walk import Walk
 
-        return Walk(self.root, but=(self.run,))
+        return Walk(self.root, but=(self.run,), tell=self.tell)
 
     @property
     def listing(self) -> Listing:
         return self._read[0]
 
     def part(self, name: str, value: str) -> list[str]:
-        """The ids of a document's photos, in its order."""
-        return [photo.id for photo in self._found(name).photos]
-
-    def left_out(self, split: str) -> dict[str, str]:
-        """See `PhotoSet`: photos that documents name and that are not there, by the name they have there.
-
-        Of a share they are none: they are left out of the document's part before it is divided.
-        """
-        return dict(self._found(split).missing) if split in self._files else {}
-
-    def _found(self, split: str) -> Found:
-        found = self._read[1]
-        return found[self._files.get(split, self._files["train"])]
+        """The photos of a document, in its order, then those that are not there."""
+        found = self._read[1][self._files[name]]
+        return [*(photo.id for photo in found.photos), *found.missing]
 
     @cached_property
     def _files(self) -> dict[str, Path]:
@@ -97,7 +87,7 @@ class CocoPhotos(ListedPhotos):
         from puzzlecam_cli.data.coco.instances import read_instances
         from puzzlecam_cli.data.coco.photos import photos_of
 
-        documents = [read_instances(path) for path in dict.fromkeys(self._files.values())]
+        documents = [read_instances(path, self.tell) for path in dict.fromkeys(self._files.values())]
         given = self.settings.classes and (self.place(self.settings.classes) or self.settings.classes)
         classes = classes_of(documents, given, ignore=self.settings.unlisted == "ignore")
         keep_empty = self.settings.empty == "background"
@@ -105,20 +95,22 @@ class CocoPhotos(ListedPhotos):
             document.path: photos_of(document, labels, self.walk, keep_empty=keep_empty)
             for document, labels in zip(documents, classes.labels, strict=True)
         }
-        missing = [f"{quoted(name)} {why}" for each in found.values() for name, why in each.missing.items()]
-        if missing and self.settings.on_error == "stop":
+        gone = {name: why for each in found.values() for name, why in each.missing.items()}
+        missing = [f"{quoted(name)} {why}" for name, why in gone.items()]
+        if missing and not self.passes_over:
             raise UserError(
                 "image-missing",
                 f"{len(missing)} of {sum(len(document.images) for document in documents)} images of "
                 f"{' and '.join(map(str, found))} are not below {self.root}",
                 shorten(missing),
                 "complete the folder; data.root=FOLDER lies above all of them; or leave them out: data.on_error=skip",
+                tuple(gone),
             )
         photos = _joined(found)
         facts = [*classes.facts, *(fact for each in found.values() for fact in each.facts)]
         if others := len(self.walk.files.keys() - photos.keys()):
             facts.append(f"{others} photos below {self.root} are in no split")
-        return Listing(tuple(photos[i] for i in sorted(photos)), classes.names, tuple(facts)), found
+        return Listing(tuple(photos[i] for i in sorted(photos)), classes.names, tuple(facts), gone), found
 
 
 def _joined(found: dict[Path, Found]) -> dict[str, Photo]:

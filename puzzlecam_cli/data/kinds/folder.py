@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,16 +11,17 @@ from pydantic import Field
 from puzzlecam_cli.data.class_list import FILES, read_classes
 from puzzlecam_cli.data.class_names import named_classes
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing, is_folder
+from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
 from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, like_masks, masks_of
 from puzzlecam_cli.data.part_of import ids_of_column, ids_of_list
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.sub_folders import FOLDERS, parts_of, tags_of_folders
-from puzzlecam_cli.data.tables.tags import read_tags
+from puzzlecam_cli.data.tables.tags import TagTable, read_tags
 from puzzlecam_cli.data.tag_file import annotation_folder, find_tag_file, no_tag_file
 from puzzlecam_cli.data.tagged import Tagged, tagged_by
 from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.section import Location, default
 from puzzlecam_cli.text import quoted
 
@@ -72,15 +72,8 @@ class FolderPhotos(ListedPhotos):
             for i, names in tagged.tags.items()
         )
         about_file = [] if self.settings.tags or not self._tag_file else [f"tags are those of {self._tag_file}"]
-        return Listing(photos, classes, (*about_file, *tagged.facts, *about_classes, *about_masks))
-
-    def look_past(self, ids: Collection[str]) -> bool:
-        """See `PhotoSet`: rows whose photo is not there, as `data.on_error: skip` does."""
-        if self.settings.skips:
-            return False
-        settings = self.settings.model_copy(update={"on_error": "skip"})
-        self.__dict__ = {"settings": settings, "run": self.run, "seed": self.seed}  # what was read is forgotten
-        return True
+        facts = (*about_file, *tagged.facts, *about_classes, *about_masks)
+        return Listing(photos, classes, facts, tagged.missing)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -119,7 +112,7 @@ class FolderPhotos(ListedPhotos):
         if _are_one(self.run, self.root):
             raise UserError("run-folder", f"{self.run} holds the photos and the run", hint="--run names another folder")
         masks = self._mask_folder
-        return Walk(self.root, but=(self.run, *((masks,) if masks and masks != self.root else ())))
+        return Walk(self.root, but=(self.run, *((masks,) if masks and masks != self.root else ())), tell=self.tell)
 
     @cached_property
     def _ids(self) -> tuple[str, ...]:
@@ -129,8 +122,7 @@ class FolderPhotos(ListedPhotos):
 
     @cached_property
     def _tagged(self) -> Tagged:
-        file = self._tag_file
-        if file is None:
+        if self._tag_file is None:
             if self.settings.tags is None and not any("/" in image_id for image_id in self._ids):
                 raise UserError(
                     "tags-missing",
@@ -138,14 +130,23 @@ class FolderPhotos(ListedPhotos):
                     hint="data.tags names a CSV, TSV or JSON-lines file: a row a photo, its name and its tags",
                 )
             return tags_of_folders(self._ids)
-        table = read_tags(
-            file,
+        return tagged_by(self._table, self._walk, self._ids, skip=self.passes_over)
+
+    def know(self, walk: Walk, table: TagTable) -> None:
+        """The photos below the root and the tag file are these, read already by somebody as it is done here."""
+        self._walk, self._table = walk, table
+
+    @cached_property
+    def _table(self) -> TagTable:
+        assert self._tag_file is not None
+        self.tell(f"reading {self._tag_file}")
+        return read_tags(
+            self._tag_file,
             encoding=self.settings.encoding,
             separator=self.settings.separator,
             classes=read_classes(self._class_file).names if self._class_file else None,
             is_photo=lambda name: bool(self._walk.named(name)),
         )
-        return tagged_by(table, self._walk, self._ids, skip=self.settings.on_error == "skip")
 
     @cached_property
     def _class_file(self) -> Path | None:
@@ -165,7 +166,7 @@ class FolderPhotos(ListedPhotos):
         """See `ListedPhotos`: a list of photos, COLUMN=VALUE, COLUMN, or a sub-folder."""
         listed = self._tagged.tags
         if place := self.place(value):
-            return ids_of_list(place, self._walk.named, self._walk.like, listed)
+            return ids_of_list(place, self._walk.named, self._walk.like, listed, skip=self.passes_over)
         columns = {"folder": parts_of(listed)} | self._tagged.columns
         inside = [image_id for image_id in listed if image_id.startswith(f"{canonical(value).strip('/')}/")]
         if inside and value not in columns:

@@ -91,7 +91,7 @@ class YoloPhotos(ListedPhotos):
         walk, root = self._walk, self.root.resolve()
         for place in self._places(written):
             if place.is_file():
-                return ids_of_list(place, walk.named, walk.like, walk.files)
+                return ids_of_list(place, walk.named, walk.like, walk.files, skip=self.passes_over)
             if place.is_dir() and place.resolve().is_relative_to(root):
                 below = canonical(place.resolve().relative_to(root).as_posix())
                 start = "" if below == "." else f"{below}/"
@@ -121,7 +121,7 @@ class YoloPhotos(ListedPhotos):
     def _walk(self) -> Walk:
         from puzzlecam_cli.data.walk import Walk
 
-        return Walk(self.root, but=(self.run,))
+        return Walk(self.root, but=(self.run,), tell=self.tell)
 
     @cached_property
     def _description(self) -> Description:
@@ -183,7 +183,9 @@ class YoloPhotos(ListedPhotos):
         known = frozenset(self._description.names)
         found: dict[str, Summary] = {}
         problems: list[str] = []
-        for image_id, text in self._texts.items():
+        for number, (image_id, text) in enumerate(self._texts.items()):
+            if number % 1000 == 0:
+                self.tell(f"reading texts of objects: {number:,} of {len(self._texts):,}")
             try:
                 objects, wrong = read_objects(text, known)
                 found[image_id] = summary_of(objects)

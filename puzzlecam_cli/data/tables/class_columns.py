@@ -8,7 +8,7 @@ from itertools import compress, repeat
 from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.found import Cell, Found, Known, Row, Tagged
 from puzzlecam_cli.data.tables.layout import Layout
-from puzzlecam_cli.data.tables.truth import is_empty, is_truth, shown_values
+from puzzlecam_cli.data.tables.truth import NUMBERS, is_empty, is_truth, shown_values
 from puzzlecam_cli.text import quoted
 
 _NO_HEADER = "write a first line with a name for each column, such as `file,tags`"
@@ -29,7 +29,7 @@ def read_class_columns(layout: Layout, known: Known) -> Found | None:
     classes = known.classes or frozenset()
     listed = {c for c in truths if header[c] in classes}
     tags = [c for c in truths if c not in listed and words.heads_tags(header[c])]
-    if any(truths[c] < 1 for c in tags):
+    if any(truths[c] < 1 for c in tags) or _has_other_tags(layout, truths):
         return None
     further = {c for c in truths if c not in listed and _is_further(header[c], truths[c], header, known)}
     last = _last_named(header)
@@ -43,6 +43,9 @@ def read_class_columns(layout: Layout, known: Known) -> Found | None:
     names = [header[c] for c in mine]
     _check_names(names, known)
     shown, odd, said = shown_values({value for c in mine for value in layout.counts[c]})
+    if not shown and not odd:
+        raise known.problem("has a column a class, and not one photo that shows any", [quoted(", ".join(names))], _PAIR)
+    _check_zeros(layout, mine, known)
     numeric = [c for c in truths if c not in mine and c not in further and layout.is_numeric(c)]
     if problems := _problems(layout, mine, odd, numeric, known):
         raise known.problem("has a column a class, but not such values in all rows", problems, _PAIR)
@@ -64,6 +67,14 @@ def _share_of_truths(layout: Layout, c: int) -> float | None:
     if not counts:
         return 1.0 if layout.header is not None and layout.header[c] else None
     return sum(count for value, count in counts.items() if is_truth(value)) / sum(counts.values())
+
+
+def _has_other_tags(layout: Layout, truths: dict[int, float]) -> bool:
+    """Whether a column of words holds the tags, or rows are objects in boxes: 0 and 1 have another meaning then."""
+    header = layout.header or []
+    if any(share == 0 and words.ends_in_tags(header[c]) and not layout.is_numeric(c) for c, share in truths.items()):
+        return True
+    return words.head_boxes(header) and any(truths[c] < 1 for c in truths if words.heads(header[c], words.BOX))
 
 
 def _last_named(header: Sequence[str]) -> int:
@@ -90,6 +101,25 @@ def _check_names(names: Sequence[str], known: Known) -> None:
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise known.problem("has two columns of one class", [f"the header: {quoted(name)}" for name in twice])
+
+
+def _check_zeros(layout: Layout, mine: Sequence[int], known: Known) -> None:
+    """Refuses -1, 0 and 1 where 0 is commoner than -1: VOC writes 0 for a difficult object, others -1 for an unsure one
+    and 0 for none.
+    """
+    often = dict.fromkeys((-1, 0, 1), 0)
+    for c in mine:
+        for value, count in layout.counts[c].items():
+            if isinstance(value, str) and value in NUMBERS:
+                often[NUMBERS[value]] += count
+    if 0 < often[-1] <= often[0]:
+        c, row = next((c, n) for c in mine for n, x in enumerate(layout.columns[c]) if NUMBERS.get(str(x)) == -1)
+        assert layout.header is not None
+        where = (
+            f"{known.at(layout.body[row].line)}: {quoted(layout.header[c])} is {quoted(str(layout.columns[c][row]))}"
+        )
+        hint = "write 1 for a class that is shown and 0 for all else, or leave rows out that are not sure"
+        raise known.ambiguous("has -1 and 0: the class is not shown, or it is not sure", (where,), hint)
 
 
 def _problems(layout: Layout, mine: Sequence[int], odd: set[Cell], numeric: Sequence[int], known: Known) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Any
 from puzzlecam_cli.data.tables import words
 from puzzlecam_cli.data.tables.datumaro import read_datumaro
 from puzzlecam_cli.data.tables.forms import read_rows
-from puzzlecam_cli.data.tables.found import Cell, Found, Known, Row, clean
+from puzzlecam_cli.data.tables.found import Found, Known, Row, clean
+from puzzlecam_cli.data.tables.json_value import cell_of
 from puzzlecam_cli.data.tables.label_studio import read_label_studio
 from puzzlecam_cli.text import quoted
 
@@ -118,38 +119,12 @@ def _from_records(records: list[tuple[int, Any]], known: Known) -> Found:
     if odd or not records:
         raise known.problem("holds something else than objects of photos and tags", odd, _HINT)
     keys = list(dict.fromkeys(key for _, record in records for key in record))
+    if key := next((key for key in keys if f"{key}-metadata" in keys), None):
+        raise known.problem(
+            "is a manifest of SageMaker, whose tags are numbers", (f"the key {quoted(key)} has metadata",), _HINT
+        )
     rows = [Row(records[0][0], [clean(key) for key in keys])]
     for number, record in records:
-        cells = [_cell(record.get(key), known, f"{known.at(number)}: {quoted(key)}") for key in keys]
+        cells = [cell_of(record.get(key), known, f"{known.at(number)}: {quoted(key)}") for key in keys]
         rows.append(Row(number, cells))
     return read_rows(rows, known, has_header=True)
-
-
-def _cell(value: Any, known: Known, place: str) -> Cell:
-    """A value of JSON as a cell of a table: lists as the tags in them, `{"cat": true, "dog": false}` as those shown."""
-    if isinstance(value, list):
-        return tuple(filter(None, map(_tag, value)))
-    if not isinstance(value, dict):
-        return _scalar(value)
-    if all(shown in (0, 1) for shown in value.values()):
-        return tuple(clean(key) for key, shown in value.items() if shown)
-    if all(isinstance(shown, float | int) for shown in value.values()):
-        raise known.problem("has values of classes that are neither 0 nor 1", (f"{place} is {quoted(str(value))}",))
-    inside = next((inner for key, inner in value.items() if words.heads_tags(key)), None)
-    return _cell(inside, known, place) if isinstance(inside, list | str) else ""
-
-
-def _tag(item: Any) -> str:
-    """An item of a list of tags: itself, or what its name or label is."""
-    if not isinstance(item, dict):
-        return "" if isinstance(item, list) else _scalar(item)
-    keys = sorted(item, key=lambda key: not words.heads_tags(key))  # tags first
-    found = (item[key] for key in keys if words.heads_tags(key) or key.lower() == "name" or key.endswith("labels"))
-    first = next(found, "")
-    return _tag(next(iter(first), "") if isinstance(first, list) else first)
-
-
-def _scalar(value: Any) -> str:
-    if value is None:
-        return ""
-    return clean(value) if isinstance(value, str) else json.dumps(value)

@@ -88,7 +88,7 @@ def lay_out(rows: list[Row], known: Known, *, has_header: bool | None = None) ->
     first += [""] * (len(columns) - len(first))
     index = {c for c in range(min(len(columns), 2)) if _only_counts(first[c], columns[c])}
     name = _name_column(first, columns, index, known)
-    index -= {name}
+    index = {c for c in index if c < name}
     if len(columns) - len(index) < 2 and len(first) - len(index) < 2:
         where = (f"{known.at(rows[0].line)}: {quoted(first[name])}",)
         raise known.problem("has one column only, so no tags", where, "a row is a photo, a comma and its tags")

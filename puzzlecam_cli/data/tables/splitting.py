@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from puzzlecam_cli.data.tables.found import Cell, Known, clean
+from puzzlecam_cli.data.tables.json_value import cell_of
+from puzzlecam_cli.data.tables.truth import NUMBERS
 from puzzlecam_cli.data.tables.words import is_nothing
 from puzzlecam_cli.text import quoted
 
-_MARKS = (";", ",", "|")
+_MARKS = (";", ",", "|", "\n")
+_RARE = ("/", "+", "&")  # stand between tags, too, or in names
+_JOINING = {"and", "und", "et", "y", "e", "och", "og", "en", "и", "+", "&", "/", "-", ">"}
 _LIST = re.compile(r"[\[{(].*[\]})]", re.DOTALL)
+_JSON = re.compile(r"""\s*(\{\s*["']|\[\s*\{)""")  # objects, in a table
 _ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,;'"][^,;'"]*)""")
-_HINT = "set data.separator to what stands between tags, or data.classes to a list of the class names"
+_HINT = "set data.separator to what stands between tags, or data.classes to a list of the class names (classes.txt)"
 
 
 def split_cells(
@@ -26,8 +32,9 @@ def split_cells(
         single: cells hold a tag each, by all that is known: a blank in one belongs to its name.
 
     Raises:
-        UserError: `tags-ambiguous` with lines and both readings.
+        UserError: `tags-ambiguous` with lines and both readings; `tags-invalid`: objects that are no JSON.
     """
+    cells = [_from_json(cell, number, known) for cell, number in zip(cells, numbers, strict=True)]
     often = Counter(cell for cell in cells if isinstance(cell, str) and not is_nothing(cell))
     first = dict(zip(reversed(cells), reversed(numbers), strict=True))
     lines = {cell: first[cell] for cell in often}
@@ -37,7 +44,32 @@ def split_cells(
     else:
         separator, facts = _separator(lines, often, known, single)
         parts = {cell: _split(cell, separator, known.classes) for cell in lines}
-    return [cell if isinstance(cell, tuple) else parts.get(cell, (cell,)) for cell in cells], facts
+    tags = [cell if isinstance(cell, tuple) else parts.get(cell, (cell,)) for cell in cells]
+    _check_vectors(tags, numbers, known)
+    return tags, facts
+
+
+def _from_json(cell: Cell, number: int, known: Known) -> Cell:
+    """The tags in a cell that holds an object of JSON, or a list of them, as Label Studio writes; any other cell."""
+    if not isinstance(cell, str) or not _JSON.match(cell):
+        return cell
+    try:
+        return cell_of(json.loads(cell), known, known.at(number))
+    except (ValueError, RecursionError):
+        where = f"{known.at(number)}: {quoted(cell)}"
+        raise known.problem("has an object for tags that is no JSON", (where,), "write the names of the tags") from None
+
+
+def _check_vectors(tags: Sequence[tuple[str, ...]], numbers: Sequence[int], known: Known) -> None:
+    """Refuses `0 1 0` for tags: one number for each class, whose names are not told."""
+    filled = [(parts, number) for parts, number in zip(tags, numbers, strict=True) if any(parts)]
+    if len({len(parts) for parts, _ in filled}) != 1 or len(filled[0][0]) < 2:
+        return
+    found = {part for parts, _ in filled for part in parts}
+    if found <= NUMBERS.keys() and not found <= (known.classes or set()):
+        where = f"{known.at(filled[0][1])}: {quoted(' '.join(filled[0][0]))}"
+        hint = "give each class a column of its own, with its name in the first line"
+        raise known.ambiguous("has lists of 0 and 1: one for each class, or numbers of classes", (where,), hint)
 
 
 def _split(cell: str, separator: str | None, classes: frozenset[str] | None) -> tuple[str, ...]:
@@ -71,6 +103,7 @@ def _separator(
         return _comma(lines, often, known)
     if present:
         return present[0], [f"tags are divided by {quoted(present[0])}"]
+    _check_rare(lines, known)
     return _blank(lines, known, single)
 
 
@@ -97,6 +130,20 @@ def _comma(lines: Mapping[str, int], often: Mapping[str, int], known: Known) -> 
     return ",", ["tags are divided by `,`"]
 
 
+def _check_rare(lines: Mapping[str, int], known: Known) -> None:
+    """Refuses `cat/dog` where what stands on its sides also stands alone, or on the other side, of all such cells."""
+    for mark in _RARE:
+        inside = {cell: _split(cell, mark, None) for cell in lines if mark in cell.strip(mark)}
+        places: dict[str, set[int]] = {cell: {-1} for cell in lines if cell not in inside}
+        for parts in inside.values():
+            for place, part in enumerate(parts):
+                places.setdefault(part, set()).add(place)
+        if inside and all(len(places[part]) > 1 for parts in inside.values() for part in parts):
+            cell = next(iter(inside))
+            where = f"{known.at(lines[cell])}: {quoted(cell)} is one class, or {_both(inside[cell])}"
+            raise known.ambiguous(f"has {quoted(mark)} in tags that divides them, or belongs to names", (where,), _HINT)
+
+
 def _blank(lines: Mapping[str, int], known: Known, single: bool) -> tuple[str | None, list[str]]:
     """A blank divides where every word is in another cell, too, and one is a cell; not where no word is anywhere else.
 
@@ -116,7 +163,7 @@ def _blank(lines: Mapping[str, int], known: Known, single: bool) -> tuple[str | 
         return " ", [f"blanks divide numbers of classes: {example} is {divided}"]
     if not again:
         return None, [f"blanks belong to names: {example} is a class"]
-    if again == inside and any(cell.casefold() in inside for cell in lines):
+    if again == inside and not inside & _JOINING and any(cell.casefold() in inside for cell in lines):
         return " ", [f"blanks divide tags: {example} is {divided}"]
     odd = next((cell for cell in blank if not words[cell] <= again), blank[0])
     where = f"{known.at(lines[odd])}: {quoted(odd)} is one class, or {_both(odd.split())}"

@@ -88,6 +88,9 @@ def _tag_columns(layout: Layout, known: Known) -> list[int]:
             where = [f"column {c + 1}: {quoted(header[c])}" for c in named]
             raise known.ambiguous("has two columns that could hold the tags", where, "leave one of them out")
     numbers = [c for c in filled if words.heads(header[c], words.NUMBERS_OF_TAGS)]
+    ending = [c for c in filled if words.ends_in_tags(header[c]) and not layout.is_numeric(c)]
+    if not named and len(ending) == 1:
+        named = ending
     if not named:
         rest = [c for c in filled if not _is_meta(header[c], header) and c not in numbers and header[c]]
         if len(rest) > 1:
@@ -110,6 +113,8 @@ def _is_meta(head: str, header: list[str]) -> bool:
 
 def _tag_columns_without_header(layout: Layout, filled: list[int]) -> list[int]:
     parts = [c for c in filled if words.are_parts(layout.counts[c])]
+    # One word in all rows may be a class, unless it stands before the name, as in Google's tables.
+    parts = [c for c in parts if c < layout.name or len(set(layout.counts[c]) - {""}) > 1]
     texts = [c for c in filled if not layout.is_numeric(c)]
     texts = [c for c in texts if c not in parts] or texts
     if len(parts) == 1 and parts[0] not in texts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -19,6 +20,8 @@ from puzzlecam_cli.data.tables.words import is_no_tag, is_nothing, is_number
 from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.plain_file import read_file
 from puzzlecam_cli.text import CONTROL, LARGEST, quoted
+
+_FORMULA = re.compile(r"=|#[A-Z/0]+[!?]$")  # `=A1`, `#REF!`, `#NAME?`
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,8 @@ def _why_no_class(name: str) -> str | None:
         return "holds a control character, so it is no class"
     if has_photo_suffix(name):
         return "is a photo, no class"
+    if _FORMULA.match(name):
+        return "is a formula or an error of a spreadsheet, so no class"
     if is_number(name) and not name.lstrip("-").isdigit():
         return "is a number with a fraction, so no class"
     return None

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from puzzlecam_cli.data.tables.found import Cell
 
-_NUMBERS = {"1": 1, "+1": 1, "1.0": 1, "1,0": 1, "1.": 1, "0": 0, "+0": 0, "-0": 0, "0.0": 0, "0,0": 0, "0.": 0}
-_NUMBERS |= {"-1": -1, "-1.0": -1, "-1,0": -1, "\u22121": -1}
+NUMBERS = {"1": 1, "+1": 1, "1.0": 1, "1,0": 1, "1.": 1, "0": 0, "+0": 0, "-0": 0, "0.0": 0, "0,0": 0, "0.": 0}
+NUMBERS |= {"-1": -1, "-1.0": -1, "-1,0": -1, "\u22121": -1}
 # Each pair is used alone in a table; the last ones are Excel's in some languages.
 _PAIRS = (
     *(("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("on", "off"), ("present", "absent")),
@@ -21,7 +21,7 @@ _WORDS = {word for pair in _PAIRS for word in pair} | _CROSSES
 
 def is_truth(cell: Cell) -> bool:
     """Whether a cell could say that a class is shown, or is not; empty ones could."""
-    return isinstance(cell, str) and (cell in _NUMBERS or cell.casefold() in _WORDS or cell.casefold() in EMPTY)
+    return isinstance(cell, str) and (cell in NUMBERS or cell.casefold() in _WORDS or cell.casefold() in EMPTY)
 
 
 def is_empty(cell: Cell) -> bool:
@@ -38,7 +38,7 @@ def shown_values(values: Iterable[Cell]) -> tuple[set[Cell], set[Cell], str]:
     """
     present = set(values)
     empty = {value for value in present if is_empty(value)}
-    numbers = {value: _NUMBERS[value] for value in present if isinstance(value, str) and value in _NUMBERS}
+    numbers = {value: NUMBERS[value] for value in present if isinstance(value, str) and value in NUMBERS}
     if numbers:
         signs = set(numbers.values())
         shown = {value for value, number in numbers.items() if number == 1 or (number == 0 and -1 in signs)}

@@ -17,17 +17,29 @@ _NAMES = (
 )
 _TAGS = (
     "tag label class category keyword object annotation target groundtruth gt choice subject concept classname "
-    "classlabel labelname categoryname tagname objectname objectclass classtext imagetag imagelabel "
+    "classlabel labelname categoryname tagname objectname displayname objectclass classtext imagetag imagelabel "
     "schlagwort klasse kategorie etiquette classe étiqueta etiqueta clase categoria categoría метка класс тег 标签 类别"
 )
 _BOX_GROUPS = (
     *("xmin ymin", "x1 y1", "x0 y0", "x y w h", "x y width height", "left top", "cx cy", "xcenter ycenter", "bbox"),
-    *("boundingbox", "bboxx bboxy", "bboxxmin bboxymin", "segmentation", "encodedpixels"),
+    *("boundingbox", "bboxx bboxy", "bboxxmin bboxymin", "segmentation", "encodedpixels", "regionshapeattributes"),
 )
-_PART_VALUES = {*TRAIN, *VAL, "trainval"}
+_PART_VALUES = {*TRAIN, *VAL, "trainval", "unassigned"}
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _NOTHING = {"", "none", "nothing", "-", "--", "–", "—", "n/a", "na", "nan", "null", "empty", "no class", "no object"}
-_NOTHING |= {"no objects", "no tag", "no tags", "no label", "no labels", "nil", "[]", "#n/a", "<na>"}
+_NOTHING |= {
+    "no finding",
+    "no findings",
+    "no objects",
+    "no tag",
+    "no tags",
+    "no label",
+    "no labels",
+    "nil",
+    "[]",
+    "#n/a",
+    "<na>",
+}
 
 
 def _plural(words: str) -> frozenset[str]:
@@ -79,6 +91,12 @@ def heads_tags(header: str) -> bool:
     return bare(header).rstrip("0123456789") in _TAG_WORDS
 
 
+def ends_in_tags(header: str) -> bool:
+    """Whether the last of several words of a header says that tags are below (`Finding Labels`, `imageTags`)."""
+    *before, last = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+", header) or [""]
+    return bool(before) and last.casefold() in _TAG_WORDS
+
+
 def heads(header: str, meaning: frozenset[str]) -> bool:
     """Whether a header is one of the words with a meaning, such as `PART`."""
     return bare(header) in meaning
@@ -101,9 +119,9 @@ def head_boxes(header: list[str]) -> bool:
 
 
 def are_parts(column: Iterable[object]) -> bool:
-    """Whether all cells below no header name parts of a data set, and not the same one."""
+    """Whether all cells below no header name parts of a data set."""
     found = {str(cell).casefold() for cell in column} - {""}
-    return len(found) > 1 and found <= _PART_VALUES
+    return bool(found) and found <= _PART_VALUES
 
 
 def is_number(text: str) -> bool:

@@ -1,0 +1,43 @@
+"""Where a run's pseudo labels and predictions lie, and what the numbers in them mean."""
+
+from __future__ import annotations
+
+from puzzlecam_cli.method.constants import IGNORE
+from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.run.ledger import Ledger
+from puzzlecam_cli.run.scores import Scores
+
+SHOWN = 12  # classes named in a line
+
+
+def outcome(folder: RunFolder, scores: Scores) -> list[str]:
+    """A line each: predictions, pseudo labels, the numbers in them, the scores; of what is not there, none."""
+    ledger, lines = Ledger(folder.ledger), []
+    for step, what, place in (
+        ("seg/predictions", "predictions", folder.predictions),
+        ("rw/pseudo_labels", "pseudo labels", folder.pseudo_labels),
+    ):
+        record = ledger.get(step)
+        if record is None or not record.files or not place.is_dir():
+            continue
+        splits = [path for path in place.iterdir() if path.is_dir()] if what == "predictions" else []
+        lines.append(f"{record.files:,} {what}: {splits[0] if len(splits) == 1 else place}")
+    if lines and meanings(scores):
+        lines.append(f"numbers in them: {numbers_line(scores, str(folder.scores_table))}")
+    if scores["results"]:
+        lines.append(f"Scores in full: {folder.scores.parent}")
+    return lines
+
+
+def meanings(scores: Scores) -> list[tuple[str, str]]:
+    """What each number in pseudo labels and predictions means; nothing where scores of an older version do not know."""
+    names = scores.get("classes") or [name for result in scores["results"][:1] for name in result["iou"]]
+    return [*((str(number), name) for number, name in enumerate(names)), (str(IGNORE), "not known")] if names else []
+
+
+def numbers_line(scores: Scores, more: str) -> str:
+    """`0 background, 1 cat, 255 not known`; after a dozen classes, `more` is where the others are listed."""
+    *named, last = (f"{number} {name}" for number, name in meanings(scores))
+    if len(named) > SHOWN + 1:  # the background is none of them
+        return f"{', '.join(named[: SHOWN + 1])}, ..., {last}; all are listed in {more}"
+    return ", ".join([*named, last])

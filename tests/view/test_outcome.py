@@ -1,0 +1,60 @@
+"""The last lines of a run: where what it made lies, and what the numbers in it mean."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from puzzlecam_cli.view.outcome import numbers_line
+from puzzlecam_cli.view.scores import scores_table
+
+MANY = ["background", *(f"class {number}" for number in range(1, 21))]
+DOZEN = ", ".join(["0 background", *(f"{number} class {number}" for number in range(1, 13))])
+NUMBERS = {
+    "two classes": ({"classes": ["background", "cat", "dog"]}, "0 background, 1 cat, 2 dog, 255 not known"),
+    "a dozen": ({"classes": MANY[:13]}, f"{DOZEN}, 255 not known"),
+    "twenty": ({"classes": MANY}, f"{DOZEN}, ..., 255 not known; all are listed in S.md"),
+    "scores of an older version": (
+        {"results": [{"iou": {"background": 1, "cat": 0}}]},
+        "0 background, 1 cat, 255 not known",
+    ),
+}
+
+
+@pytest.mark.parametrize(("scores", "words"), NUMBERS.values(), ids=NUMBERS)
+def test_numbers_are_told_with_their_classes(scores: dict[str, Any], words: str) -> None:
+    assert numbers_line({"results": []} | scores, "S.md") == words
+
+
+def test_the_table_lists_every_number_also_where_nothing_is_scored() -> None:
+    text = scores_table({"results": [], "tags_from": "file", "classes": MANY})
+    assert all(f"| {number} | {name} |\n" in text for number, name in enumerate(MANY))
+    assert "| 255 | not known |\n" in text
+
+
+@pytest.mark.parametrize("has_masks", [True, False])
+def test_a_run_ends_with_where_its_files_are(
+    puzzlecam: Callable[..., Result], tiny_recipe: Path, finished_run: Path, tmp_path: Path, has_masks: bool
+) -> None:
+    run, data = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(finished_run, run)
+    shutil.copytree(finished_run / "data", data)
+    if not has_masks:
+        shutil.rmtree(data / "SegmentationClass")
+    voc = ["-s", "data={kind: voc, train: train, val: val}", "-s", f"data.root={data}"]
+    result = puzzlecam("eval", tiny_recipe, "--run", run, *voc)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    first = lines.index(f"3 predictions: {run}/seg/predictions/val")
+    assert lines[first + 1] == f"6 pseudo labels: {run}/rw/pseudo_labels"
+    assert lines[first + 2].startswith("numbers in them: 0 background, 1 ")
+    assert lines[first + 2].endswith(", 255 not known")
+    assert lines[first + 3 :] == ([f"Scores in full: {run}/eval"] if has_masks else [])
+    assert ("No masks: nothing was scored." in lines) != has_masks
+    notes = [line for line in result.stderr.splitlines() if "has no masks: nothing of it is scored" in line]
+    assert len(notes) == (0 if has_masks else 2)
