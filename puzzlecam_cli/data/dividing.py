@@ -9,7 +9,7 @@ from puzzlecam_cli.data.likeness import COMPARISONS, groups_alike
 from puzzlecam_cli.data.photos import Look, Photo, Tick
 from puzzlecam_cli.data.splitting import PASSES, share
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import quoted, several
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[
     like_others = {number for group in groups if group[-1] >= count for number in group if number < count}
     if like_others:
         some = ", ".join(shorten([quoted(ids[number]) for number in sorted(like_others)], 3))
-        facts.append(f"{len(like_others)} photos are near-identical with photos of `val` and left out: {some}")
+        facts.append(
+            f"left out, as near-identical with photos of `val`: {several(len(like_others), 'photo')}, such as {some}"
+        )
     left = [number for number in range(count) if number not in like_others]
     parts = _parts(division, left, groups, lambda done, total: tick(COMPARISONS + done, COMPARISONS + total))
     tick(COMPARISONS + rounds, COMPARISONS + rounds)
@@ -65,7 +67,7 @@ def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[
         asked = ", ".join(f"data.{name}: {value:g}" for name, value in division.shares.items())
         raise UserError(
             "too-few-photos",
-            f"{count} photos cannot be divided: none would be left for `{none[0]}` ({asked})",
+            f"{several(count, 'photo')} cannot be divided: none would be left for `{none[0]}` ({asked})",
             hint="add photos, name the photos of a part in a list, or leave out data.val",
         )
     return {name: tuple(sorted(ids[number] for number in numbers)) for name, numbers in parts.items()}, facts
@@ -110,10 +112,11 @@ def _facts(groups: Sequence[Sequence[str]], too_many: int) -> list[str]:
     if groups:
         photos, largest = sum(map(len, groups)), max(groups, key=len)
         some = ", ".join(shorten([quoted(image_id) for image_id in largest], 3))
-        facts.append(f"near-identical photos stay together (groups: {len(groups)}, photos: {photos}), such as {some}")
+        counts = f"{several(len(groups), 'group')} ({photos} photos)"
+        facts.append(f"near-identical photos are kept on one side of the split: {counts}, such as {some}")
     if too_many:
         facts.append(
             f"{too_many} photos are like one another in a row, more than half of all: only those that are most alike "
-            "stay together"
+            "are kept on one side of the split"
         )
     return facts

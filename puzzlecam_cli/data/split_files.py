@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,10 +46,10 @@ class Source:
         photos = (*division.photos, *division.others)
         files = [f"{photo.id} {state_of(photo.image)}" for photo in photos]
         return cls(
-            shares=", ".join(f"{name} {value}" for name, value in sorted(division.shares.items())),
+            shares=", ".join(f"{name} {value:g}" for name, value in sorted(division.shares.items())),
             seed=str(division.seed),
-            tags=_hash("\n".join(f"{photo.id} {[classes[tag - 1] for tag in photo.tags]}" for photo in photos))[:16],
-            photos=_hash("\n".join([*files, f"{len(division.photos)} of them, rest to {division.rest}"]))[:16],
+            tags=_hash(f"{photo.id} {[classes[tag - 1] for tag in photo.tags]}" for photo in photos),
+            photos=_hash([*files, f"{len(division.photos)} of them, rest to {division.rest}"]),
         )
 
 
@@ -139,6 +139,10 @@ def _divided(entry: dict[str, Any]) -> Divided:
     return Divided(source, {part: tuple(ids) for part, ids in parts.items()}, tuple(facts))
 
 
+def _hash(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
 def _list(ids: Sequence[str]) -> str:
     return "".join(f"{image_id}\n" for image_id in ids)
 
@@ -171,10 +175,6 @@ def ids_in(path: Path, known: Mapping[str, object]) -> tuple[str, ...]:
     if not first:
         raise UserError("data-invalid", f"{path} names no photo", hint="leave data.splits out: photos are divided then")
     return tuple(first)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _not_ours(paths: list[str]) -> UserError:

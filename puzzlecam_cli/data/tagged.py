@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from puzzlecam_cli.data.tables.tags import TagTable
 from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import are, quoted, several
 
 _ADVISED = 8  # as many as `shorten` shows
 
@@ -38,6 +38,7 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
     Args:
         ids: those of `walk` that are photos.
         skip: rows whose photo is not there are left out; otherwise they are refused.
+        tell: such rows are a fact; not where a run refuses them.
 
     Raises:
         UserError: `tags-unmatched` with all rows that are of no photo, of several photos, or of a photo that has one.
@@ -102,5 +103,5 @@ def _either(found: list[str]) -> str:
 def _facts(table: TagTable, ids: Sequence[str], of: dict[str, int]) -> Iterable[str]:
     without = [image_id for image_id in ids if image_id not in of]
     if without:
-        some = ", ".join(shorten([quoted(image_id) for image_id in without], 3))
-        yield f"{len(without)} of {len(ids)} photos are in no row of {table.file} and left out: {some}"
+        some, count = ", ".join(shorten([quoted(image_id) for image_id in without], 3)), several(len(ids), "photo")
+        yield f"{len(without)} of {count} {are(len(without))} in no row of {table.file} and left out: {some}"

@@ -20,7 +20,7 @@ from puzzlecam_cli.run.pipeline import Stage, Step, all_steps, named
 from puzzlecam_cli.run.plan import Decision, plan
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.run.run import Run
-from puzzlecam_cli.run.settling import COMPARING, settle
+from puzzlecam_cli.run.settling import LOOKING, REST, settle, unit_of
 from puzzlecam_cli.session.member import joined
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.stages import PIPELINE
@@ -142,10 +142,14 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
 
     mark(run)
 
+    tasks: list[str] = []
+
     def told(task: str) -> Tick:
+        tasks.append(task)
+
         def tick(done: int, total: int) -> None:
             stop_if_asked()
-            emit(Progress("run", task, done, total, "rounds" if task == COMPARING else "images"))
+            emit(Progress("run", task, done, total, unit_of(task)))
 
         return tick
 
@@ -153,7 +157,7 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
     workers = pool_workers(run.recipe.runtime)
     for reason in settle(run, workers=workers, tick=told):
         emit(Note("run", reason))
-    tick = told("looking at photos")
+    tick = told(REST if LOOKING in tasks else LOOKING)
     for fact in preflight(run, steps, processes=processes, tick=tick, workers=workers):
         emit(Note("run", fact))
 

@@ -40,7 +40,10 @@ def test_near_identical_photos_are_on_one_side_and_it_is_said(photos: Path, seed
     settled(run)
     for ids in parts(run).values():
         assert ("p00" in ids, "p02" in ids) == ("p01" in ids, "p03" in ids)
-    assert any("near-identical photos stay together (groups: 2, photos: 4)" in f for f in run.photos.facts("train"))
+    assert any(
+        "near-identical photos are kept on one side of the split: 2 groups (4 photos)" in f
+        for f in run.photos.facts("train")
+    )
 
 
 def test_photos_like_those_of_a_named_val_are_not_trained_on(photos: Path) -> None:
@@ -49,7 +52,10 @@ def test_photos_like_those_of_a_named_val_are_not_trained_on(photos: Path) -> No
     settled(run)
     assert "p01" not in parts(run)["train"]
     assert parts(run)["val"] == ["p00", "p05"]
-    assert any("1 photos are near-identical with photos of `val`" in fact for fact in run.photos.facts("val"))
+    assert any(
+        "left out, as near-identical with photos of `val`: 1 photo, such as `p01`" in fact
+        for fact in run.photos.facts("val")
+    )
 
 
 def test_each_photo_is_decoded_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +73,7 @@ def test_progress_is_told_from_the_beginning(photos: Path) -> None:
     settled(run_of(photos), lambda task: lambda done, total: told.append((task, done, total)))
     assert told[0] == ("looking at photos", 0, COUNT)
     assert ("looking at photos", COUNT, COUNT) in told
-    rounds = [(done, total) for task, done, total in told if task == "comparing photos"]
+    rounds = [(done, total) for task, done, total in told if task == "dividing photos"]
     assert rounds == sorted(rounds)
     assert rounds[0][0] == 1
     assert rounds[-1][0] == rounds[-1][1]
@@ -199,7 +205,7 @@ def test_few_photos_are_divided_or_refused_in_words(photos: Path, count: int) ->
     write_tags(photos, range(COUNT - count, COUNT))
     run = run_of(photos)
     if count == 1:
-        with pytest.raises(UserError, match="1 photos cannot be divided: none would be left for `val`"):
+        with pytest.raises(UserError, match="1 photo cannot be divided: none would be left for `val`"):
             settled(run)
         assert not (run.folder.root / "splits").exists()
         return

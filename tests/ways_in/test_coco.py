@@ -188,18 +188,18 @@ def test_names_that_may_be_several_photos_are_refused(tmp_path: Path) -> None:
 
 
 FACTS = {
-    "images without annotations": (document(), "1 of 3 images have no annotation and are background"),
+    "images without annotations": (document(), "1 of 3 images without an annotation: background"),
     "boxes written as outlines": (
         each("annotations", lambda row: row.update(segmentation=[[2, 2, 6, 2, 6, 6, 2, 6]])), "all outlines are boxes"),
     "some boxes only": (
         changed(lambda found: found["annotations"][0].update(segmentation=[])),
-        "1 images have objects without an outline"),
-    "no size": (changed(lambda found: found["images"][0].pop("width")), "1 images have no height and width"),
+        "1 image with objects that have no outline"),
+    "no size": (changed(lambda found: found["images"][0].pop("width")), "1 image without height and width"),
     "names that are one class": (
         each("categories", lambda row: row.update(name="pet")), "categories 17, 18 are all called `pet`"),
-    "photos that are in no document": (changed(lambda found: found["images"].pop()), "1 photos below"),
+    "photos that are in no document": (changed(lambda found: found["images"].pop()), "1 photo below"),
     "crowds only": (
-        changed(lambda found: found["annotations"][0].update(iscrowd=1)), "1 images show crowds only"),
+        changed(lambda found: found["annotations"][0].update(iscrowd=1)), "1 image with crowds only"),
 }  # fmt: skip
 
 

@@ -146,6 +146,14 @@ class Place:
         """The folder above, in the words in which the folder was named."""
         return self.folder.parent if self.folder.name not in ("", "..") else self.folder / ".."
 
+    def is_beside(self, path: Path) -> bool:
+        """Whether a file or folder lies beside the folder, not in it: it may be about something else."""
+        return path.parent == self.above
+
+    def takes_some(self, match: Match) -> bool:
+        """Whether names that stand for no photo are left out: where they are few, or the file is the given one."""
+        return bool(match.missing) and (match.is_nearly_all or self.given is not None)
+
     @property
     def photo_folders(self) -> set[Path]:
         """The folders that photos lie in, not only below."""

@@ -61,6 +61,7 @@ class FolderPhotos(ListedPhotos):
 
     Settings = FolderData
     settings: FolderData
+    _is_past = False  # see `look_past`
 
     @cached_property
     def listing(self) -> Listing:

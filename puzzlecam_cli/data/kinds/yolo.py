@@ -17,7 +17,7 @@ from puzzlecam_cli.data.listed_settings import Part
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.section import Location, default
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import quoted, several
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.walk import Walk
@@ -205,10 +205,10 @@ class YoloPhotos(ListedPhotos):
     def _facts(self, read: dict[str, Summary]) -> Iterator[str]:
         files = self._walk.files
         if without := sum(not (image_id in read and read[image_id].numbers) for image_id in files):
-            yield f"{without} of {len(files)} photos have no text or an empty one and are background"
+            yield f"{without} of {several(len(files), 'photo')} without a text, or with an empty one: background"
         longest = max(summary.corners for summary in read.values())
         if boxes := sum(not summary.outlined for summary in read.values() if longest):
-            yield f"{boxes} photos have objects with a box only, and so no mask"
+            yield f"{several(boxes, 'photo')} without a mask, as objects have a box only"
         if longest == 4:
             yield "no polygon has more than four corners: if they are boxes, scores are of boxes, not of objects"
 
