@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Tick = Callable[[int, int], None]  # (done, total)
 Tell = Callable[[str], None]  # is told what is being done, for a person who waits
-Look = Callable[["Sequence[Photo]"], "Sequence[bytes]"]  # thumbnails of photos: see `puzzlecam_cli.data.likeness`
+Look = Callable[["Sequence[Photo]"], "Sequence[bytes]"]  # thumbnails of photos: see `puzzlecam_cli.data.parts.likeness`
 
 
 def silent(words: str) -> None:

@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.data.look import look_at, state_of
 from puzzlecam_cli.data.photos import Photo, PhotoSet
+from puzzlecam_cli.data.pixels.look import look_at, state_of
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.plain_file import read_file

@@ -213,7 +213,7 @@ def about_data(checked: Checked) -> Iterator[str]:
 
 def about_masks(checked: Checked) -> Iterator[str]:
     """What is odd about masks that can all be read."""
-    from puzzlecam_cli.data.photo_file import turns_unseen
+    from puzzlecam_cli.data.pixels.photo_file import turns_unseen
 
     for part, split in {part: f"`{checked.splits[part]}`" for part in checked.scored}.items():
         if (values := _values(checked, part)) <= {0, 255}:

@@ -62,7 +62,7 @@ def alike(looked: Looked) -> Iterator[Finding]:
 
     One photo of each file stands for its duplicates, which are told already; empty ones are like one another anyway.
     """
-    from puzzlecam_cli.data.likeness import groups_alike
+    from puzzlecam_cli.data.parts.likeness import groups_alike
 
     first: dict[str, tuple[str, Photo]] = {}
     thumbnails: list[bytes] = []

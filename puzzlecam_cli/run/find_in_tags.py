@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from puzzlecam_cli.data.class_list import is_nearly, names_alike
+from puzzlecam_cli.data.classes.class_list import is_nearly, names_alike
 from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.run.finding import Finding, Tagged, Weight, some
 from puzzlecam_cli.text import quoted, several

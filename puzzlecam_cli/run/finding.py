@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from puzzlecam_cli.data.look import Seen
 from puzzlecam_cli.data.photos import Photo, Tick
+from puzzlecam_cli.data.pixels.look import Seen
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.text import several as several

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.data import split_files
+from puzzlecam_cli.data.parts import split_files
 from puzzlecam_cli.errors import UserError
 from tests.run.folders import content
 from tests.run.shares import parts, run_of, settled

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from puzzlecam_cli.data import decode
-from puzzlecam_cli.data.photo_file import open_image
+from puzzlecam_cli.data.pixels import decode
+from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.errors import UserError
 from tests.pictures import RGB, chunk, png, png_header, saved, tiff
 

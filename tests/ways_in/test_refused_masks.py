@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from puzzlecam_cli.data.colours import VOC_PALETTE
-from puzzlecam_cli.data.mask_file import MaskFile, read_labels
+from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
+from puzzlecam_cli.data.pixels.mask_file import MaskFile, read_labels
 from puzzlecam_cli.errors import UserError
 from tests.pictures import GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png, png_header, saved, tiff
 

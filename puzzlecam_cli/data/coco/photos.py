@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from puzzlecam_cli.data.walk import Walk
+    from puzzlecam_cli.data.disk.walk import Walk
 
 
 @dataclass(frozen=True)

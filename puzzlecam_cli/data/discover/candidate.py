@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.data.discover.parts import Parts
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.kinds.folder import FolderPhotos
-from puzzlecam_cli.data.listed import ListedPhotos
+from puzzlecam_cli.data.parts.listed import ListedPhotos
 from puzzlecam_cli.data.photos import Photo, Tell, open_photos, silent
 from puzzlecam_cli.data.tables.tags import TagTable
-from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.registry import dataset
 

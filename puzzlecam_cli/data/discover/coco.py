@@ -14,7 +14,7 @@ from typing import Any
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.parts import by_share
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.part_of import TRAIN, VAL
+from puzzlecam_cli.data.parts.part_of import TRAIN, VAL
 from puzzlecam_cli.text import quoted
 
 _END = 1 << 20  # bytes at the beginning and the end of a file that tell what it is

@@ -20,7 +20,7 @@ def sample_sizes(reading: Reading, tell: Tell) -> tuple[Sizes, tuple[str, ...]]:
     Raises:
         UserError: none of them is a photo.
     """
-    from puzzlecam_cli.data.photo_file import size_of
+    from puzzlecam_cli.data.pixels.photo_file import size_of
 
     photos = reading.photos[:: -(-len(reading.photos) // SIZES)]
     sizes: list[tuple[int, int]] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.part_of import FALSE, TRAIN, TRUE, VAL
+from puzzlecam_cli.data.parts.part_of import FALSE, TRAIN, TRUE, VAL
 from puzzlecam_cli.text import quoted
 
 FEW = 20  # photos, of which none are set aside

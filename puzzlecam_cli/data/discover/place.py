@@ -10,11 +10,11 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from puzzlecam_cli.data.disk.mask_folder import ENDING
+from puzzlecam_cli.data.disk.near_misses import MASKS
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.mask_folder import ENDING
-from puzzlecam_cli.data.near_misses import MASKS
 from puzzlecam_cli.data.photos import Tell, silent
-from puzzlecam_cli.data.walk import Walk
 
 _MANY = 50  # files of one suffix in a folder are one a photo, and none of them is about all photos
 _MASK_SUFFIXES = (".png", ".gif", ".bmp", ".tif", ".tiff")  # a JPEG is none: its compression makes up numbers

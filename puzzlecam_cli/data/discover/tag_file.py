@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.data.class_list import FILES, read_classes
+from puzzlecam_cli.data.classes.class_list import FILES, read_classes
 from puzzlecam_cli.data.discover import voc
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.coco import is_coco

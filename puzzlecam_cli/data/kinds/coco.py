@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
-from puzzlecam_cli.data.listed_settings import Part
+from puzzlecam_cli.data.parts.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.parts.listed_settings import Part
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.section import Location, default
 from puzzlecam_cli.text import are, quoted, several
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.coco.photos import Found
+    from puzzlecam_cli.data.disk.walk import Walk
     from puzzlecam_cli.data.photos import Photo
-    from puzzlecam_cli.data.walk import Walk
 
 
 class CocoData(ListedData):
@@ -52,7 +52,7 @@ class CocoPhotos(ListedPhotos):
 
     @cached_property
     def walk(self) -> Walk:
-        from puzzlecam_cli.data.walk import Walk
+        from puzzlecam_cli.data.disk.walk import Walk
 
         return Walk(self.root, but=(self.run,), tell=self.tell)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from puzzlecam_cli.data.likeness import COMPARISONS, groups_alike
+from puzzlecam_cli.data.parts.likeness import COMPARISONS, groups_alike
+from puzzlecam_cli.data.parts.splitting import PASSES, share
 from puzzlecam_cli.data.photos import Look, Photo, Tick
-from puzzlecam_cli.data.splitting import PASSES, share
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted, several
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
+from puzzlecam_cli.data.disk.near_misses import MASKS
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
-from puzzlecam_cli.data.near_misses import MASKS
-from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import are, quoted, several
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from puzzlecam_cli.data.class_list import LONGEST, MOST, did_you_mean, is_no_object, read_classes
+from puzzlecam_cli.data.classes.class_list import LONGEST, MOST, did_you_mean, is_no_object, read_classes
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import CONTROL, are, quoted, several
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.tables.tags import TagTable
-from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import are, quoted, several
 

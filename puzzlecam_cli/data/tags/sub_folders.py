@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from puzzlecam_cli.data.part_of import TRAIN, VAL
-from puzzlecam_cli.data.tagged import Tagged
+from puzzlecam_cli.data.parts.part_of import TRAIN, VAL
+from puzzlecam_cli.data.tags.tagged import Tagged
 from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.text import quoted
 

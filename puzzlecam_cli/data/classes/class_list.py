@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 
-from puzzlecam_cli.data.colours import RGB
 from puzzlecam_cli.data.ids import canonical
+from puzzlecam_cli.data.pixels.colours import RGB
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import CONTROL, are, lines, quoted
 

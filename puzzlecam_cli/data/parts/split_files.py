@@ -21,7 +21,7 @@ from puzzlecam_cli.files import as_json, remove_leftovers, write_text
 from puzzlecam_cli.text import lines, quoted
 
 if TYPE_CHECKING:
-    from puzzlecam_cli.data.dividing import Division
+    from puzzlecam_cli.data.parts.dividing import Division
 
 RECORD = "splits.json"
 PARTS = ("train", "val")

@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from puzzlecam_cli.data.dividing import Division, divide
-from puzzlecam_cli.data.listed_settings import ListedData
+from puzzlecam_cli.data.disk.resolver import stat_of
+from puzzlecam_cli.data.parts.dividing import Division, divide
+from puzzlecam_cli.data.parts.listed_settings import ListedData
+from puzzlecam_cli.data.parts.split_files import Divided, Source, SplitFiles, ids_in
 from puzzlecam_cli.data.photos import Look, Photo, PhotoSet, Splits, Tick
-from puzzlecam_cli.data.resolver import stat_of
-from puzzlecam_cli.data.split_files import Divided, Source, SplitFiles, ids_in
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.data import DataSettings
