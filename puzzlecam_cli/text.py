@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import shlex
 from pathlib import Path
 
 from puzzlecam_cli.errors import UserError
@@ -70,6 +71,22 @@ def quoted(text: str, longest: int = 80) -> str:
     """Text of the data inside a message: in backticks, what is not printable escaped, cut where it is long."""
     short = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return f"`{''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in short)}`"
+
+
+def shell(text: str) -> str:
+    """Text as one word of a command: quoted for a shell, and never taken for an option."""
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def several(count: int, what: str) -> str:
+    """`1 photo`, `12 photos`, `2 classes`, `1,000 boxes`."""
+    plural = f"{what}es" if what.endswith(("s", "x")) else f"{what}s"
+    return f"{count:,} {what if count == 1 else plural}"
+
+
+def are(count: int) -> str:
+    """The verb of so many."""
+    return "is" if count == 1 else "are"
 
 
 def _tail(text: str) -> str:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puzzlecam_cli.data.drawing import soft_noise
+from puzzlecam_cli.data.made_up.drawing import soft_noise
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.cam import sum_scales
 from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_cams, write_walked

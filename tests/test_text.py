@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from puzzlecam_cli.data.annotations import read_objects
-from puzzlecam_cli.data.class_list import read_classes
-from puzzlecam_cli.data.lists import read_ids
+from puzzlecam_cli.data.classes.class_list import read_classes
+from puzzlecam_cli.data.disk.lists import read_ids
+from puzzlecam_cli.data.tags.annotations import read_objects
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.text import lines, quoted, read_text
 

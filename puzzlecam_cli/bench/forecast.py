@@ -167,8 +167,8 @@ class Watch:
     """
 
     emit: Emit
-    deadline: float = math.inf
     clock: Callable[[], float] = time.monotonic
+    deadline: float = math.inf
     reports: list[Report] = field(default_factory=list)
     what: str = ""
     unit: str = "images"
@@ -183,11 +183,12 @@ class Watch:
         what = "training" if event.unit == "steps" else event.task
         if what != self.what:
             self.what, self.unit, self.reports = what, event.unit, []
-        self.reports.append((self.clock() - self.began, event.done))
+        now = self.clock()
+        self.reports.append((now - self.began, event.done))
         if event.done == event.total:  # the processes that helped are still there
             self.children = max(self.children, memory.children_peak())
         self.emit(event)
-        if self.clock() > self.deadline and event.done != event.total:
+        if now > self.deadline and event.done != event.total:
             raise OutOfTime
 
 
@@ -198,7 +199,7 @@ def observe(
     memory.forget_peaks()
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
-    watch = Watch(emit, deadline)
+    watch = Watch(emit, time.monotonic, deadline)
     is_whole = False
     with suppress(OutOfTime):
         work(watch)

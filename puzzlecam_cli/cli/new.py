@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from puzzlecam_cli.cli.options import PlainOption
-from puzzlecam_cli.cli.start import INTERRUPTED
 from puzzlecam_cli.errors import LINE, UserError, printable
 
 LIMIT = 120.0  # seconds that steps are timed for the forecast
@@ -35,7 +34,8 @@ def new(
     Finds the layout, tags, classes, parts, masks and sizes. Nothing is overwritten.
     """
     from puzzlecam_cli.recipe.writing import no_home
-    from puzzlecam_cli.session.new import new_recipe, shell
+    from puzzlecam_cli.session.new import new_recipe
+    from puzzlecam_cli.text import shell
     from puzzlecam_cli.view.telling import Teller
 
     may_ask = not yes and sys.stdin.isatty() and sys.stderr.isatty()
@@ -45,8 +45,9 @@ def new(
     for note in written.notes:
         print(f"note      {printable(note, 2 * LINE)}")
     name = shell(str(no_home(written.path)))
-    print(f"\nnext: puzzlecam data check {name}\n      puzzlecam run-all {name}", flush=True)
-    if not no_forecast:
+    head = "next" if written.can_learn else "then"  # once there is what a note says is missing
+    print(f"\n{head}: puzzlecam data check {name}\n      puzzlecam run-all {name}", flush=True)
+    if written.can_learn and not no_forecast:
         _forecast(str(written.path), name, plain)
 
 
@@ -56,16 +57,15 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
     from puzzlecam_cli.session.forecast import forecast_recipe
     from puzzlecam_cli.view.costs import cost_line
 
-    print(
-        "\nReckoning how long a run takes: a minute or so, about two at most; Ctrl-C leaves it out.",
-        file=sys.stderr,
-        flush=True,
+    said = (
+        "The recipe is ready. Reckoning how long a run takes: a minute or so, about two at most; Ctrl-C leaves it out."
     )
+    print(f"\n{said}", file=sys.stderr, flush=True)
     try:
         machine, costs, untimed = forecast_recipe(recipe, [], 4, plain, LIMIT)
     except KeyboardInterrupt:
         print("no forecast: interrupted; the recipe is written", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+        return
     except Exception as error:
         mendable = error if isinstance(error, UserError) else as_mendable(error)
         if mendable is None:
@@ -74,9 +74,9 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
         return
     more = f"`puzzlecam bench {name}` tells more"
     if not costs:
-        print(f"\nno forecast: two minutes were not enough{machine.busy and f', {machine.busy}'}; {more}")
+        print(f"\nno forecast: two minutes were not enough{machine.busy and f'; {machine.busy}'}; {more}")
         return
-    print(f"\na run takes {cost_line(costs, untimed, machine.busy)}: {more}")
+    print(f"\na run takes {cost_line(costs, untimed, machine.busy)}; {more}")
 
 
 def _ask(question: str, answers: Sequence[str]) -> int:
@@ -86,7 +86,7 @@ def _ask(question: str, answers: Sequence[str]) -> int:
         typer.echo(f"  {number}  {printable(answer)}", err=True)
     while True:
         try:
-            said = str(typer.prompt("Number", default="1", err=True)).strip()
+            said = str(typer.prompt("Number", err=True)).strip()
         except typer.Abort:
             raise KeyboardInterrupt from None
         if said.isascii() and said.isdigit() and 1 <= int(said) <= len(answers):

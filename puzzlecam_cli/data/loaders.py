@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from puzzlecam_cli.data.mask_file import read_labels
-from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.data.pixels.mask_file import read_labels
+from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.transforms import Colour, Side, generator_for, normalize, random_view, resized
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Tick = Callable[[int, int], None]  # (done, total)
 Tell = Callable[[str], None]  # is told what is being done, for a person who waits
-Look = Callable[["Sequence[Photo]"], "Sequence[bytes]"]  # thumbnails of photos: see `puzzlecam_cli.data.likeness`
+Look = Callable[["Sequence[Photo]"], "Sequence[bytes]"]  # thumbnails of photos: see `puzzlecam_cli.data.parts.likeness`
 
 
 def silent(words: str) -> None:
@@ -195,6 +195,13 @@ class PhotoSet(ABC):
             UserError: there are too few photos, or the place of the lists holds what is not ours.
         """
         return []
+
+    def restore(self) -> None:  # noqa: B027
+        """Write again what `settle` found, where it is known and something else, or less, lies in its place.
+
+        Raises:
+            UserError: something there is not ours.
+        """
 
     def look_past(self, ids: Collection[str]) -> bool:
         """From now on list splits as if nothing named these photos, to look at the rest where some are at fault.

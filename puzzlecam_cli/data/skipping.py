@@ -17,12 +17,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.data.look import look_at, state_of
 from puzzlecam_cli.data.photos import Photo, PhotoSet
+from puzzlecam_cli.data.pixels.look import look_at, state_of
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.plain_file import read_file
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import are, quoted, several
 
 LARGEST = 1 << 28  # bytes of the list
 SCHEMA = 1
@@ -167,10 +167,10 @@ class Skipping:
         total = len(self.photos(split)) + len(gone)
         facts = [*self.whole.facts(split)]
         if gone:
-            what = f"{len(gone)} of {total} photos of `{split}` cannot be read and are left out"
+            what = f"{len(gone)} of {several(total, 'photo')} of `{split}` cannot be read and {are(len(gone))} left out"
             facts.append(f"{what}: {self._some(gone)}")
         if without:
-            what = f"masks of {len(without)} photos of `{split}` cannot be read; these photos are not scored"
+            what = f"{several(len(without), 'photo')} of `{split}` without a score, as the mask cannot be read"
             facts.append(f"{what}: {self._some(without)}")
         return facts
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from puzzlecam_cli.data.colours import VOC_PALETTE
+from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
 from puzzlecam_cli.engine.state import differences
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.files import replacing

@@ -9,8 +9,9 @@ from pathlib import Path
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.run.checked import Checked
-from puzzlecam_cli.run.find_in_tags import always_tagged, class_names_alike, in_both_splits, never_tagged
+from puzzlecam_cli.run.find_in_tags import always_tagged, class_names_alike, in_both_splits, misspelt, never_tagged
 from puzzlecam_cli.run.finding import Tagged, by
+from puzzlecam_cli.text import several
 
 MANY = 0.3  # share of photos whose tags and mask contradict each other that stops a run
 
@@ -32,7 +33,7 @@ def lists(checked: Checked) -> Iterator[UserError]:
         yield UserError(
             "tags-missing",
             f"none of the {len(photos['train'])} photos of `{checked.splits['train']}`{left} has a tag",
-            hint="tags are what is learned from: see where data.tags takes them from",
+            hint="tags are what is learned from: see that they are read from the right place",
         )
     for split, listed in {checked.splits[part]: listed for part, listed in photos.items()}.items():
         if listed and all(map(_is_swapped, listed)):
@@ -86,7 +87,8 @@ def pixels(checked: Checked) -> Iterator[UserError]:
             "image-unreadable",
             f"{len(bad)} of {len(listed)} photos cannot be used",
             shorten(list(bad.values())),
-            "replace the files, remove the images from their lists, or leave them out: --set data.on_error=skip",
+            "replace the files, remove the photos (and their lines in lists and tag files), or leave them out: "
+            "--set data.on_error=skip",
             tuple(bad),
         )
     wrong: dict[str, str] = {}
@@ -100,7 +102,8 @@ def pixels(checked: Checked) -> Iterator[UserError]:
             "mask-unreadable",
             f"{len(wrong)} of {total} masks cannot be scored with",
             shorten(list(wrong.values())),
-            "masks are of the photo's size, as files 8-bit PNGs of class indices; without masks nothing is scored",
+            "masks are of the photo's size, as files 8-bit PNGs of class indices; without masks nothing is scored; "
+            "data.on_error=skip leaves out those at fault",
             tuple(wrong),
         )
 
@@ -180,11 +183,12 @@ def about_tags(checked: Checked) -> Iterator[str]:
     train, name = photos["train"], checked.splits["train"]
     times = Counter(tag for photo in train for tag in photo.tags)
     without = [photo.id for photo in train if not photo.tags]
-    yield f"`{name}`: {len(train)} photos, {times.total()} tags of {len(times)} classes" + (
-        f", {len(without)} photos without a tag: {', '.join(shorten(without, 3))}" if without else ""
+    counts = f"{several(len(train), 'photo')}, {several(times.total(), 'tag')} of {several(len(times), 'class')}"
+    yield f"`{name}`: {counts}" + (
+        f", {several(len(without), 'photo')} without a tag: {', '.join(shorten(without, 3))}" if without else ""
     )
     tagged = Tagged(photos, checked.splits, checked.run.photos.classes, frozenset({"train"}))
-    for find in (class_names_alike, never_tagged, always_tagged, in_both_splits):
+    for find in (class_names_alike, misspelt, never_tagged, always_tagged, in_both_splits):
         yield from (finding.said for finding in find(tagged))
     if checked.tick is not None:
         yield from about_masks(checked)
@@ -209,7 +213,7 @@ def about_data(checked: Checked) -> Iterator[str]:
 
 def about_masks(checked: Checked) -> Iterator[str]:
     """What is odd about masks that can all be read."""
-    from puzzlecam_cli.data.photo_file import turns_unseen
+    from puzzlecam_cli.data.pixels.photo_file import turns_unseen
 
     for part, split in {part: f"`{checked.splits[part]}`" for part in checked.scored}.items():
         if (values := _values(checked, part)) <= {0, 255}:
@@ -219,7 +223,7 @@ def about_masks(checked: Checked) -> Iterator[str]:
     masks = [(photo, mask) for photo, mask in _masks(checked) if checked.seen[photo.image].size]
     if unseen := [photo.id for photo, _ in masks if turns_unseen(photo.image)]:
         yield (
-            f"EXIF turns {len(unseen)} photos to the same size ({', '.join(shorten(unseen, 3))}): "
+            f"EXIF turns {several(len(unseen), 'photo')} to the same size ({', '.join(shorten(unseen, 3))}): "
             "their masks are taken to be of the photo as it is seen"
         )
 

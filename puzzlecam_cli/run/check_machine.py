@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from puzzlecam_cli.data.sizes import Size, size_at, size_within
+from puzzlecam_cli.data.pixels.sizes import Size, size_at, size_within
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError

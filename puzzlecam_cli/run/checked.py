@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from puzzlecam_cli.data.look import Seen
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Tick
+from puzzlecam_cli.data.pixels.look import Seen
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run.looking import Remembered, jobs_of, look
 from puzzlecam_cli.run.pipeline import Step

@@ -49,10 +49,11 @@ def goes_on(root: Path) -> str:
 
 def looked_for_here(run: Run) -> tuple[str, ...]:
     """Paths of the data that begin in the current folder and are not there: the run was started elsewhere, perhaps."""
+    root = getattr(run.recipe.data, "root", Path())  # below it some kinds look as well
     missing = [
         f"data.{key}: `{value}` is looked for in the current folder, {_here()}"
         for key, value in run.recipe.data
-        if isinstance(value, Path) and not value.is_absolute() and not value.exists()
+        if isinstance(value, Path) and not (value.exists() or (root / value).exists())
     ]
     return tuple(missing)
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from puzzlecam_cli.errors import shorten
-from puzzlecam_cli.run.finding import Finding, Looked, Weight, several
+from puzzlecam_cli.run.finding import Finding, Looked, Weight
+from puzzlecam_cli.text import several
 
 
 def masks_of_some(looked: Looked) -> Iterator[Finding]:
@@ -14,7 +15,7 @@ def masks_of_some(looked: Looked) -> Iterator[Finding]:
     for part, photos in looked.photos.items():
         without = tuple(photo.id for photo in photos if photo.mask is None)
         if 0 < len(without) < len(photos):
-            said = f"{len(photos) - len(without):,} of {len(photos):,} photos of `{looked.names[part]}` have a mask"
+            said = f"photos of `{looked.names[part]}` with a mask: {len(photos) - len(without):,} of {len(photos):,}"
             yield Finding("masks-of-some", "note", said, without, hint="only those that have one are scored")
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import shorten
-from puzzlecam_cli.run.finding import Finding, Looked, Weight, by, several
+from puzzlecam_cli.run.finding import Finding, Looked, Weight, by
+from puzzlecam_cli.text import several
 
 TINY = 32  # pixels of the shorter side: less than a crop or the network's largest stride can do with
 MOST_ALIKE = 50  # photos of a group that are nearly the same
@@ -21,7 +22,7 @@ def left_out(looked: Looked) -> Iterator[Finding]:
     for split in looked.names.values():
         for name, reasons in (("image", data.left_out(split)), ("mask", data.masks_left_out(split))):
             if reasons:
-                said = f"{several(len(reasons), name)} of `{split}` left out, as they cannot be read"
+                said = f"{several(len(reasons), name)} of `{split}` left out as unreadable"
                 yield Finding(f"{name}-left-out", "harms", said, tuple(reasons), _lines(reasons), "replace the files")
 
 
@@ -61,7 +62,7 @@ def alike(looked: Looked) -> Iterator[Finding]:
 
     One photo of each file stands for its duplicates, which are told already; empty ones are like one another anyway.
     """
-    from puzzlecam_cli.data.likeness import groups_alike
+    from puzzlecam_cli.data.parts.likeness import groups_alike
 
     first: dict[str, tuple[str, Photo]] = {}
     thumbnails: list[bytes] = []

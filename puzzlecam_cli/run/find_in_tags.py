@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
-from puzzlecam_cli.data.class_list import names_alike
+from puzzlecam_cli.data.classes.class_list import is_nearly, names_alike
 from puzzlecam_cli.errors import shorten
-from puzzlecam_cli.run.finding import Finding, Tagged, Weight, several, some
+from puzzlecam_cli.run.finding import Finding, Tagged, Weight, some
+from puzzlecam_cli.text import quoted, several
 
 RARE = 2  # photos of a class: nothing can be learned from so few
 ENOUGH = 3  # photos of a class from which on it is said that another is always beside it
 UNEQUAL, VERY_UNEQUAL = 10, 50  # times as many photos of one class as of another
+MISSPELT = 5  # times as many photos of a class as of one that is rare, and may be the same misspelt
+LEAVE_OUT = (
+    "name the classes wanted in `data.classes: FILE` and leave out other tags with `data.unlisted: ignore` "
+    "(kinds folder, coco and yolo)"
+)
 
 
 def nothing_to_learn(looked: Tagged) -> Iterator[Finding]:
@@ -67,7 +74,7 @@ def rarely_tagged(looked: Tagged) -> Iterator[Finding]:
         said = f"classes that only one or two photos of `{looked.names['train']}` are tagged with: {some(names)}"
         ids = tuple(dict.fromkeys(i for found in rare.values() for i in found))
         lines = shorten([f"{name}: {', '.join(found)}" for name, found in zip(names, rare.values(), strict=True)])
-        yield Finding("class-rare", "harms", said, ids, lines, "add photos, or leave them out of the classes", names)
+        yield Finding("class-rare", "harms", said, ids, lines, f"add photos, or {LEAVE_OUT}", names)
 
 
 def always_together(looked: Tagged) -> Iterator[Finding]:
@@ -129,7 +136,8 @@ def in_both_splits(looked: Tagged) -> Iterator[Finding]:
     trained, val = {photo.id for photo in looked.train}, looked.photos.get("val", [])
     if both := tuple(photo.id for photo in val if photo.id in trained):
         said = (
-            f"{len(both)} of {len(val)} photos of `{looked.names['val']}` are trained on too: their scores say little"
+            f"{len(both)} of {several(len(val), 'photo')} of `{looked.names['val']}` trained on too: "
+            "the scores of such photos say little"
         )
         yield Finding("splits-overlap", "harms", said, both, hint="leave them out of one of the two")
 
@@ -141,6 +149,26 @@ def class_names_alike(looked: Tagged) -> Iterator[Finding]:
         said = f"{' and '.join(f'`{name}`' for name in names)} are {count} classes"
         hint = "they differ by capitals and blanks only: if they are one, write it in one way"
         yield Finding("class-names-alike", "harms", said, hint=hint, classes=names)
+
+
+def misspelt(looked: Tagged) -> Iterator[Finding]:
+    """Classes written nearly like another that is on many times as many photos: a tag that was misspelt, most often."""
+    shown = {(photo.id, tag) for photos in looked.photos.values() for photo in photos for tag in photo.tags}
+    counts = Counter(tag for _, tag in shown)
+    pairs = []
+    for one, few in sorted(counts.items()):
+        least = few * (MISSPELT if few <= RARE else UNEQUAL)
+        like = [tag for tag, count in counts.items() if count >= least and is_nearly(*looked.name(one, tag))]
+        pairs += [(one, max(like, key=lambda tag: (counts[tag], -tag)))] if like else []
+    if pairs:
+        words = {tag: f"{quoted(looked.name(tag)[0])} ({several(counts[tag], 'photo')})" for tag in counts}
+        lines = [f"{words[one]} is written nearly like {words[other]}" for one, other in pairs]
+        photos = {one: sorted(i for i, tag in shown if tag == one) for one, _ in pairs}
+        where = shorten([f"{looked.name(one)[0]}: {', '.join(shorten(ids, 6))}" for one, ids in photos.items()])
+        ids = tuple(dict.fromkeys(i for found in photos.values() for i in found))
+        names = looked.name(*dict.fromkeys(tag for pair in pairs for tag in pair))
+        hint = f"if they are one class, correct the tags; or {LEAVE_OUT}"
+        yield Finding("class-misspelt", "harms", "; ".join(shorten(lines, 3)), ids, where, hint, names)
 
 
 def _not_on_all(looked: Tagged) -> dict[int, list[str]]:

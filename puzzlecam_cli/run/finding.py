@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from puzzlecam_cli.data.look import Seen
 from puzzlecam_cli.data.photos import Photo, Tick
+from puzzlecam_cli.data.pixels.look import Seen
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run.checked import Checked
+from puzzlecam_cli.text import several as several
 
 Weight = Literal["stops", "harms", "note"]
 WEIGHTS: tuple[Weight, ...] = ("stops", "harms", "note")
@@ -121,12 +122,6 @@ class Looked(Tagged):
 def by(size: tuple[int, int] | None) -> str:
     """Width and height of (H, W) pixels, as people say it."""
     return f"{size[1]}×{size[0]}" if size else "?"
-
-
-def several(count: int, what: str) -> str:
-    """`1 photo`, `12 photos`, `2 classes`, `1,000 boxes`."""
-    plural = f"{what}es" if what.endswith(("s", "x")) else f"{what}s"
-    return f"{count:,} {what if count == 1 else plural}"
 
 
 def some(names: Iterable[str], shown: int = SHOWN) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.data.likeness import BYTES as THUMBNAIL
-from puzzlecam_cli.data.look import Picture, Seen, look_at, state_of
+from puzzlecam_cli.data.parts.likeness import BYTES as THUMBNAIL
 from puzzlecam_cli.data.photos import Photo, Tick
+from puzzlecam_cli.data.pixels.look import Picture, Seen, look_at, state_of
 from puzzlecam_cli.files import append_line, as_json, ready_to_append
 
 LARGEST = 1 << 28  # bytes of what is remembered

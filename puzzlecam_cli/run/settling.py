@@ -8,7 +8,13 @@ from puzzlecam_cli.data.photos import Photo, Tick
 from puzzlecam_cli.run.looking import Remembered, jobs_of, look
 from puzzlecam_cli.run.run import Run
 
-COMPARING = "comparing photos"
+LOOKING, REST = "looking at photos", "looking at masks and unreadable photos"  # the rest once photos were looked at
+DIVIDING, COMPARING = "dividing photos", "comparing photos"
+
+
+def unit_of(task: str) -> str:
+    """What is counted while a task is done."""
+    return "rounds" if task in (DIVIDING, COMPARING) else "images"
 
 
 def settle(run: Run, *, workers: int, tick: Callable[[str], Tick]) -> list[str]:
@@ -26,11 +32,11 @@ def settle(run: Run, *, workers: int, tick: Callable[[str], Tick]) -> list[str]:
     """
 
     def thumbnails(photos: Sequence[Photo]) -> list[bytes]:
-        told = tick("looking at photos")
+        told = tick(LOOKING)
         told(0, len(photos))
         known = Remembered.read(run.folder.looked_at, run.photos.mask_meaning)
         seen = look(jobs_of(photos, ()), known, workers, told, pictures=True)
         pictures = [seen[photo.image].picture for photo in photos]
         return [picture.thumbnail if picture else b"" for picture in pictures]
 
-    return [] if run.photos.is_settled else run.photos.settle(tick(COMPARING), thumbnails)
+    return [] if run.photos.is_settled else run.photos.settle(tick(DIVIDING), thumbnails)

@@ -33,16 +33,18 @@ from puzzlecam_cli.run.find_in_tags import (
     always_together,
     class_names_alike,
     in_both_splits,
+    misspelt,
     never_tagged,
     nothing_to_learn,
     rarely_tagged,
     unbalanced,
     without_tags,
 )
-from puzzlecam_cli.run.finding import WEIGHTS, Finding, Looked, several
+from puzzlecam_cli.run.finding import WEIGHTS, Finding, Looked
 from puzzlecam_cli.run.run import Run
-from puzzlecam_cli.run.settling import COMPARING, settle
+from puzzlecam_cli.run.settling import COMPARING, LOOKING, REST, settle
 from puzzlecam_cli.run.unreadable import enough_is_left, leave_out
+from puzzlecam_cli.text import several
 
 ABOUT = "about-data"
 ROUNDS = 4  # in which photos at fault are left out of a split until the rest can be listed
@@ -88,6 +90,7 @@ FINDINGS: tuple[Callable[[Looked], Iterator[Finding]], ...] = (
     too_large,
     left_out,
     class_names_alike,
+    misspelt,
     never_tagged,
     always_tagged,
     rarely_tagged,
@@ -109,6 +112,7 @@ FINDINGS: tuple[Callable[[Looked], Iterator[Finding]], ...] = (
 SAID_BY = {  # findings that say the same of the same photos more sharply
     "nothing-to-tell-apart": {"class-always-tagged"},
     "tags-missing": {"photo-without-tags", "class-never-tagged"},
+    "too-few-photos": {"not-settled"},
     "tags-contradict-masks": {"mask-without-tag", "tag-without-mask"},
     "mask-missing": {"masks-of-some"},
 }
@@ -213,10 +217,16 @@ def survey(run: Run, *, workers: int, tick: Callable[[str], Tick]) -> Survey:
 
 def _look(run: Run, workers: int, tick: Callable[[str], Tick]) -> Looked:
     photos, names = run.photos, run.photos.splits
-    checked = Checked(run, (), 1, tick("looking at photos"), workers, everything=True, pictures=True)
     parts = {"train": names.train, "val": names.val, "score": None if names.score == names.train else names.score}
     splits = {part: split for part, split in parts.items() if split is not None}
-    problems = _why_not(photos, partial(settle, run, workers=workers, tick=tick))
+    told: list[str] = []
+
+    def tell(task: str) -> Tick:
+        told.append(task)
+        return tick(task)
+
+    problems = _why_not(photos, partial(settle, run, workers=workers, tick=tell))
+    checked = Checked(run, (), 1, tick(REST if LOOKING in told else LOOKING), workers, everything=True, pictures=True)
     for part, split in splits.items():
         for tags in (False, True) if part == "train" else (False,):
             problems += _why_not(photos, partial(photos.photos, split, tags=tags))

@@ -86,6 +86,7 @@ def run_ablation(
             check_masks(base)
             preflight(base, all_steps(STAGES), tick=None)
             mark(base)
+            base.photos.restore()
         with open_views(member, root, plain) as emit:
             if member.is_shown:
                 check_before(base, all_steps(STAGES), num_processes, emit)

@@ -14,7 +14,8 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.run import Run
-from puzzlecam_cli.run.survey import COMPARING, Survey, survey
+from puzzlecam_cli.run.settling import unit_of
+from puzzlecam_cli.run.survey import Survey, survey
 from puzzlecam_cli.session.member import Member
 from puzzlecam_cli.session.stages import load_for, run_folder
 from puzzlecam_cli.session.views import open_views
@@ -67,5 +68,4 @@ def _is_settled(run: Run) -> bool:
 
 
 def _tick(emit: Emit, task: str) -> Tick:
-    unit = "rounds" if task == COMPARING else "images"
-    return lambda done, total: emit(Progress(TASK, task, done, total, unit))
+    return lambda done, total: emit(Progress(TASK, task, done, total, unit_of(task)))

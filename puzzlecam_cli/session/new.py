@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -22,6 +21,9 @@ from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.fitting import BASE, Facts, Fit, fitting
 from puzzlecam_cli.recipe.writing import no_home, recipe_text, write_recipe
+from puzzlecam_cli.run.find_in_tags import nothing_to_learn
+from puzzlecam_cli.run.finding import Tagged, several
+from puzzlecam_cli.text import shell
 
 # Asks a person to choose: the number of an answer, from 0. None: nobody may be asked.
 Ask = Callable[[str, Sequence[str]], int] | None
@@ -36,11 +38,13 @@ class Written:
         path: the recipe.
         found: what and how, a line each.
         notes: what a person should know, a sentence each.
+        can_learn: whether there is anything to be learned from these photos; a note says why not.
     """
 
     path: Path
     found: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    can_learn: bool
 
 
 def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: Tell) -> Written:
@@ -71,19 +75,28 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     }
     command = shell(str(no_home(target)))
     heading = (
-        f"{len(reading.photos):,} photos of {len(reading.classes)} classes in {place.folder}, as `puzzlecam new` "
-        "found them.",
+        f"{_size(reading, ' of')} in {place.folder}, as `puzzlecam new` found them.",
         f"  puzzlecam run-all {command}",
         f"`puzzlecam recipes show {command}` explains every value, also those of {BASE}.",
     )
     write_recipe(target, recipe_text(heading, BASE, values | fitted))
     lines = (*described(reading, sizes), ("machine", machine), ("recipe", f"{target}, from {BASE}"))
-    return Written(target, lines, (*renamed, *notes, *reading.facts, *unread))
+    hopeless = _why_hopeless(reading)
+    return Written(target, lines, (*renamed, *notes, *reading.facts, *unread, *hopeless), not hopeless)
 
 
-def shell(text: str) -> str:
-    """Text as one word of a command: quoted for a shell, and never taken for an option."""
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+def _size(reading: Reading, between: str = ",") -> str:
+    return f"{several(len(reading.photos), 'photo')}{between} {several(len(reading.classes), 'class')}"
+
+
+def _why_hopeless(reading: Reading) -> list[str]:
+    """Why training would make no sense, as `data check` says it too, and what is missing."""
+    name = "train" if len(reading.trained) == reading.train else str(reading.candidate.data["root"])
+    tagged = Tagged({"train": list(reading.trained)}, {"train": name}, reading.classes, frozenset({"train"}))
+    return [
+        f"training would make no sense: {found.said}" + (f"; {found.hint}" if found.hint else "")
+        for found in nothing_to_learn(tagged)
+    ]
 
 
 def _place(folder: str, tags: str | None, tell: Tell) -> tuple[Place, str | None]:
@@ -170,9 +183,7 @@ def _chosen(place: Place, found: Discovery, ask: Ask) -> tuple[Reading, tuple[st
     names = [reading.candidate.what for reading in readings]
     if say_the_same(readings):
         return readings[0], (*notes, f"{', '.join(names[1:])}: the same tags; {names[0]} is used")
-    answers = [
-        f"{name}: {len(r.photos):,} photos, {len(r.classes)} classes" for name, r in zip(names, readings, strict=True)
-    ]
+    answers = [f"{name}: {_size(reading)}" for name, reading in zip(names, readings, strict=True)]
     if ask is None:
         commands = [f"{words}: puzzlecam new {_only(r)}" for words, r in zip(answers, readings, strict=True)]
         raise UserError(
@@ -220,7 +231,7 @@ def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> t
     from puzzlecam_cli.bench.machine import gpu_memory
     from puzzlecam_cli.engine.free_memory import free_memory
 
-    tell("looking for a GPU (PyTorch is loaded)")
+    tell("looking for a GPU")
     gpu, cores, memory = gpu_memory(), os.cpu_count() or 1, int(free_memory())
     facts = Facts.of(
         sizes,

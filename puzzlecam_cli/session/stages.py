@@ -20,7 +20,7 @@ from puzzlecam_cli.run.pipeline import Stage, Step, all_steps, named
 from puzzlecam_cli.run.plan import Decision, plan
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.run.run import Run
-from puzzlecam_cli.run.settling import COMPARING, settle
+from puzzlecam_cli.run.settling import LOOKING, REST, settle, unit_of
 from puzzlecam_cli.session.member import joined
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.stages import PIPELINE
@@ -142,10 +142,14 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
 
     mark(run)
 
+    tasks: list[str] = []
+
     def told(task: str) -> Tick:
+        tasks.append(task)
+
         def tick(done: int, total: int) -> None:
             stop_if_asked()
-            emit(Progress("run", task, done, total, "rounds" if task == COMPARING else "images"))
+            emit(Progress("run", task, done, total, unit_of(task)))
 
         return tick
 
@@ -153,7 +157,7 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
     workers = pool_workers(run.recipe.runtime)
     for reason in settle(run, workers=workers, tick=told):
         emit(Note("run", reason))
-    tick = told("looking at photos")
+    tick = told(REST if LOOKING in tasks else LOOKING)
     for fact in preflight(run, steps, processes=processes, tick=tick, workers=workers):
         emit(Note("run", fact))
 
@@ -167,12 +171,18 @@ def note_differences(run: Run, decisions: Sequence[Decision], emit: Emit) -> Non
 
 
 def decide(run: Run, stages: tuple[Stage, ...], force: bool, accelerator: Accelerator | None) -> list[Decision]:
-    """Plan stages; all processes of a group decide the same."""
+    """Plan stages; all processes of a group decide the same. What the plan found is put in its place."""
     from puzzlecam_cli.group.launch import agreed
 
-    if accelerator is None or accelerator.is_main_process:
+    is_main = accelerator is None or accelerator.is_main_process
+    if is_main:
         finish_replacing(run, [(stage.name, step) for stage in PIPELINE for step in stage.steps])
-    return agreed(planned(run, stages, force), accelerator)
+    decisions = agreed(planned(run, stages, force), accelerator)
+    if accelerator is not None:
+        accelerator.wait_for_everyone()  # nobody reads the lists of photos any more
+    if is_main:
+        run.photos.restore()
+    return decisions
 
 
 def is_to_be_found_out(run: Run, accelerator: Accelerator | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
-from puzzlecam_cli.data.sizes import size_at
+from puzzlecam_cli.data.pixels.sizes import size_at
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.method.cam import add_mirrored

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from puzzlecam_cli.data.mask_file import read_labels
-from puzzlecam_cli.data.photo_file import open_image
 from puzzlecam_cli.data.photos import Mask
-from puzzlecam_cli.data.sizes import Size, size_within
+from puzzlecam_cli.data.pixels.mask_file import read_labels
+from puzzlecam_cli.data.pixels.photo_file import open_image
+from puzzlecam_cli.data.pixels.sizes import Size, size_within
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf import dense_crf
 from puzzlecam_cli.method.labels import best, confident_labels, enlarged, pseudo_labels

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch, ScaledPhotos, photo_loader
-from puzzlecam_cli.data.sizes import size_within
+from puzzlecam_cli.data.pixels.sizes import size_within
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, seed_everything
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.engine.step import LossModule, Terms

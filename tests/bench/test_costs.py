@@ -58,6 +58,12 @@ def test_one_report_tells_the_whole_time() -> None:
     assert (found.pace, found.start_up, found.seconds) == (0.4, 0, 250)
 
 
+def test_the_first_report_of_a_step_that_was_stopped_is_no_pace() -> None:
+    assert Observed("maps", "images", ((4.0, 1),), 5.0, 0).tells
+    assert not Observed("maps", "images", ((4.0, 1),), 5.0, 0, is_whole=False).tells
+    assert Observed("maps", "images", ((4.0, 1), (5.0, 2)), 5.0, 0, is_whole=False).tells
+
+
 def test_a_step_without_reports_costs_what_it_took() -> None:
     found = cost("eval", Observed("scoring", "files", (), 0.25, disk=7), Extent(0, files_grow=False, note="no masks"))
     assert (found.pace, found.images_per_second, found.seconds, found.disk) == (None, None, 0.25, 7)

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from typer.testing import Result
 
+from puzzlecam_cli.bench.costs import Cost
+from puzzlecam_cli.bench.machine import Machine
 from tests.test_any_size import write_voc
 
 Run = Callable[..., Result]
@@ -40,3 +42,23 @@ def test_few_photos_have_a_forecast(
     scored = found["steps"][-1]
     assert scored["items"] == ((3 * count + (1 if val else 0)) if masks else 0)
     assert found["total"]["seconds"] > 0
+
+
+def test_new_says_where_there_was_no_time_and_that_the_machine_is_busy(
+    puzzlecam: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine("EPYC", 2, 1, "2.6.0", 7.0, None)
+    training = Cost("train-cls", "training", "steps", 9, 8, 1.0, 0.0, 130.0, 2 * 10**9, None, None, "")
+    monkeypatch.chdir(tmp_path)
+    write_voc(tmp_path / "photos", [(40, 60)] * 2, [[1]] * 2, 2)
+    said = []
+    for costs in ([training], []):
+        found = machine, costs, ["cams", "rw/scores"]
+        monkeypatch.setattr("puzzlecam_cli.session.forecast.forecast_recipe", lambda *_, found=found: found)
+        said.append(puzzlecam("new", "photos").stdout.splitlines()[-1])
+    busy = "the machine is busy (load 7 on 2 cores): on an idle one less"
+    assert said[0].startswith(
+        "a run takes more than 2 minutes on this machine (train-cls 2 min), more than 2.0 GB on disk"
+    )
+    assert f"cams, rw/scores; {busy}; `puzzlecam bench " in said[0]
+    assert said[1].startswith(f"no forecast: two minutes were not enough; {busy}; `puzzlecam bench ")

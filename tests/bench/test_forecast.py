@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,16 +15,17 @@ import yaml
 from numpy.typing import NDArray
 from typer.testing import Result
 
-from puzzlecam_cli.bench.forecast import Sizes, Watch, extents_of, sizes_of
+from puzzlecam_cli.bench.forecast import Sizes, Watch, extents_of, forecast, sizes_of
 from puzzlecam_cli.bench.sample import Sample, spread
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.events import Event, Note, Progress
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.pipeline import all_steps
+from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.stages import PIPELINE
 
-Run = Callable[..., Result]
+Command = Callable[..., Result]
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def snapshot(folder: Path) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def benched(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, puzzlecam: Run) -> dict[str, dict]:  # type: ignore[type-arg]
+def benched(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, puzzlecam: Command) -> dict[str, dict]:  # type: ignore[type-arg]
     """What `bench` says of the tiny recipe with 60 pictures, by stage and what; it must leave no trace."""
     here, temporary = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("temporary")
     with pytest.MonkeyPatch.context() as patch:
@@ -192,7 +194,7 @@ def test_models_and_checkpoints_count_in_full_and_files_of_photos_for_each(
 
 
 def test_photos_of_your_own_are_read_only(
-    tmp_path: Path, tiny_recipe: Path, finished_run: Path, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_recipe: Path, finished_run: Path, puzzlecam: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = yaml.safe_load(tiny_recipe.read_text())
     values["data"] = {"kind": "voc", "root": str(finished_run / "data"), "train": "train", "val": "val"}
@@ -213,9 +215,35 @@ def test_photos_of_your_own_are_read_only(
     assert "untrained network" in text
 
 
-def test_missing_photos_are_found_as_by_run_all(tiny_recipe: Path, tmp_path: Path, puzzlecam: Run) -> None:
+def test_missing_photos_are_found_as_by_run_all(tiny_recipe: Path, tmp_path: Path, puzzlecam: Command) -> None:
     data = "data={kind: voc, root: nowhere}"
     said = [puzzlecam(*command, tiny_recipe, "-s", data) for command in (["bench"], ["run-all", "--run", tmp_path])]
     assert [result.exit_code for result in said] == [2, 2]
     assert said[0].stderr == said[1].stderr
     assert "data-missing" in said[0].stderr
+
+
+@pytest.mark.parametrize(("limit", "timed"), [(-1.0, []), (1.5, ["train-cls"]), (4.5, ["train-cls", "cams"])])
+def test_after_the_time_limit_no_step_goes_on(
+    tiny_recipe: Path,
+    finished_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: float,
+    timed: list[str],
+) -> None:
+    """By a clock on which each step of a training and each photo takes a second: 4 are timed."""
+    now = 0.0
+
+    def emit(event: Event) -> None:
+        nonlocal now
+        now += isinstance(event, Progress)
+
+    monkeypatch.setattr("puzzlecam_cli.bench.forecast.time", SimpleNamespace(monotonic=lambda: now))
+    changes = ["data={kind: voc, train: train, val: val}", f"data.root={finished_run / 'data'}"]
+    recipe = load_recipe(str(tiny_recipe), changes)
+    costs, untimed = forecast(recipe, Run.at(recipe, tmp_path).photos, tmp_path, 4, emit, limit)
+    assert [cost.stage for cost in costs] == timed
+    assert [cost.pace for cost in costs] == [1.0] * len(timed)
+    assert untimed == [step.name for step in all_steps(PIPELINE)][len(timed) :]
+    assert not (tmp_path / "affinity").exists()

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from puzzlecam_cli.data.photo_file import open_image
+from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.transforms import generator_for, normalize, random_view
 from puzzlecam_cli.method.affinity import edges_to_affinity
 from puzzlecam_cli.method.cam import sum_scales

@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from puzzlecam_cli.data.drawn import write_synthetic
+from puzzlecam_cli.data.made_up.drawn import write_synthetic
 from puzzlecam_cli.stages import STAGE_NAMES
 
 HEADING: tuple[str, ...] = ("stage", "photos", "s", "CPU s", "ms a further photo", "MiB", "× first", "main MiB", "")

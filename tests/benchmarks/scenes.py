@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from puzzlecam_cli.data.drawing import draw_picture, soft_noise
+from puzzlecam_cli.data.made_up.drawing import draw_picture, soft_noise
 
 SIZE = (375, 500)
 

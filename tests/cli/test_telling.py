@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from typer.testing import Result
 
-from puzzlecam_cli.data import walk
+from puzzlecam_cli.data.disk import walk
 from puzzlecam_cli.data.tables import tags
 from puzzlecam_cli.view import telling
 from tests.layouts import MANY, MANY_ROWS, lay, photos

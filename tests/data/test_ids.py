@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from puzzlecam_cli.data.disk.lists import read_ids
+from puzzlecam_cli.data.disk.resolver import FileIndex
 from puzzlecam_cli.data.ids import canonical, check_id, result_path
-from puzzlecam_cli.data.lists import read_ids
-from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError
 
 quickly = settings(deadline=None, max_examples=50, derandomize=True)

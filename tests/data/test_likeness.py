@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from puzzlecam_cli.data import likeness
-from puzzlecam_cli.data.likeness import BYTES, groups_alike, thumbnail
+from puzzlecam_cli.data.parts import likeness
+from puzzlecam_cli.data.parts.likeness import BYTES, groups_alike, thumbnail
 
 COUNT = 60
 

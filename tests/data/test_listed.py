@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
-from puzzlecam_cli.data.mask_file import MaskFile
+from puzzlecam_cli.data.parts.listed import ListedData, ListedPhotos, Listing
 from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.data.pixels.mask_file import MaskFile
 from puzzlecam_cli.errors import UserError
 
 NAMES = tuple(f"p{number}" for number in range(10))

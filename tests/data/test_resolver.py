@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from puzzlecam_cli.data.lists import read_ids
-from puzzlecam_cli.data.resolver import FileIndex
+from puzzlecam_cli.data.disk.lists import read_ids
+from puzzlecam_cli.data.disk.resolver import FileIndex
 
 
 def test_10_000_photos_are_found_in_a_moment(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from puzzlecam_cli.data.splitting import share
+from puzzlecam_cli.data.parts.splitting import share
 
 
 @st.composite

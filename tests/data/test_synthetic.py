@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from puzzlecam_cli.data.drawing import CLASS_NAMES
-from puzzlecam_cli.data.drawn import write_synthetic
+from puzzlecam_cli.data.made_up.drawing import CLASS_NAMES
+from puzzlecam_cli.data.made_up.drawn import write_synthetic
 from puzzlecam_cli.method.constants import IGNORE as VOID
 
 TRAIN, VAL, SIZE, CLASSES = 24, 8, 96, 5

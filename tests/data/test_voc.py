@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from puzzlecam_cli.data.kinds.voc import VOC_CLASSES, VocData, VocPhotos
-from puzzlecam_cli.data.mask_file import MaskFile
+from puzzlecam_cli.data.pixels.mask_file import MaskFile
 from puzzlecam_cli.errors import UserError
 
 Box = tuple[str, float, float, float, float]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.data import split_files
+from puzzlecam_cli.data.parts import split_files
 from puzzlecam_cli.errors import UserError
 from tests.run.folders import content
 from tests.run.shares import parts, run_of, settled
@@ -81,9 +81,10 @@ def test_a_run_killed_while_it_writes_lists_goes_on(photos: Path, monkeypatch: p
         patched.setattr(split_files, "write_text", write)
         with pytest.raises(KeyboardInterrupt):
             settled(run_of(photos, seed=1))
-    run = run_of(photos, seed=1)
-    assert not run.photos.is_settled
-    settled(run)
+    settled(run := run_of(photos, seed=1))
+    run.photos.restore()
     fresh = run_of(photos, photos.parent / "other", seed=1)
     settled(fresh)
     assert parts(run_of(photos, seed=1)) == parts(fresh)
+    assert content(run.folder.root / "splits").keys() == {"splits.json", "train.txt", "val.txt"}
+    assert (run.folder.root / "splits" / "val.txt").read_text().split() == parts(fresh)["val"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.data import annotations, tags
+from puzzlecam_cli.data.tags import annotations
+from puzzlecam_cli.data.tags import voc_tags as tags
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.pipeline import all_steps

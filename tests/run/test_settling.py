@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from puzzlecam_cli.run import looking
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.stages import PIPELINE
 from tests.conftest import Run as Call
-from tests.run.folders import states
+from tests.run.folders import content, states
 from tests.run.shares import COUNT, parts, run_of, scene, settled, write_tags
 
 
@@ -39,7 +40,10 @@ def test_near_identical_photos_are_on_one_side_and_it_is_said(photos: Path, seed
     settled(run)
     for ids in parts(run).values():
         assert ("p00" in ids, "p02" in ids) == ("p01" in ids, "p03" in ids)
-    assert any("near-identical photos stay together (groups: 2, photos: 4)" in f for f in run.photos.facts("train"))
+    assert any(
+        "near-identical photos are kept on one side of the split: 2 groups (4 photos)" in f
+        for f in run.photos.facts("train")
+    )
 
 
 def test_photos_like_those_of_a_named_val_are_not_trained_on(photos: Path) -> None:
@@ -48,7 +52,10 @@ def test_photos_like_those_of_a_named_val_are_not_trained_on(photos: Path) -> No
     settled(run)
     assert "p01" not in parts(run)["train"]
     assert parts(run)["val"] == ["p00", "p05"]
-    assert any("1 photos are near-identical with photos of `val`" in fact for fact in run.photos.facts("val"))
+    assert any(
+        "left out, as near-identical with photos of `val`: 1 photo, such as `p01`" in fact
+        for fact in run.photos.facts("val")
+    )
 
 
 def test_each_photo_is_decoded_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +73,7 @@ def test_progress_is_told_from_the_beginning(photos: Path) -> None:
     settled(run_of(photos), lambda task: lambda done, total: told.append((task, done, total)))
     assert told[0] == ("looking at photos", 0, COUNT)
     assert ("looking at photos", COUNT, COUNT) in told
-    rounds = [(done, total) for task, done, total in told if task == "comparing photos"]
+    rounds = [(done, total) for task, done, total in told if task == "dividing photos"]
     assert rounds == sorted(rounds)
     assert rounds[0][0] == 1
     assert rounds[-1][0] == rounds[-1][1]
@@ -133,6 +140,34 @@ def test_lists_that_were_lost_are_made_again_the_same(photos: Path) -> None:
     assert (parts(again), again.photos.fingerprint("train", tags=True)) == (found, marks)
 
 
+def test_an_earlier_seed_finds_what_it_came_to(photos: Path, puzzlecam: Call) -> None:
+    run = run_of(photos)
+    command = (photos.parent / "recipe.yaml", "--run", run.folder.root, "--set", "train_cls.epochs=1")
+    assert puzzlecam("train-cls", *command).exit_code == 0
+    before = content(run.folder.root / "splits")
+    settled(run_of(photos, seed=1))
+    other = (run.folder.root / "splits" / "val.txt").read_bytes()
+    assert before["val.txt"] != other
+    run_of(photos)  # writes the recipe
+    for look in ("status", "run-all"):
+        result = puzzlecam(look, *command, *(["--plan"] if look == "run-all" else []))
+        assert result.stdout.split()[0] in ("done", "keep"), result.output
+    assert (run.folder.root / "splits" / "val.txt").read_bytes() == other  # looking changes nothing
+    assert puzzlecam("train-cls", *command).exit_code == 0
+    assert content(run.folder.root / "splits")["val.txt"] == before["val.txt"]
+
+
+@pytest.mark.parametrize("lost", ["train.txt", "val.txt"])
+def test_a_list_that_was_lost_is_written_again(photos: Path, puzzlecam: Call, lost: str) -> None:
+    run = run_of(photos)
+    command = ("train-cls", photos.parent / "recipe.yaml", "--run", run.folder.root, "--set", "train_cls.epochs=1")
+    assert puzzlecam(*command).exit_code == 0
+    before = content(run.folder.root / "splits")
+    (run.folder.root / "splits" / lost).unlink()
+    assert "train-cls: kept" in puzzlecam(*command).output
+    assert content(run.folder.root / "splits") == before
+
+
 def test_a_run_that_was_copied_keeps_its_lists(photos: Path, tmp_path: Path) -> None:
     run = run_of(photos)
     settled(run)
@@ -170,7 +205,7 @@ def test_few_photos_are_divided_or_refused_in_words(photos: Path, count: int) ->
     write_tags(photos, range(COUNT - count, COUNT))
     run = run_of(photos)
     if count == 1:
-        with pytest.raises(UserError, match="1 photos cannot be divided: none would be left for `val`"):
+        with pytest.raises(UserError, match="1 photo cannot be divided: none would be left for `val`"):
             settled(run)
         assert not (run.folder.root / "splits").exists()
         return
@@ -213,3 +248,18 @@ def test_a_stage_settles_and_is_kept_while_lists_are_the_same(photos: Path, puzz
     assert result.exit_code == 0, result.output
     assert "train-cls: kept, recipe and inputs unchanged" in result.output
     assert len(parts(run_of(photos))["val"]) == 5
+
+
+def test_a_check_of_one_photo_says_once_why_it_cannot_be_divided(photos: Path, puzzlecam: Call) -> None:
+    write_tags(photos, [3])
+    run_of(photos)  # writes the recipe
+    result = puzzlecam("data", "check", photos.parent / "recipe.yaml", "--json")
+    assert result.exit_code == 2, result.output
+    assert [row["finding"] for row in json.loads(result.stdout)["findings"]] == ["too-few-photos"]
+
+
+def test_a_tag_file_below_the_root_is_not_missed_in_the_current_folder(photos: Path, puzzlecam: Call) -> None:
+    run = run_of(photos, tags="tags.csv")
+    result = puzzlecam("cams", photos.parent / "recipe.yaml", "--run", run.folder.root)
+    assert "an earlier stage has to be run first" in result.output
+    assert "current folder" not in result.output

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from puzzlecam_cli.data.drawn import write_synthetic
+from puzzlecam_cli.data.made_up.drawn import write_synthetic
 from puzzlecam_cli.data.skipping import LeftOut
 from puzzlecam_cli.errors import UserError
 from tests.conftest import TINY, Run

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from puzzlecam_cli.data.photos import Tick
 from puzzlecam_cli.run.looking import Remembered
-from puzzlecam_cli.run.survey import Survey
+from puzzlecam_cli.run.settling import unit_of
+from puzzlecam_cli.run.survey import Survey, survey
 from puzzlecam_cli.session.data_check import check_data
 from tests.planted import FAULTS, Farm
 from tests.run.folders import content
+from tests.run.shares import run_of, write_photos
 
 
 @pytest.fixture
@@ -105,6 +108,26 @@ def test_a_folder_of_tagged_photos_is_looked_at_past_rows_without_a_photo(tmp_pa
     assert one.ids == ("gone.jpg", "lost.jpg")
     assert found.splits[0]["photos"] == 16
     assert any("8 of 24 photos are in no row" in one.said for one in found.findings)
+    assert not any("left out, as" in one.said for one in found.findings)  # a run would be refused for them
+
+
+def test_progress_tells_each_task_by_a_name_of_its_own(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos")
+    (photos / "p09.jpg").write_bytes(b"no photo")
+    run = run_of(photos)
+    run.folder.root.mkdir()
+    told: list[str] = []
+
+    def tick(task: str) -> Tick:
+        return lambda done, total: told.append(f"{task} {done}/{total} {unit_of(task)}") if done == total else None
+
+    survey(run, workers=0, tick=tick)
+    assert told == [
+        "looking at photos 20/20 images",
+        "dividing photos 15/15 rounds",
+        "looking at masks and unreadable photos 1/1 images",
+        "comparing photos 6/6 rounds",
+    ]
 
 
 PICTURE = ["a" * 32, False, base64.b64encode(bytes(288)).decode()]

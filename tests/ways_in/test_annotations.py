@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.data.annotations import read_image_set_tags, read_objects
+from puzzlecam_cli.data.tags.annotations import read_image_set_tags, read_objects
 from puzzlecam_cli.errors import UserError
 
 

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from puzzlecam_cli.data import decode
-from puzzlecam_cli.data.photo_file import open_image
+from puzzlecam_cli.data.pixels import decode
+from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.errors import UserError
 from tests.pictures import RGB, chunk, png, png_header, saved, tiff
 
@@ -59,7 +59,7 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
     "only the start of a JPEG": (b"\xff\xd8\xff", "cannot be decoded"),
     "only the start of a PNG": (b"\x89PNG\r\n\x1a\n", "cannot be decoded"),
     "a JPEG header without pixels": (saved(NOISE, "JPEG")[:300], "cannot be decoded"),
-    "text": (b"a photo\n", "no JPEG, PNG"),
+    "text": (b"a photo\n", "no JPEG, PNG, WebP, BMP, TIFF, AVIF or HEIC that"),
     "a web page": (b"<!DOCTYPE html><title>404</title>", "it is a web page"),
     "a pointer of Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS"),
     "zeros": (b"\0" * 5000, "no JPEG, PNG"),
@@ -92,8 +92,12 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
     "TIFF without directory": (b"II*\0\xff\xff\xff\xff", "cannot be decoded"),
     "PNG whose pixels are flipped": (flipped(png(NOISE, 8, RGB), 0.5), "cannot be decoded"),
     **{
-        f"{kind} cut after {kept:.0%}": (saved(NOISE, kind)[: int(kept * len(saved(NOISE, kind)))], "cannot be decoded")
-        for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+        f"{kind} cut after {kept:.0%}": (saved(NOISE, kind)[: int(kept * len(saved(NOISE, kind)))], said)
+        for kind, said in [
+            *((kind, "cannot be decoded: it is cut short") for kind in ("JPEG", "PNG", "BMP", "TIFF")),
+            ("WEBP", "cannot be decoded: it is broken, or cut short"),
+            ("GIF", "cannot be decoded: it is "),
+        ]
         for kept in (0.1, 0.5, 0.97)
     },
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.data.class_list import ClassList, read_classes
+from puzzlecam_cli.data.classes.class_list import ClassList, read_classes
 from puzzlecam_cli.errors import UserError
 
 READ = {

@@ -188,18 +188,18 @@ def test_names_that_may_be_several_photos_are_refused(tmp_path: Path) -> None:
 
 
 FACTS = {
-    "images without annotations": (document(), "1 of 3 images have no annotation and are background"),
+    "images without annotations": (document(), "1 of 3 images without an annotation: background"),
     "boxes written as outlines": (
         each("annotations", lambda row: row.update(segmentation=[[2, 2, 6, 2, 6, 6, 2, 6]])), "all outlines are boxes"),
     "some boxes only": (
         changed(lambda found: found["annotations"][0].update(segmentation=[])),
-        "1 images have objects without an outline"),
-    "no size": (changed(lambda found: found["images"][0].pop("width")), "1 images have no height and width"),
+        "1 image with objects that have no outline"),
+    "no size": (changed(lambda found: found["images"][0].pop("width")), "1 image without height and width"),
     "names that are one class": (
         each("categories", lambda row: row.update(name="pet")), "categories 17, 18 are all called `pet`"),
-    "photos that are in no document": (changed(lambda found: found["images"].pop()), "1 photos below"),
+    "photos that are in no document": (changed(lambda found: found["images"].pop()), "1 photo below"),
     "crowds only": (
-        changed(lambda found: found["annotations"][0].update(iscrowd=1)), "1 images show crowds only"),
+        changed(lambda found: found["annotations"][0].update(iscrowd=1)), "1 image with crowds only"),
 }  # fmt: skip
 
 
@@ -226,3 +226,16 @@ def test_boxes_alone_give_no_masks_and_crowds_and_void_are_255(tmp_path: Path) -
     assert masks["c"] is not None
     assert set(np.unique(masks["a"].read())) == {0, 255}
     assert not masks["c"].read().any()
+
+
+@pytest.mark.parametrize("side", [str, float], ids=["text", "numbers with a point"])
+def test_sizes_are_read_as_ids_are(tmp_path: Path, side: type) -> None:
+    written = each("images", lambda row: row.update(height=side(row["height"]), width=side(row["width"])))
+    assert opened(tmp_path, written).count("train") == opened(tmp_path, document()).count("train")
+    assert opened(tmp_path, written).count("train")[1]
+
+
+def test_a_photo_that_is_not_there_is_left_out_of_train_alone_before_it_is_divided(tmp_path: Path) -> None:
+    written = changed(lambda found: found["images"].append({"id": 9, "file_name": "gone.jpg"}))
+    photos = opened(tmp_path, written, on_error="skip", val=0.3)
+    assert (list(photos.left_out("train")), list(photos.left_out("val"))) == (["gone.jpg"], [])

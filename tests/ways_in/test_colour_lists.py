@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.data.colours import VOC_PALETTE, read_colours
+from puzzlecam_cli.data.pixels.colours import VOC_PALETTE, read_colours
 from puzzlecam_cli.errors import UserError
 
 COLUMNS = "# label:color_rgb:parts:actions\n"

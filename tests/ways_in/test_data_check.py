@@ -16,6 +16,7 @@ from puzzlecam_cli.run.find_in_tags import (
     always_together,
     class_names_alike,
     in_both_splits,
+    misspelt,
     never_tagged,
     nothing_to_learn,
     rarely_tagged,
@@ -37,6 +38,7 @@ TAGS = (
     without_tags,
     in_both_splits,
     class_names_alike,
+    misspelt,
 )
 NAMES = ("cow", "grass", "sky", "boat")
 

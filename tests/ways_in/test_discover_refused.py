@@ -68,6 +68,64 @@ def test_why_tags_cannot_be_used_is_said(tmp_path: Path, files: Files, said: str
     assert "`a.jpg,cat dog`" in message or "JPEGImages" in message
 
 
+FOREIGN = CSV + "".join(f"{name}.jpg,cow\n" for name in "vwxyz")  # two of its rows are of photos that are here
+BESIDE: dict[str, Files] = {
+    "sub-folders": CATS,
+    "VOC": voc(),
+    "COCO": {**TWO, "i.json": coco("a", "b")},
+    "a table": {**TWO, "own.csv": CSV},
+}
+
+
+@pytest.mark.parametrize("files", BESIDE.values(), ids=BESIDE)
+@pytest.mark.parametrize("name", ["tags.csv", "instances.json"])
+@pytest.mark.parametrize("is_current", [False, True], ids=["by its name", "as the current folder"])
+def test_foreign_tags_beside_the_folder_do_not_stand_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Files, name: str, is_current: bool
+) -> None:
+    folder = lay(tmp_path / "here", files)
+    lay(tmp_path, {name: FOREIGN if name == "tags.csv" else coco(*"abvwxyz")})
+    monkeypatch.chdir(folder)
+    found = discover(Place(Path() if is_current else folder))
+    assert len(found.readings) == 1
+    (unused,) = found.unusable
+    assert unused.source.endswith(name)
+    assert "v" in unused.why
+
+
+# What lies in a folder and beside it, and what is told to do.
+WAYS_OUT: dict[str, tuple[Files, Files, list[str]]] = {
+    "beside photos alone": (TWO, {"tags.csv": FOREIGN}, ["--tags {above}/tags.csv` takes", "write a file"]),
+    "with photos alone": ({**TWO, "tags.csv": FOREIGN}, {}, ["--tags {folder}/tags.csv` takes"]),
+    "with sub-folders": ({**CATS, "tags.csv": FOREIGN}, {}, ["--tags {folder}/tags.csv` takes", "--tags folders`"]),
+    "instances": ({**TWO, "i.json": coco(*"abvwxyz")}, {}, ["--tags {folder}/i.json` takes", "write a file"]),
+}
+
+
+@pytest.mark.parametrize(("files", "beside", "hints"), WAYS_OUT.values(), ids=WAYS_OUT)
+def test_where_only_foreign_tags_are_there_the_way_out_is_told(
+    tmp_path: Path, files: Files, beside: Files, hints: list[str]
+) -> None:
+    lay(tmp_path, beside)
+    place = Place(lay(tmp_path / "here", files))
+    error = no_tags(place, discover(place).unusable)
+    assert error.problem.startswith("tags were found in")
+    assert "but most of them are not of the 2 photos" in error.problem
+    assert error.hint
+    for hint in hints:
+        assert hint.format(folder=place.folder, above=tmp_path) in error.hint
+    assert ("write a file" in error.hint) == ("write a file" in hints)
+    given = tmp_path / "tags.csv" if beside else place.folder / ("i.json" if "i.json" in files else "tags.csv")
+    (reading,) = discover(Place(place.folder, given)).readings
+    assert reading.candidate.data["on_error"] == "skip"
+    assert len(reading.photos) == 2
+
+
+def test_a_broken_table_and_sub_folders_lead_to_the_question_which_is_meant(tmp_path: Path) -> None:
+    place = Place(lay(tmp_path / "here", {**CATS, "tags.csv": "file,width\na.jpg,30\nb.jpg,30\n"}))
+    assert "--tags folders` takes sub-folders as classes" in str(no_tags(place, discover(place).unusable))
+
+
 NO_PHOTOS = {
     "an empty folder": ({"x/readme.md": ""}, "there is no photo"),
     "photos under two suffixes": ({**TWO, "a.png": MASK}, "names"),
@@ -108,7 +166,7 @@ def test_rows_of_photos_that_are_not_there_are_left_out_and_that_is_written(tmp_
     folder = lay(tmp_path / "here", {**TWO, "tags.csv": CSV + "c.jpg,cat\n"})
     (reading,) = discover(Place(folder)).readings
     assert reading.candidate.data["on_error"] == "skip"
-    assert reading.candidate.reasons["on_error"] == "1 rows are of photos that are not here"
+    assert reading.candidate.reasons["on_error"] == "1 row is of a photo that is not here"
     assert len(reading.photos) == 2
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from puzzlecam_cli.data.disk.resolver import FileIndex
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id, result_path
-from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"

@@ -148,11 +148,13 @@ def test_a_class_of_rows_that_are_left_out_is_none(tmp_path: Path) -> None:
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     rows = {"tags.csv": "file,tags\na.jpg,cat\nz.jpg,cat\nc.jpg,background\n"}
     files = photos("a.jpg", "b.jpg", "c.jpg", "d.jpg") | rows
-    facts = "\n".join(folder_of(tmp_path / "photos", files, on_error="skip").facts("train"))
+    data = folder_of(tmp_path / "photos", files, on_error="skip")
+    facts = "\n".join(data.facts("train"))
     assert "2 of 4 photos are in no row of" in facts
     assert "`b`, `d`" in facts
+    assert "line 3 of" in data.left_out("train")["z.jpg"]
     facts = "\n".join(folder_of(tmp_path / "folders", photos("cat/1.jpg", "2.jpg", "bg/3.jpg")).facts("train"))
-    assert "1 photos lie in no folder of a class: they show none, such as `2`" in facts
+    assert "photos that lie in no folder of a class show none: 1, such as `2`" in facts
     assert "`bg` is no object class" in facts
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, features
 
-from puzzlecam_cli.data.photo_file import open_image
+from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.errors import UserError
 
 pillow_heif = pytest.importorskip("pillow_heif")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from puzzlecam_cli.data.listed import ListedPhotos
+from puzzlecam_cli.data.parts.listed import ListedPhotos
 from puzzlecam_cli.data.photos import open_photos
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import load_recipe

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.data.lists import read_ids
+from puzzlecam_cli.data.disk.lists import read_ids
 from puzzlecam_cli.errors import UserError
 
 READ = {

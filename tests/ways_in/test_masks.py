@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from puzzlecam_cli.data.colours import VOC_PALETTE
-from puzzlecam_cli.data.mask_file import MaskFile
+from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
+from puzzlecam_cli.data.pixels.mask_file import MaskFile
 from tests.pictures import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, png, saved, tiff
 
 VOC = np.array(VOC_PALETTE).reshape(256, 3)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from puzzlecam_cli.data.photo_file import open_image
+from puzzlecam_cli.data.pixels.photo_file import open_image
 from tests.pictures import jpeg_with, png, saved, tiff, tiff_block
 
 # what the camera's number asks for, as (the picture transposed first, then rows, then columns turned round)

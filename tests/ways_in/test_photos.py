@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from puzzlecam_cli.data.photo_file import open_image
+from puzzlecam_cli.data.pixels.photo_file import open_image
 from tests.pictures import (
     GREY_ALPHA,
     PALETTE,

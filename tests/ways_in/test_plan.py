@@ -189,7 +189,7 @@ def test_what_is_worth_knowing_is_said_once_and_names_photos_without_a_tag(here:
     (here / "run").mkdir()
     facts = list(about_tags(checked()))
     assert len(facts) == len(set(facts))
-    assert "`train`: 2 photos, 1 tags of 1 classes, 1 photos without a tag: b" in facts
+    assert "`train`: 2 photos, 1 tag of 1 class, 1 photo without a tag: b" in facts
     assert "classes that no photo of `train` is tagged with: dog" in facts
 
 

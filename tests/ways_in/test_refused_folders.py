@@ -14,9 +14,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.kinds.folder import FolderData
-from puzzlecam_cli.data.part_of import ids_of_list
-from puzzlecam_cli.data.walk import Walk
+from puzzlecam_cli.data.parts.part_of import ids_of_list
 from puzzlecam_cli.errors import UserError
 from tests.ways_in.folders import AB, PART, TABLE, Files, folder_of, photos
 

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from puzzlecam_cli.data.colours import VOC_PALETTE
-from puzzlecam_cli.data.mask_file import MaskFile, read_labels
+from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
+from puzzlecam_cli.data.pixels.mask_file import MaskFile, read_labels
 from puzzlecam_cli.errors import UserError
 from tests.pictures import GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png, png_header, saved, tiff
 
@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str, str]] = {
     "animated PNG": (frames("PNG"), {}, UNREADABLE, "3 frames"),
     "TIFF of three pages": (frames("TIFF"), {}, UNREADABLE, "3 pages"),
     "no bytes": (b"", {}, UNREADABLE, "0 bytes"),
-    "text": (b"0 0 1 1\n", {}, UNREADABLE, "cannot be decoded"),
+    "text": (b"0 0 1 1\n", {}, UNREADABLE, "no PNG, BMP, TIFF or GIF that"),
     "NumPy's file": (b"\x93NUMPY\x01\0v\0{'descr': '|u1'}", {}, UNREADABLE, "cannot be decoded"),
     "cut PNG": (png(NOISE, 8, RGB)[:6000], {}, UNREADABLE, "cannot be decoded"),
     "cut grey PNG": (png(NOISE[..., 0])[:2000], {}, UNREADABLE, "cannot be decoded"),

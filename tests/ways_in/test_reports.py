@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from puzzlecam_cli.cli.mendable import as_mendable
-from puzzlecam_cli.data.colours import VOC_PALETTE
+from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.check_data import (

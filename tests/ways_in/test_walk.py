@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from puzzlecam_cli.data.walk import Walk
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.errors import UserError
 
 NFD, NFC = (unicodedata.normalize(form, "Käse") for form in ("NFD", "NFC"))

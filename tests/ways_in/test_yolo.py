@@ -255,8 +255,8 @@ def test_facts_tell_of_background_boxes_and_corners(tmp_path: Path) -> None:
     photos = opened(tmp_path)
     photos.photos("train")
     facts = " ".join(photos.facts("train"))
-    assert "1 of 4 photos have no text or an empty one and are background" in facts
-    assert "1 photos have objects with a box only" in facts
+    assert "1 of 4 photos without a text, or with an empty one: background" in facts
+    assert "1 photo without a mask, as objects have a box only" in facts
     assert "no polygon has more than four corners" in facts
 
 

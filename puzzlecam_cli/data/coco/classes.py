@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from puzzlecam_cli.data.class_list import did_you_mean, is_no_object
-from puzzlecam_cli.data.class_names import label_of, named_classes
+from puzzlecam_cli.data.classes.class_list import did_you_mean, is_no_object
+from puzzlecam_cli.data.classes.class_names import label_of, named_classes
 from puzzlecam_cli.data.coco.instances import Category, Instances
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted

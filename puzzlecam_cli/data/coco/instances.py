@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from puzzlecam_cli.data.coco.items import Item, items
 from puzzlecam_cli.data.coco.outlines import POINTS, is_rectangle
@@ -160,7 +160,7 @@ class _Reader:
             return f"has no file_name: {_shown(name)}"
         if (same := self._names.setdefault(name, index)) != index:
             return f"is the photo of images[{same}], too: {quoted(name)}"
-        height, width = value.get("height"), value.get("width")
+        height, width = key_of(value.get("height")), key_of(value.get("width"))
         size = (height, width) if _is_side(height) and _is_side(width) else None
         return self._keep("images", self._images, Image(key, name, size), index)
 
@@ -221,8 +221,8 @@ class _Reader:
                 yield f"annotations[{item.number}]{written} {problem}"
 
 
-def _is_side(value: Any) -> bool:
-    return type(value) is int and value > 0
+def _is_side(value: Key | None) -> TypeGuard[int]:
+    return isinstance(value, int) and value > 0
 
 
 def _is_no_polygon(part: Any) -> bool:

@@ -23,6 +23,7 @@ _NUMBERS = re.compile(rb'("(?:segmentation|counts)"[ \t\n\r]*:[ \t\n\r]*)\[[-+0-
 _BLANK = re.compile(r"[ \t\n\r]*")
 _COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _HINT = "save it again as JSON in UTF-8"
+_AGAIN = "export it again: it may be cut short, several files in one, packed, or edited with a comma too many"
 
 
 class Item(NamedTuple):
@@ -194,7 +195,7 @@ class _Document:
 
     def _invalid(self, problem: str, at: int | None = None) -> UserError:
         place = self._place(self._origin(self._at if at is None else at))
-        return UserError("json-invalid", f"{self._path} is no JSON that can be read", (f"{place}: {problem}",))
+        return UserError("json-invalid", f"{self._path} is no JSON that can be read", (f"{place}: {problem}",), _AGAIN)
 
     def _place(self, byte: int) -> str:
         """A position for a person; most of these files are a single line."""

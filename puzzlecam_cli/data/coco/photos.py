@@ -14,13 +14,13 @@ from puzzlecam_cli.data.coco.outlines import VOID
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import quoted, several
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from puzzlecam_cli.data.walk import Walk
+    from puzzlecam_cli.data.disk.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -144,14 +144,18 @@ def _facts(document: Instances, count: Mapping[str, int], keep_empty: bool) -> t
     path, images = document.path, len(document.images)
     facts = []
     if count["empty"]:
-        fate = "are background" if keep_empty else "are left out"
-        facts.append(f"{path}: {count['empty']} of {images} images have no annotation and {fate}")
+        fate = "background" if keep_empty else "left out"
+        facts.append(f"{path}: {count['empty']} of {several(images, 'image')} without an annotation: {fate}")
     if count["crowds"]:
-        facts.append(f"{path}: {count['crowds']} images show crowds only, which are no tags")
+        facts.append(f"{path}: {several(count['crowds'], 'image')} with crowds only, which are no tags")
     if count["sizeless"]:
-        facts.append(f"{path}: {count['sizeless']} images have no height and width, and so no mask")
+        facts.append(
+            f"{path}: {several(count['sizeless'], 'image')} without height and width in pixels, and so without a mask"
+        )
     if count["boxes"]:
-        facts.append(f"{path}: {count['boxes']} images have objects without an outline, and so no mask")
+        facts.append(
+            f"{path}: {several(count['boxes'], 'image')} with objects that have no outline, and so without a mask"
+        )
     if document.boxes_as_shapes:
         facts.append(f"{path}: all outlines are boxes: scores are of boxes, not of what objects look like")
     return tuple(facts)

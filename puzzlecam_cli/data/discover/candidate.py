@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.data.discover.parts import Parts
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.kinds.folder import FolderPhotos
-from puzzlecam_cli.data.listed import ListedPhotos
+from puzzlecam_cli.data.parts.listed import ListedPhotos
 from puzzlecam_cli.data.photos import Photo, Tell, open_photos, silent
 from puzzlecam_cli.data.tables.tags import TagTable
-from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.registry import dataset
 
@@ -30,6 +30,7 @@ class Candidate:
         is_guess: whether nothing but names of folders says that it is meant so.
         doubt: why a guess is not made unless it is asked for, a clause after `source`; empty if it may be.
         divisions: ways to divide the photos, the surest first; none where `data` says it.
+        is_misfit: whether most of what it names is not here.
         known: photos and table of a `folder` that a run would read just so, as they were read already.
     """
 
@@ -41,6 +42,7 @@ class Candidate:
     is_guess: bool = False
     doubt: str = ""
     divisions: tuple[Parts, ...] = ()
+    is_misfit: bool = False
     known: tuple[Walk, TagTable] | None = None
 
     def divided(self, parts: Parts) -> Candidate:
@@ -66,20 +68,21 @@ class Unusable:
 
     Args:
         is_meant: whether it is about photos that are here, so that nothing may be guessed in its place.
+        is_misfit: whether most of what it names is not here.
         hint: what to do about it.
     """
 
     source: str
     why: str
     is_meant: bool = True
+    is_misfit: bool = False
     hint: str | None = None
 
     @classmethod
     def because(cls, source: str, error: UserError, *, is_meant: bool = True) -> Unusable:
         """What an error says of a source."""
-        return cls(
-            source, "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2])), is_meant, error.hint
-        )
+        why = "; ".join((error.problem.removeprefix(f"{source} "), *error.where[:2]))
+        return cls(source, why, is_meant=is_meant, hint=error.hint)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Reading:
     Args:
         photos: all of them, with their tags.
         train, val: how many there are of each; none of `val` where there is no such part.
+        trained: those of `train`; all, where a share of them is to be drawn.
         masks: how many photos have one.
         facts: what a person should know, a sentence each.
     """
@@ -98,6 +102,7 @@ class Reading:
     photos: tuple[Photo, ...]
     train: int
     val: int
+    trained: tuple[Photo, ...]
     masks: int
     facts: tuple[str, ...]
 
@@ -131,7 +136,8 @@ def read(candidate: Candidate, tell: Tell = silent) -> Reading:
     val = found.count(splits.val)[0] if splits.val else 0
     masks = sum(photo.mask is not None for photo in photos)
     facts = tuple(dict.fromkeys((*candidate.facts, *facts)))
-    return Reading(candidate, found.classes, photos, found.count(splits.train)[0], val, masks, facts)
+    trained = tuple(found.photos(splits.train, tags=True)) if found.is_settled else photos
+    return Reading(candidate, found.classes, photos, found.count(splits.train)[0], val, trained, masks, facts)
 
 
 def read_divided(candidate: Candidate, tell: Tell) -> Reading:

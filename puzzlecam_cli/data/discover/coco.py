@@ -14,7 +14,7 @@ from typing import Any
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.parts import by_share
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.part_of import TRAIN, VAL
+from puzzlecam_cli.data.parts.part_of import TRAIN, VAL
 from puzzlecam_cli.text import quoted
 
 _END = 1 << 20  # bytes at the beginning and the end of a file that tell what it is
@@ -44,9 +44,10 @@ def find(place: Place) -> Iterator[Candidate | Unusable]:
         if path.is_file() and is_coco(path):
             part, key = _part(path)
             sets.setdefault(key, {})[part] = path
-    instances = {key: parts for key, parts in sets.items() if "instances" in key}
-    for parts in (instances or sets).values():
-        yield _candidate(place, parts)
+    found = {key: _candidate(place, parts) for key, parts in sets.items()}
+    instances = [item for key, item in found.items() if "instances" in key]
+    fits = any(isinstance(item, Candidate) and not item.is_misfit for item in instances)
+    yield from instances if fits else found.values()
 
 
 def _part(path: Path) -> tuple[str, str]:
@@ -70,14 +71,15 @@ def _candidate(place: Place, parts: dict[str, Path]) -> Candidate | Unusable:
         return Unusable(str(train), why, is_meant=False)
     data: dict[str, Any] = {"kind": "coco", "root": match.root, "train": str(train), "val": val and str(val)}
     reasons: dict[str, str] = {}
-    if match.is_nearly_all:
+    if place.takes_some(match):
         data["on_error"] = "skip"
         reasons["on_error"] = "not all of its photos are here"
     unused = [str(path) for path in parts.values() if path not in (train, val)]
     facts = (f"not used: {', '.join(unused)}",) if unused else ()
     divisions = () if val else (replace(by_share(match.found), train=str(train)),)
     what = f"{train}{f' and {val}' if val else ''} (COCO JSON)"
-    return Candidate(str(train), what, data, reasons, facts, divisions=divisions)
+    is_misfit = len(match.missing) > match.found
+    return Candidate(str(train), what, data, reasons, facts, divisions=divisions, is_misfit=is_misfit)
 
 
 def _names(path: Path) -> Iterator[str]:

@@ -20,7 +20,7 @@ def sample_sizes(reading: Reading, tell: Tell) -> tuple[Sizes, tuple[str, ...]]:
     Raises:
         UserError: none of them is a photo.
     """
-    from puzzlecam_cli.data.photo_file import size_of
+    from puzzlecam_cli.data.pixels.photo_file import size_of
 
     photos = reading.photos[:: -(-len(reading.photos) // SIZES)]
     sizes: list[tuple[int, int]] = []
@@ -37,7 +37,11 @@ def sample_sizes(reading: Reading, tell: Tell) -> tuple[Sizes, tuple[str, ...]]:
             "image-unreadable", f"none of the {len(photos):,} photos looked at can be read", shorten(problems)
         )
     if problems:
-        return sizes, (f"{len(problems)} of {len(photos)} photos looked at cannot be read: {problems[0]}",)
+        quick = f"a quick look at {len(photos):,} of {len(reading.photos):,} photos"
+        said = (
+            f"{quick} found {len(problems):,} that cannot be read: {problems[0]}; `puzzlecam data check` looks at all"
+        )
+        return sizes, (said,)
     return sizes, ()
 
 
@@ -49,14 +53,20 @@ def described(reading: Reading, sizes: Sizes) -> list[tuple[str, str]]:
     names = ", ".join(shorten([quoted(name, 30).strip("`") for name in reading.classes], 6))
     photos = f"{len(reading.photos):,} in {data['root']}, {_sizes(sizes)}"
     each = sum(counts.values()) / len(reading.photos)
+    often = f"{each:.0f}" if each.is_integer() else f"{each:.2f}"
     rare = f"; fewest: {counts[rarest]} of {quoted(reading.classes[rarest - 1], 30)}"
     lines = [
         ("photos", photos),
-        ("tags", f"{reading.candidate.what}: {each:.2g} a photo"),
+        ("tags", f"{reading.candidate.what}: {often} a photo"),
         ("classes", f"{len(reading.classes)}: {names}{rare}"),
     ]
     if untagged := sum(not photo.tags for photo in reading.photos):
-        lines.append(("untagged", f"{untagged:,} photos have no tag: they show nothing but background"))
+        lines.append(
+            (
+                "untagged",
+                f"{untagged:,} photo{' has' if untagged == 1 else 's have'} no tag: nothing but background is shown",
+            )
+        )
     if reading.masks:
         lines.append(("masks", f"{reading.masks:,}, for scores only"))
     how = reading.candidate.reasons.get("val")

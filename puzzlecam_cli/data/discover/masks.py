@@ -6,8 +6,8 @@ from pathlib import Path
 
 from puzzlecam_cli.data.discover.candidate import Reading, read
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, masks_of
-from puzzlecam_cli.data.walk import Walk
+from puzzlecam_cli.data.disk.mask_folder import MASK_SUFFIXES, is_beside, masks_of
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.errors import UserError
 
 LOOKED_AT = 30  # masks that are compared with tags

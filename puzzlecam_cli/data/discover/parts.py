@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.part_of import FALSE, TRAIN, TRUE, VAL
+from puzzlecam_cli.data.parts.part_of import FALSE, TRAIN, TRUE, VAL
 from puzzlecam_cli.text import quoted
 
 FEW = 20  # photos, of which none are set aside
@@ -27,7 +27,8 @@ class Parts:
 def by_share(photos: int) -> Parts:
     """The division of photos of which nothing else says how they are divided."""
     if photos < FEW:
-        return Parts(None, None, f"of {photos} photos none is set aside")
+        what = "the one photo is not set aside" if photos == 1 else f"of {photos} photos none is set aside"
+        return Parts(None, None, what)
     return Parts(None, 0.2, "a fifth of the photos, drawn evenly over the classes")
 
 

@@ -10,11 +10,11 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from puzzlecam_cli.data.disk.mask_folder import ENDING
+from puzzlecam_cli.data.disk.near_misses import MASKS
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.mask_folder import ENDING
-from puzzlecam_cli.data.near_misses import MASKS
 from puzzlecam_cli.data.photos import Tell, silent
-from puzzlecam_cli.data.walk import Walk
 
 _MANY = 50  # files of one suffix in a folder are one a photo, and none of them is about all photos
 _MASK_SUFFIXES = (".png", ".gif", ".bmp", ".tif", ".tiff")  # a JPEG is none: its compression makes up numbers
@@ -145,6 +145,14 @@ class Place:
     def above(self) -> Path:
         """The folder above, in the words in which the folder was named."""
         return self.folder.parent if self.folder.name not in ("", "..") else self.folder / ".."
+
+    def is_beside(self, path: Path) -> bool:
+        """Whether a file or folder lies beside the folder, not in it: it may be about something else."""
+        return path.parent == self.above
+
+    def takes_some(self, match: Match) -> bool:
+        """Whether names that stand for no photo are left out: where they are few, or the file is the given one."""
+        return bool(match.missing) and (match.is_nearly_all or self.given is not None)
 
     @property
     def photo_folders(self) -> set[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.data.class_list import FILES, read_classes
+from puzzlecam_cli.data.classes.class_list import FILES, read_classes
 from puzzlecam_cli.data.discover import voc
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.coco import is_coco
@@ -48,7 +48,7 @@ def _tables(place: Place) -> Iterator[Path]:
             continue
         if not _may_be_tags(path, place) or is_coco(path):
             continue
-        if place.folder in path.parents or _mentions_photos(path, place):
+        if not place.is_beside(path) or _mentions_photos(path, place):
             yield path
 
 
@@ -104,9 +104,9 @@ def _candidate(path: Path, place: Place) -> Candidate:
         raise UserError("tags-strange", what)
     data: dict[str, Any] = {"kind": "folder", "root": match.root, "tags": path}
     reasons: dict[str, str] = {}
-    if match.is_nearly_all:
+    if place.takes_some(match):
         data["on_error"] = "skip"
-        reasons["on_error"] = f"{len(match.missing):,} rows are of photos that are not here"
+        reasons["on_error"] = f"{_rows(len(match.missing))} not here"
     above = "" if match.root == place.folder else f"{match.root.relative_to(place.folder).as_posix()}/"
     below = [image_id.removeprefix(above) for image_id in place.walk.files if image_id.startswith(above)]
     if elsewhere := len(place.walk.files) - len(below):
@@ -121,8 +121,20 @@ def _candidate(path: Path, place: Place) -> Candidate:
     told = tuple(filter(None, divisions))
     inside = {folder for folder in place.mask_folders if folder in place.folders}
     is_same = match.root == place.folder and inside <= {masks} and (classes or not (match.root / FILES[0]).is_file())
-    known = (place.walk, table) if is_same else None
-    return Candidate(str(path), str(path), data, reasons, tuple(facts), divisions=told, known=known)
+    return Candidate(
+        str(path),
+        str(path),
+        data,
+        reasons,
+        tuple(facts),
+        divisions=told,
+        is_misfit=len(match.missing) > match.found,
+        known=(place.walk, table) if is_same else None,
+    )
+
+
+def _rows(missing: int) -> str:
+    return f"{missing:,} rows are of photos that are" if missing > 1 else "1 row is of a photo that is"
 
 
 def _read(path: Path, place: Place) -> tuple[TagTable, Path | None, list[str]]:

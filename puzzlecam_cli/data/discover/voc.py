@@ -9,9 +9,9 @@ from typing import Any
 
 from puzzlecam_cli.data.discover.candidate import Candidate
 from puzzlecam_cli.data.discover.place import Place
+from puzzlecam_cli.data.disk.lists import LISTS
 from puzzlecam_cli.data.kinds.voc import SHIPPED_LISTS
-from puzzlecam_cli.data.lists import LISTS
-from puzzlecam_cli.data.part_of import TRAIN, VAL
+from puzzlecam_cli.data.parts.part_of import TRAIN, VAL
 
 
 def find(place: Place) -> Iterator[Candidate]:

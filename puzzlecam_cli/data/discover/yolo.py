@@ -10,7 +10,7 @@ from typing import Any
 from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
 from puzzlecam_cli.data.discover.parts import Parts, by_share, in_folders
 from puzzlecam_cli.data.discover.place import Place
-from puzzlecam_cli.data.part_of import TRAIN, VAL
+from puzzlecam_cli.data.parts.part_of import TRAIN, VAL
 from puzzlecam_cli.data.yolo.description import FILES, read_description
 from puzzlecam_cli.errors import UserError
 

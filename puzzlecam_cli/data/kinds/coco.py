@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
-from puzzlecam_cli.data.listed_settings import Part
+from puzzlecam_cli.data.parts.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.parts.listed_settings import Part
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.section import Location, default
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import are, quoted, several
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.coco.photos import Found
+    from puzzlecam_cli.data.disk.walk import Walk
     from puzzlecam_cli.data.photos import Photo
-    from puzzlecam_cli.data.walk import Walk
 
 
 class CocoData(ListedData):
@@ -52,7 +52,7 @@ class CocoPhotos(ListedPhotos):
 
     @cached_property
     def walk(self) -> Walk:
-        from puzzlecam_cli.data.walk import Walk
+        from puzzlecam_cli.data.disk.walk import Walk
 
         return Walk(self.root, but=(self.run,), tell=self.tell)
 
@@ -109,7 +109,7 @@ class CocoPhotos(ListedPhotos):
         photos = _joined(found)
         facts = [*classes.facts, *(fact for each in found.values() for fact in each.facts)]
         if others := len(self.walk.files.keys() - photos.keys()):
-            facts.append(f"{others} photos below {self.root} are in no split")
+            facts.append(f"{several(others, 'photo')} below {self.root} {are(others)} in no split")
         return Listing(tuple(photos[i] for i in sorted(photos)), classes.names, tuple(facts), gone), found
 
 

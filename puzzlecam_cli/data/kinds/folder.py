@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from puzzlecam_cli.data.class_list import FILES, read_classes
-from puzzlecam_cli.data.class_names import named_classes
+from puzzlecam_cli.data.classes.class_list import FILES, read_classes
+from puzzlecam_cli.data.classes.class_names import named_classes
+from puzzlecam_cli.data.disk.mask_folder import MASK_SUFFIXES, is_beside, like_masks, masks_of
+from puzzlecam_cli.data.disk.tag_file import annotation_folder, find_tag_file, no_tag_file
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
-from puzzlecam_cli.data.mask_folder import MASK_SUFFIXES, is_beside, like_masks, masks_of
-from puzzlecam_cli.data.part_of import ids_of_column, ids_of_list
+from puzzlecam_cli.data.parts.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.parts.part_of import ids_of_column, ids_of_list
 from puzzlecam_cli.data.photos import Photo
-from puzzlecam_cli.data.sub_folders import FOLDERS, parts_of, tags_of_folders
 from puzzlecam_cli.data.tables.tags import TagTable, read_tags
-from puzzlecam_cli.data.tag_file import annotation_folder, find_tag_file, no_tag_file
-from puzzlecam_cli.data.tagged import Tagged, tagged_by
-from puzzlecam_cli.data.walk import Walk
+from puzzlecam_cli.data.tags.sub_folders import FOLDERS, parts_of, tags_of_folders
+from puzzlecam_cli.data.tags.tagged import Tagged, tagged_by
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.section import Location, default
 from puzzlecam_cli.text import quoted
 
 if TYPE_CHECKING:
-    from puzzlecam_cli.data.colours import RGB
-    from puzzlecam_cli.data.mask_file import MaskFile
+    from puzzlecam_cli.data.pixels.colours import RGB
+    from puzzlecam_cli.data.pixels.mask_file import MaskFile
 
 
 class FolderData(ListedData):
@@ -185,7 +185,7 @@ class FolderPhotos(ListedPhotos):
     @cached_property
     def _masks(self) -> tuple[dict[str, MaskFile], list[str]]:
         """Masks by id, and what a person should know about them."""
-        from puzzlecam_cli.data.mask_file import MaskFile
+        from puzzlecam_cli.data.pixels.mask_file import MaskFile
 
         folder, white, count = self._mask_folder, self.settings.white, len(self.classes)
         if folder is None:
@@ -204,8 +204,8 @@ class FolderPhotos(ListedPhotos):
     @cached_property
     def _mask_colours(self) -> tuple[RGB, ...] | None:
         """Colours of background and the classes, in their order; None: VOC's."""
-        from puzzlecam_cli.data.class_list import colours_of
-        from puzzlecam_cli.data.colours import read_colours
+        from puzzlecam_cli.data.classes.class_list import colours_of
+        from puzzlecam_cli.data.pixels.colours import read_colours
 
         written = self.settings.colours
         file = (self.place(written) or written) if written else self.root / "labelmap.txt"

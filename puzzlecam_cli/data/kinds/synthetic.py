@@ -113,7 +113,7 @@ class SyntheticPhotos(PhotoSet):
         if root.exists() and any(root.iterdir()):
             if not _is_ours(root / MARKER):
                 return f"{root} holds files that are not ours"
-            from puzzlecam_cli.data.drawn import changed_by_others
+            from puzzlecam_cli.data.made_up.drawn import changed_by_others
 
             if changed := changed_by_others(root):
                 return f"{changed} is not as we wrote it"
@@ -128,7 +128,7 @@ class SyntheticPhotos(PhotoSet):
         if self._is_prepared:
             return
         self.check()
-        from puzzlecam_cli.data.drawn import remove_drawn, write_synthetic
+        from puzzlecam_cli.data.made_up.drawn import remove_drawn, write_synthetic
 
         root = self.pinned().root
         marker = root / MARKER

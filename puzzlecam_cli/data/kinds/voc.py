@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
+from puzzlecam_cli.data.disk.lists import find_list, read_ids
+from puzzlecam_cli.data.disk.resolver import FileIndex
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id
-from puzzlecam_cli.data.lists import find_list, read_ids
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
-from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Location, default
 
 if TYPE_CHECKING:
-    from puzzlecam_cli.data.colours import RGB
-    from puzzlecam_cli.data.mask_file import MaskFile
+    from puzzlecam_cli.data.pixels.colours import RGB
+    from puzzlecam_cli.data.pixels.mask_file import MaskFile
 
 # fmt: off
 VOC_CLASSES = (
@@ -119,7 +119,7 @@ class VocPhotos(PhotoSet):
     @cached_property
     def _class_list(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The classes, and what a person should know about them."""
-        from puzzlecam_cli.data.class_list import find_classes
+        from puzzlecam_cli.data.classes.class_list import find_classes
 
         return find_classes(self.root, self.settings.classes, self._colours, VOC_CLASSES)
 
@@ -189,7 +189,7 @@ class VocPhotos(PhotoSet):
         ]
 
     def _mask(self, image_id: str) -> MaskFile | None:
-        from puzzlecam_cli.data.mask_file import MaskFile
+        from puzzlecam_cli.data.pixels.mask_file import MaskFile
 
         mask = self._masks.find(image_id)
         return MaskFile(mask, len(self.classes), self._mask_colours, self.settings.white) if mask else None
@@ -229,7 +229,7 @@ class VocPhotos(PhotoSet):
                 digest.update("\n".join(lists.stats([f"{name}_{split}" for name in self.classes])).encode())
 
     def why_no_masks(self, split: str) -> str:
-        from puzzlecam_cli.data.near_misses import masks_elsewhere
+        from puzzlecam_cli.data.disk.near_misses import masks_elsewhere
 
         return masks_elsewhere(self._masks, self.ids(split)[0])
 
@@ -240,7 +240,7 @@ class VocPhotos(PhotoSet):
     def _images(self) -> FileIndex:
         folder = self.root / "JPEGImages"
         if not folder.is_dir():
-            from puzzlecam_cli.data.near_misses import recipe_for, root_elsewhere
+            from puzzlecam_cli.data.disk.near_misses import recipe_for, root_elsewhere
 
             hint = f"{root_elsewhere(self.root) or recipe_for(self.root)}data.root is not in VOC layout"
             raise UserError("data-missing", f"there is no folder {folder}", hint=hint)
@@ -257,7 +257,7 @@ class VocPhotos(PhotoSet):
     @cached_property
     def _colours(self) -> tuple[tuple[str, RGB], ...] | None:
         """Names and colours of the classes, background among them; None where no file names them."""
-        from puzzlecam_cli.data.colours import read_colours
+        from puzzlecam_cli.data.pixels.colours import read_colours
 
         file = self.settings.colours or self.root / "labelmap.txt"
         return read_colours(file) if self.settings.colours or file.is_file() else None
@@ -265,7 +265,7 @@ class VocPhotos(PhotoSet):
     @cached_property
     def _mask_colours(self) -> tuple[RGB, ...] | None:
         """Colours of background and the classes, in their order; None: VOC's."""
-        from puzzlecam_cli.data.class_list import colours_of
+        from puzzlecam_cli.data.classes.class_list import colours_of
 
         file = self.settings.colours or self.root / "labelmap.txt"
         return colours_of(self.classes, self._colours, file) if self._colours else None
@@ -281,7 +281,7 @@ class VocPhotos(PhotoSet):
         return white + (f", colours {self._mask_colours}" if self._mask_colours else "")
 
     def _tags(self, split: str, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        from puzzlecam_cli.data.tags import tags_in_annotations, tags_in_lists, tags_in_masks
+        from puzzlecam_cli.data.tags.voc_tags import tags_in_annotations, tags_in_lists, tags_in_masks
 
         match self.tags_from:
             case "masks":

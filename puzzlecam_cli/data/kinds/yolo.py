@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.listed import ListedData, ListedPhotos, Listing
-from puzzlecam_cli.data.listed_settings import Part
+from puzzlecam_cli.data.parts.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.parts.listed_settings import Part
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.section import Location, default
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import quoted, several
 
 if TYPE_CHECKING:
-    from puzzlecam_cli.data.walk import Walk
+    from puzzlecam_cli.data.disk.walk import Walk
     from puzzlecam_cli.data.yolo.description import Description
     from puzzlecam_cli.data.yolo.label_text import Summary
 
@@ -86,7 +86,7 @@ class YoloPhotos(ListedPhotos):
 
     def _ids_of(self, name: str, written: str) -> list[str]:
         """The ids of a folder or a list of photos."""
-        from puzzlecam_cli.data.part_of import ids_of_list
+        from puzzlecam_cli.data.parts.part_of import ids_of_list
 
         walk, root = self._walk, self.root.resolve()
         for place in self._places(written):
@@ -119,7 +119,7 @@ class YoloPhotos(ListedPhotos):
 
     @cached_property
     def _walk(self) -> Walk:
-        from puzzlecam_cli.data.walk import Walk
+        from puzzlecam_cli.data.disk.walk import Walk
 
         return Walk(self.root, but=(self.run,), tell=self.tell)
 
@@ -143,7 +143,7 @@ class YoloPhotos(ListedPhotos):
     @cached_property
     def _classes(self) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...], list[str]]:
         """Names, the label of each class number (1..C, 0 for none, 255 for void), and what a person should know."""
-        from puzzlecam_cli.data.class_names import label_of, named_classes
+        from puzzlecam_cli.data.classes.class_names import label_of, named_classes
 
         description, given = self._description, self.settings.classes
         found: dict[str, str] = {}
@@ -160,7 +160,7 @@ class YoloPhotos(ListedPhotos):
     @cached_property
     def _texts(self) -> dict[str, Path]:
         """The text of each photo that has one."""
-        from puzzlecam_cli.data.walk import Walk
+        from puzzlecam_cli.data.disk.walk import Walk
 
         try:
             texts = Walk(self.root, (".txt",), but=(self.run,), what="text").files
@@ -205,10 +205,10 @@ class YoloPhotos(ListedPhotos):
     def _facts(self, read: dict[str, Summary]) -> Iterator[str]:
         files = self._walk.files
         if without := sum(not (image_id in read and read[image_id].numbers) for image_id in files):
-            yield f"{without} of {len(files)} photos have no text or an empty one and are background"
+            yield f"{without} of {several(len(files), 'photo')} without a text, or with an empty one: background"
         longest = max(summary.corners for summary in read.values())
         if boxes := sum(not summary.outlined for summary in read.values() if longest):
-            yield f"{boxes} photos have objects with a box only, and so no mask"
+            yield f"{several(boxes, 'photo')} without a mask, as objects have a box only"
         if longest == 4:
             yield "no polygon has more than four corners: if they are boxes, scores are of boxes, not of objects"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from puzzlecam_cli.data.annotations import read_objects
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.tables.found import Found, Known, Tagged
+from puzzlecam_cli.data.tags.annotations import read_objects
 from puzzlecam_cli.errors import UserError
 
 

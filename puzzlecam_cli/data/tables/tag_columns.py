@@ -38,7 +38,7 @@ def read_tag_columns(layout: Layout, known: Known) -> Found:
         if is_single and (absent := _absent(layout, tags)):
             named = tuple(sorted(set(chain.from_iterable(tagged))))
             tagged = [() if number in absent else parts for number, parts in enumerate(tagged)]
-            facts.append(f"{len(absent)} rows say that a tag is not shown")
+            facts.append(f"rows that say that a tag is not shown: {len(absent)}")
         is_whole = not is_object and (has_several or not is_single)
         row = "an object" if is_object else "a photo" if is_whole else "a tag"
         below = f", tags in column {quoted(header[tags[0]])}" if header and header[tags[0]] else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from puzzlecam_cli.data.class_list import LONGEST, alike
+from puzzlecam_cli.data.classes.class_list import LONGEST, alike
 from puzzlecam_cli.data.tables.annotations import read_annotations
 from puzzlecam_cli.data.tables.cvat import read_cvat
 from puzzlecam_cli.data.tables.encoding import decoded

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from puzzlecam_cli.data.class_list import is_no_object
-from puzzlecam_cli.data.part_of import TRAIN, VAL
+from puzzlecam_cli.data.classes.class_list import is_no_object
+from puzzlecam_cli.data.parts.part_of import TRAIN, VAL
 
 # Best first: a table may have a file, a name and a number of each photo.
 _NAMES = (

@@ -114,7 +114,7 @@ class YoloMask:
         Raises:
             UserError: `mask-invalid`: lines are wrong, or a box; the photo cannot be decoded.
         """
-        from puzzlecam_cli.data.photo_file import size_of
+        from puzzlecam_cli.data.pixels.photo_file import size_of
 
         label_of = dict(self.labels)
         height, width = size_of(self.image)

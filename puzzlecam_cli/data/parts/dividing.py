@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from puzzlecam_cli.data.likeness import COMPARISONS, groups_alike
+from puzzlecam_cli.data.parts.likeness import COMPARISONS, groups_alike
+from puzzlecam_cli.data.parts.splitting import PASSES, share
 from puzzlecam_cli.data.photos import Look, Photo, Tick
-from puzzlecam_cli.data.splitting import PASSES, share
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import quoted, several
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Division:
     rest: str | None
     seed: int
     others: tuple[Photo, ...] = ()
+
+    @property
+    def parts(self) -> set[str]:
+        """What it comes to."""
+        return {*self.shares, *([self.rest] if self.rest else [])}
 
 
 def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[str, ...]], list[str]]:
@@ -51,7 +56,9 @@ def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[
     like_others = {number for group in groups if group[-1] >= count for number in group if number < count}
     if like_others:
         some = ", ".join(shorten([quoted(ids[number]) for number in sorted(like_others)], 3))
-        facts.append(f"{len(like_others)} photos are near-identical with photos of `val` and left out: {some}")
+        facts.append(
+            f"left out, as near-identical with photos of `val`: {several(len(like_others), 'photo')}, such as {some}"
+        )
     left = [number for number in range(count) if number not in like_others]
     parts = _parts(division, left, groups, lambda done, total: tick(COMPARISONS + done, COMPARISONS + total))
     tick(COMPARISONS + rounds, COMPARISONS + rounds)
@@ -60,7 +67,7 @@ def divide(division: Division, look: Look, tick: Tick) -> tuple[dict[str, tuple[
         asked = ", ".join(f"data.{name}: {value:g}" for name, value in division.shares.items())
         raise UserError(
             "too-few-photos",
-            f"{count} photos cannot be divided: none would be left for `{none[0]}` ({asked})",
+            f"{several(count, 'photo')} cannot be divided: none would be left for `{none[0]}` ({asked})",
             hint="add photos, name the photos of a part in a list, or leave out data.val",
         )
     return {name: tuple(sorted(ids[number] for number in numbers)) for name, numbers in parts.items()}, facts
@@ -105,10 +112,11 @@ def _facts(groups: Sequence[Sequence[str]], too_many: int) -> list[str]:
     if groups:
         photos, largest = sum(map(len, groups)), max(groups, key=len)
         some = ", ".join(shorten([quoted(image_id) for image_id in largest], 3))
-        facts.append(f"near-identical photos stay together (groups: {len(groups)}, photos: {photos}), such as {some}")
+        counts = f"{several(len(groups), 'group')} ({photos} photos)"
+        facts.append(f"near-identical photos are kept on one side of the split: {counts}, such as {some}")
     if too_many:
         facts.append(
             f"{too_many} photos are like one another in a row, more than half of all: only those that are most alike "
-            "stay together"
+            "are kept on one side of the split"
         )
     return facts

@@ -12,8 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from puzzlecam_cli.data.colours import VOC_PALETTE
-from puzzlecam_cli.data.drawing import CLASS_NAMES, SMALLEST_SIZE, draw_picture
+from puzzlecam_cli.data.made_up.drawing import CLASS_NAMES, SMALLEST_SIZE, draw_picture
+from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
 from puzzlecam_cli.files import replacing
 from puzzlecam_cli.method.constants import IGNORE as VOID
 

@@ -13,7 +13,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from puzzlecam_cli.data.decode import ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
+from puzzlecam_cli.data.pixels.decode import ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
 
 BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
 TURNS = {

@@ -6,11 +6,11 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
+from puzzlecam_cli.data.disk.near_misses import MASKS
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
-from puzzlecam_cli.data.near_misses import MASKS
-from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import are, quoted, several
 
 MASK_SUFFIXES = (*PHOTO_SUFFIXES, ".gif")  # those that cannot be masks are refused when they are read
 ENDING = re.compile(r"(.+)[_-](masks?|seg|segmentation|labels?|gt)", re.IGNORECASE)  # may follow the photo's name
@@ -44,19 +44,20 @@ def masks_of(photos: Walk, listed: Container[str], masks: Walk) -> tuple[dict[st
             best[owners[0]] = distance, [mask]
         elif distance == best[owners[0]][0]:
             best[owners[0]][1].append(mask)
-    several = [(image_id, found) for image_id, (_, found) in best.items() if len(found) > 1]
-    problems += [f"{quoted(i)} may have the mask {' or '.join(map(quoted, found[:3]))}" for i, found in several]
+    unsure = [(image_id, found) for image_id, (_, found) in best.items() if len(found) > 1]
+    problems += [f"{quoted(i)} may have the mask {' or '.join(map(quoted, found[:3]))}" for i, found in unsure]
     if problems:
         raise UserError(
             "mask-ambiguous",
-            f"it is not certain whose mask {len(problems)} files in {masks.root} are",
+            f"it is not certain whose mask {several(len(problems), 'file')} in {masks.root} {are(len(problems))}",
             shorten(problems),
             "give each mask the path below data.masks that its photo has below data.root",
         )
     facts = [] if best else [f"no file in {masks.root} is called like a photo, so no photo has a mask"]
     if strange and best:
         some = ", ".join(shorten([quoted(mask) for mask in strange], 3))
-        facts.append(f"{len(strange)} of {len(masks.files)} masks in {masks.root} are of no listed photo: {some}")
+        count = f"{len(strange)} of {several(len(masks.files), 'mask')}"
+        facts.append(f"{count} in {masks.root} {are(len(strange))} of no listed photo: {some}")
     return {image_id: masks.files[found[0]] for image_id, (_, found) in sorted(best.items())}, facts
 
 

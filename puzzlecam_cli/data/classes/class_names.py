@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from puzzlecam_cli.data.class_list import LONGEST, MOST, did_you_mean, is_no_object, read_classes
+from puzzlecam_cli.data.classes.class_list import LONGEST, MOST, did_you_mean, is_no_object, read_classes
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import CONTROL, quoted
+from puzzlecam_cli.text import CONTROL, are, quoted, several
 
 
 def named_classes(
@@ -49,18 +49,19 @@ def named_classes(
     strange = [name for name in names if name not in listed.names]
     facts.append(f"classes are the {len(listed.names)} of {given}")
     if listed.left_out:
-        facts.append(f"{given}: {', '.join(map(quoted, listed.left_out))} is no object class and left out")
+        some = ", ".join(map(quoted, listed.left_out))
+        facts.append(f"{given}: {some} {are(len(listed.left_out))} no object class and left out")
     if strange and not ignore:
         raise UserError(
             "tags-unlisted",
-            f"{source} name {len(strange)} classes that are not in {given}",
+            f"{source} name {several(len(strange), 'class')} not in {given}",
             shorten(
                 [f"{found[name]}: {quoted(name)} is no class{did_you_mean(name, listed.names)}" for name in strange]
             ),
             "add them to the list, correct the tags, or leave them out with `data.unlisted: ignore`",
         )
     if strange:
-        facts.append(f"{len(strange)} names that are not in {given} are left out: {_some(strange)}")
+        facts.append(f"names that are not in {given} are left out: {_some(strange)}")
     if names and len(strange) == len(names):
         raise UserError("tags-missing", f"none of the classes of {given} is a tag of {source}", (_some(strange),))
     return listed.names, facts

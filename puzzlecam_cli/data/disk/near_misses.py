@@ -7,8 +7,8 @@ import shlex
 from itertools import islice
 from pathlib import Path
 
+from puzzlecam_cli.data.disk.resolver import FileIndex
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
-from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.text import quoted
 

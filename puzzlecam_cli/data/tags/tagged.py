@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.tables.tags import TagTable
-from puzzlecam_cli.data.walk import Walk
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import are, quoted, several
 
 _ADVISED = 8  # as many as `shorten` shows
 
@@ -65,7 +65,8 @@ def tagged_by(table: TagTable, walk: Walk, ids: Sequence[str], *, skip: bool) ->
         elif not skip:
             hint += "; `data.on_error: skip` leaves out rows whose photo is not there"
         rows = f"{len(problems)} of {len(table.names)} rows of {table.file}"
-        said = f"{rows} name no photo, or not one alone, below {walk.root}"
+        verb = "names" if len(problems) == 1 else "name"
+        said = f"{rows} {verb} no photo, or not one alone, below {walk.root}"
         lost = () if skip else tuple(table.names[row] for row in missing)
         raise UserError("tags-unmatched", said, shorten(problems), hint, lost)
     wanted = {image_id: of[image_id] for image_id in ids if image_id in of}
@@ -102,5 +103,5 @@ def _either(found: list[str]) -> str:
 def _facts(table: TagTable, ids: Sequence[str], of: dict[str, int]) -> Iterable[str]:
     without = [image_id for image_id in ids if image_id not in of]
     if without:
-        some = ", ".join(shorten([quoted(image_id) for image_id in without], 3))
-        yield f"{len(without)} of {len(ids)} photos are in no row of {table.file} and left out: {some}"
+        some, count = ", ".join(shorten([quoted(image_id) for image_id in without], 3)), several(len(ids), "photo")
+        yield f"{len(without)} of {count} {are(len(without))} in no row of {table.file} and left out: {some}"

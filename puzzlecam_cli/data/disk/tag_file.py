@@ -7,8 +7,8 @@ from collections.abc import Container
 from difflib import get_close_matches
 from pathlib import Path
 
-from puzzlecam_cli.data.listed import is_folder
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.plain_file import is_folder
 
 NAMES = ("tags", "labels", "annotations", "metadata")  # what people call it
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".xml", ".txt")

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
+from puzzlecam_cli.data.disk.resolver import neighbours
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, canonical, check_id
 from puzzlecam_cli.data.photos import Tell, silent
-from puzzlecam_cli.data.resolver import neighbours
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from puzzlecam_cli.data.colours import RGB, VOC_PALETTE
-from puzzlecam_cli.data.decode import ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
-from puzzlecam_cli.data.photo_file import PHOTOMETRIC, TURNS
+from puzzlecam_cli.data.pixels.colours import RGB, VOC_PALETTE
+from puzzlecam_cli.data.pixels.decode import ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
+from puzzlecam_cli.data.pixels.photo_file import PHOTOMETRIC, TURNS
 from puzzlecam_cli.errors import UserError
 
 VOID = 255

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from puzzlecam_cli.data.part_of import TRAIN, VAL
-from puzzlecam_cli.data.tagged import Tagged
+from puzzlecam_cli.data.parts.part_of import TRAIN, VAL
+from puzzlecam_cli.data.tags.tagged import Tagged
 from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.text import quoted
 
@@ -27,7 +27,7 @@ def tags_of_folders(ids: Iterable[str]) -> Tagged:
     tags = {image_id: tuple(below[:1]) for image_id, below in folders.items()}
     if outside := [image_id for image_id, below in folders.items() if not below]:
         some = ", ".join(shorten([quoted(image_id) for image_id in outside], 3))
-        facts.append(f"{len(outside)} photos lie in no folder of a class: they show none, such as {some}")
+        facts.append(f"photos that lie in no folder of a class show none: {len(outside)}, such as {some}")
     names = {name: f"folder {quoted(name)}" for name in sorted({name for names in tags.values() for name in names})}
     return Tagged(tags, names, {}, tuple(facts))
 

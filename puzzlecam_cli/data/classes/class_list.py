@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 
-from puzzlecam_cli.data.colours import RGB
 from puzzlecam_cli.data.ids import canonical
+from puzzlecam_cli.data.pixels.colours import RGB
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import CONTROL, lines, quoted
+from puzzlecam_cli.text import CONTROL, are, lines, quoted
 
 MOST = 254  # a mask is 8 bits: 0 is background, 255 void
 LONGEST = 200
@@ -50,7 +50,8 @@ def find_classes(
         if file.name != FILES[0] and not given:
             facts.append(f"there is no {places[0]}: classes are those of {file}")
         if found.left_out:
-            facts.append(f"{file}: {', '.join(map(quoted, found.left_out))} is no object class and left out")
+            some = ", ".join(map(quoted, found.left_out))
+            facts.append(f"{file}: {some} {are(len(found.left_out))} no object class and left out")
         return found.names, tuple(facts)
     if colours:
         names = tuple(canonical(name) for name, _ in colours if not is_no_object(name))
@@ -82,6 +83,26 @@ def did_you_mean(name: str, classes: Sequence[str]) -> str:
     same = [other for other in classes if _bare(other) == _bare(name)]
     close = same or get_close_matches(name, classes, 1, 0.75)
     return f"; did you mean {quoted(close[0])}?" if close else ""
+
+
+def is_nearly(one: str, other: str) -> bool:
+    """Whether a name may be the other misspelt: a letter more, less or another, in one of its words.
+
+    The first letter and numbers are the same then: `lemon` is no `melon`, and `type 1` no `type 2`.
+    """
+    words = [re.split(r"[\s_/-]+", name.casefold()) for name in (one, other)]
+    if len(words[0]) != len(words[1]):
+        words = [[_bare(one)], [_bare(other)]]
+    differ = [pair for pair in zip(*words, strict=True) if pair[0] != pair[1]]
+    return len(differ) == 1 and _is_misspelt(*differ[0])
+
+
+def _is_misspelt(one: str, other: str) -> bool:
+    if one[:1] != other[:1] or re.findall(r"\d+", one) != re.findall(r"\d+", other):
+        return False
+    same = sum(block.size for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks())
+    letters = len(one) + len(other)
+    return letters - 2 * same <= min(2, letters / 5)
 
 
 def read_classes(path: Path) -> ClassList:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.text import lines, quoted
+from puzzlecam_cli.text import lines, quoted, several
 
 TRAIN = ("train", "training", "trn")
 VAL = ("val", "valid", "validation", "dev", "test", "testing")  # the first of them that there is plays the part
@@ -56,9 +56,10 @@ def ids_of_list(
         elif (earlier := first.setdefault(found[0], number)) != number:
             problems.append(f"line {number}: {quoted(found[0])} is in line {earlier}, too")
     if problems:
+        verb = "names" if len(problems) == 1 else "name"
         raise UserError(
             "data-invalid",
-            f"{len(problems)} lines of {path} name no photo, or not one alone",
+            f"{several(len(problems), 'line')} of {path} {verb} no photo, or not one alone",
             shorten(problems),
             "a list holds the name of one photo a line: its path, or the end of it"
             + ("; `data.on_error: skip` leaves out those that are not there" if missing and not skip else ""),

@@ -1,7 +1,8 @@
 """What shares came to: `train.txt` and `val.txt` in the run's `splits` folder, and what they follow from.
 
-The lists hold while they follow from the same photos, tags, shares and seed. Only lists that are as we wrote them are
-ever replaced: `splits.json` has their hashes, and is written before them.
+The lists hold while they follow from the same photos, tags, shares and seed. `splits.json` beside them has the same,
+and what held before: a run that goes back to an earlier seed finds all that it made with it. It is written before the
+lists, and only lists that are as it has them are ever replaced.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.errors import UserError, shorten
@@ -20,11 +21,12 @@ from puzzlecam_cli.files import as_json, remove_leftovers, write_text
 from puzzlecam_cli.text import lines, quoted
 
 if TYPE_CHECKING:
-    from puzzlecam_cli.data.dividing import Division
+    from puzzlecam_cli.data.parts.dividing import Division
 
 RECORD = "splits.json"
 PARTS = ("train", "val")
-LARGEST = 1 << 20  # bytes of the record
+KEPT = 3  # divisions in the record
+LARGEST = 1 << 28  # bytes of the record
 OWN_LISTS = "lists of your own belong elsewhere: data.splits names their folder"
 
 
@@ -46,8 +48,8 @@ class Source:
         return cls(
             shares=", ".join(f"{name} {value:g}" for name, value in sorted(division.shares.items())),
             seed=str(division.seed),
-            tags=_hash("\n".join(f"{photo.id} {[classes[tag - 1] for tag in photo.tags]}" for photo in photos))[:16],
-            photos=_hash("\n".join([*files, f"{len(division.photos)} of them, rest to {division.rest}"]))[:16],
+            tags=_hash(f"{photo.id} {[classes[tag - 1] for tag in photo.tags]}" for photo in photos),
+            photos=_hash([*files, f"{len(division.photos)} of them, rest to {division.rest}"]),
         )
 
 
@@ -62,7 +64,7 @@ class Divided:
     """
 
     source: Source
-    parts: Mapping[str, Sequence[str]]
+    parts: Mapping[str, tuple[str, ...]]
     facts: Sequence[str] = field(default=())
 
     def why_again(self, source: Source, parts: Mapping[str, Sequence[str]]) -> str:
@@ -80,70 +82,75 @@ class SplitFiles:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def read(self) -> Divided | None:
-        """What the lists say; None where there are none, or not all that were written.
+    def read(self) -> tuple[Divided, ...]:
+        """What holds, and what held before; empty where there is nothing.
 
         Raises:
-            UserError: `splits-not-ours`: somebody else wrote or changed one of them.
+            UserError: `splits-not-ours`: somebody else wrote or changed a list or the record.
         """
-        written = self._written()
-        self.check(written)
-        if written is None:
-            return None
-        source, hashes, facts = written
-        texts = {part: self._text(part) for part in hashes}
-        if None in texts.values():
-            return None
-        return Divided(source, {part: tuple((text or "").split("\n")[:-1]) for part, text in texts.items()}, facts)
-
-    def check(self, written: tuple[Source, dict[str, str], tuple[str, ...]] | None = None) -> None:
-        """Whether lists can be written. Raises as `read` does."""
-        hashes = (written or self._written() or (None, {}, ()))[1]
+        found = self._recorded()
         if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
             raise UserError("splits-not-ours", f"{self.folder} is no folder of the run's own", hint="move it away")
-        others = [self.folder / f"{part}.txt" for part in PARTS if not self._is_ours(part, hashes)]
-        if (record := self.folder / RECORD).is_symlink() or (os.path.lexists(record) and not hashes):
+        others = [path for part, path in self._lists.items() if os.path.lexists(path) and not _holds(path, found, part)]
+        if (record := self.folder / RECORD).is_symlink() or (os.path.lexists(record) and not found):
             others.append(record)
         if others:
             raise _not_ours([str(path) for path in others])
+        return found
 
     def write(self, divided: Divided) -> None:
-        """Replace the lists. Raises as `read` does, before anything is written."""
-        self.check()
-        texts = {part: "".join(f"{image_id}\n" for image_id in ids) for part, ids in divided.parts.items()}
-        for part in PARTS:
-            (self.folder / f"{part}.txt").unlink(missing_ok=True)
+        """Replace the lists, where they are others. Raises as `read` does, before anything is written."""
+        before = self.read()
+        if before[:1] == (divided,) and all(self._lists[part].exists() for part in divided.parts):
+            return
+        for path in self._lists.values():
+            path.unlink(missing_ok=True)
+            remove_leftovers(path)
         remove_leftovers(self.folder / RECORD)
-        content = {"what": "splits", "source": asdict(divided.source), "facts": list(divided.facts)}
-        hashes = {part: _hash(text) for part, text in texts.items()}
-        write_text(self.folder / RECORD, as_json(content | {"lists": hashes}, indent=1) + "\n")
-        for part, text in texts.items():
-            remove_leftovers(self.folder / f"{part}.txt")
-            write_text(self.folder / f"{part}.txt", text)
+        kept = [divided, *(other for other in before if other.source != divided.source)][:KEPT]
+        write_text(
+            self.folder / RECORD, as_json({"what": "splits", "divided": list(map(asdict, kept))}, indent=1) + "\n"
+        )
+        for part, ids in divided.parts.items():
+            write_text(self._lists[part], _list(ids))
 
-    def _written(self) -> tuple[Source, dict[str, str], tuple[str, ...]] | None:
-        """What the record says; None where there is none, or it is not ours."""
+    @property
+    def _lists(self) -> dict[str, Path]:
+        return {part: self.folder / f"{part}.txt" for part in PARTS}
+
+    def _recorded(self) -> tuple[Divided, ...]:
+        """What the record says; empty where there is none, or it is not ours."""
         path = self.folder / RECORD
         try:
             if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
-                return None
+                return ()
             content = json.loads(path.read_bytes())
-            source, hashes, facts = Source(**content["source"]), content["lists"], content["facts"]
-            texts = [*asdict(source).values(), *hashes.keys(), *hashes.values(), *facts]
-            is_ours = content["what"] == "splits" and set(hashes) <= set(PARTS)
-            return (source, hashes, tuple(facts)) if is_ours and all(isinstance(text, str) for text in texts) else None
+            return tuple(map(_divided, content["divided"])) if content["what"] == "splits" else ()
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
+            return ()
 
-    def _is_ours(self, part: str, hashes: Mapping[str, str]) -> bool:
-        path = self.folder / f"{part}.txt"
-        if not os.path.lexists(path):
-            return True
-        return not path.is_symlink() and path.is_file() and hashes.get(part) == _hash(path.read_bytes())
 
-    def _text(self, part: str) -> str | None:
-        path = self.folder / f"{part}.txt"
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+def _divided(entry: dict[str, Any]) -> Divided:
+    """A division in the record. Raises what `_recorded` expects where it is none."""
+    source, parts, facts = Source(**entry["source"]), entry["parts"], entry["facts"]
+    texts = [*asdict(source).values(), *facts, *(image_id for part in PARTS for image_id in parts.get(part, ()))]
+    if not set(parts) <= set(PARTS) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("it is not ours")
+    return Divided(source, {part: tuple(ids) for part, ids in parts.items()}, tuple(facts))
+
+
+def _hash(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def _list(ids: Sequence[str]) -> str:
+    return "".join(f"{image_id}\n" for image_id in ids)
+
+
+def _holds(path: Path, found: Sequence[Divided], part: str) -> bool:
+    """Whether a list is what the record has."""
+    ids = found[0].parts.get(part) if found else None
+    return ids is not None and not path.is_symlink() and path.is_file() and path.read_bytes() == _list(ids).encode()
 
 
 def ids_in(path: Path, known: Mapping[str, object]) -> tuple[str, ...]:
@@ -168,10 +175,6 @@ def ids_in(path: Path, known: Mapping[str, object]) -> tuple[str, ...]:
     if not first:
         raise UserError("data-invalid", f"{path} names no photo", hint="leave data.splits out: photos are divided then")
     return tuple(first)
-
-
-def _hash(text: str | bytes) -> str:
-    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
 
 def _not_ours(paths: list[str]) -> UserError:

@@ -26,7 +26,7 @@ class Picture:
     Args:
         digest: of the file's bytes.
         is_flat: all pixels have nearly one colour.
-        thumbnail: see `puzzlecam_cli.data.likeness`.
+        thumbnail: see `puzzlecam_cli.data.parts.likeness`.
     """
 
     digest: str
@@ -58,7 +58,7 @@ def look_at(photo: Photo, *, mask: bool) -> Seen:
     """Decode a photo, or its mask."""
     import numpy as np
 
-    from puzzlecam_cli.data.photo_file import open_image
+    from puzzlecam_cli.data.pixels.photo_file import open_image
 
     try:
         if not mask:
@@ -74,7 +74,7 @@ def look_at(photo: Photo, *, mask: bool) -> Seen:
 
 
 def _picture(path: Path, shown: Image) -> Picture:
-    from puzzlecam_cli.data.likeness import thumbnail
+    from puzzlecam_cli.data.parts.likeness import thumbnail
 
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

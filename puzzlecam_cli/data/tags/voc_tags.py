@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from puzzlecam_cli.data.annotations import Annotation, read_image_set_tags, read_objects
-from puzzlecam_cli.data.class_list import did_you_mean, is_no_object
+from puzzlecam_cli.data.classes.class_list import did_you_mean, is_no_object
+from puzzlecam_cli.data.disk.resolver import FileIndex
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.photos import Mask
-from puzzlecam_cli.data.resolver import FileIndex
+from puzzlecam_cli.data.tags.annotations import Annotation, read_image_set_tags, read_objects
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.text import quoted
 

@@ -11,15 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from puzzlecam_cli.data.dividing import Division, divide
-from puzzlecam_cli.data.listed_settings import ListedData
+from puzzlecam_cli.data.disk.resolver import stat_of
+from puzzlecam_cli.data.parts.dividing import Division, divide
+from puzzlecam_cli.data.parts.listed_settings import ListedData
+from puzzlecam_cli.data.parts.split_files import Divided, Source, SplitFiles, ids_in
 from puzzlecam_cli.data.photos import Look, Photo, PhotoSet, Splits, Tick
-from puzzlecam_cli.data.resolver import stat_of
-from puzzlecam_cli.data.split_files import Divided, Source, SplitFiles, ids_in
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.data import DataSettings
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import are, quoted, several
 
 Parts = dict[str, tuple[str, ...]]  # ids of `train` and `val`, sorted
 
@@ -104,18 +104,20 @@ class ListedPhotos(PhotoSet):
     @property
     def divided(self) -> Parts | None:
         """What `settle` found for `division`, or a folder of lists says; None: it has still to look."""
-        division = self.division
-        assert division is not None
-        wanted = [*division.shares, *([division.rest] if division.rest else [])]
-        if folder := self.settings.splits:
-            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in wanted}
-        found = self._settled
-        is_found = found is not None and found.source == self._source and set(found.parts) == set(wanted)
-        return {part: tuple(found.parts[part]) for part in wanted} if found and is_found else None
+        if (folder := self.settings.splits) and self.division is not None:
+            return {part: ids_in(folder / f"{part}.txt", self._by_id) for part in self.division.parts}
+        return dict(self._known.parts) if self._known else None
 
     @cached_property
-    def _settled(self) -> Divided | None:
-        """What the lists in the run folder say, whatever they follow from."""
+    def _known(self) -> Divided | None:
+        """The division of these photos, tags, shares and seed, if the run folder has it."""
+        assert self.division is not None
+        of_these = [known for known in self._settled if known.source == self._source]
+        return next((known for known in of_these if known.parts.keys() == self.division.parts), None)
+
+    @cached_property
+    def _settled(self) -> tuple[Divided, ...]:
+        """What the run folder says, whatever it follows from."""
         return self._split_files.read()
 
     @property
@@ -157,10 +159,15 @@ class ListedPhotos(PhotoSet):
             return []
         before = self._settled
         parts, facts = divide(division, look, tick)
-        self._split_files.write(Divided(self._source, parts, facts))
-        for known in ("parts", "_settled"):
+        self._split_files.write(Divided(self._source, parts, tuple(facts)))
+        for known in ("parts", "_settled", "_known"):
             self.__dict__.pop(known, None)
-        return [before.why_again(self._source, parts)] if before is not None else []
+        return [before[0].why_again(self._source, parts)] if before else []
+
+    def restore(self) -> None:
+        """See `PhotoSet`: the lists, where those of another division are there, or one was lost."""
+        if self.division is not None and self.settings.splits is None and self._known is not None:
+            self._split_files.write(self._known)
 
     @cached_property
     def _said(self) -> Parts:
@@ -280,9 +287,10 @@ class ListedPhotos(PhotoSet):
     def facts(self, split: str) -> list[str]:
         used = {image_id for ids in (self.parts or {}).values() for image_id in ids}
         unused = [quoted(image_id) for image_id in self._by_id if image_id not in used] if used else []
-        some = f"{len(unused)} of {len(self._by_id)} photos are neither in `train` nor in `val`"
-        is_shared = self.division is not None and self.parts and self.settings.splits is None
-        divided = self._settled.facts if is_shared and self._settled else ()
+        count = several(len(self._by_id), "photo")
+        some = f"{len(unused)} of {count} {are(len(unused))} neither in `train` nor in `val`"
+        is_shared = self.division is not None and self.settings.splits is None
+        divided = self._known.facts if is_shared and self._known else ()
         return [*self.listing.facts, *divided, *([f"{some}: {', '.join(shorten(unused, 3))}"] if unused else [])]
 
     def pinned(self) -> DataSettings:

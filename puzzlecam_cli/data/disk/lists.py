@@ -50,7 +50,7 @@ def find_list(root: Path, split: str, shipped: Path) -> Path:
     places = [root / "ImageSets" / folder / f"{split}.txt" for folder in LISTS]
     if file := next((place for place in (*places, shipped / f"{split}.txt") if place.exists()), None):
         return file
-    from puzzlecam_cli.data.near_misses import list_elsewhere, recipe_for, root_elsewhere
+    from puzzlecam_cli.data.disk.near_misses import list_elsewhere, recipe_for, root_elsewhere
 
     there = sorted({path.stem for place in places for path in place.parent.glob("*.txt")})
     close = get_close_matches(split, there, 1)

@@ -25,15 +25,23 @@ EXTRA = {
     "HEIF": (rb"....ftyp(hei|hev|mif1|msf1)", "HEIC, as phones write it", "python -m pip install pillow-heif"),
     "AVIF": (rb"....ftypavi", "AVIF", "python -m pip install --upgrade pillow"),
 }
+SAID: dict[Kind, str] = {
+    "image": "JPEG, PNG, WebP, BMP, TIFF, AVIF or HEIC",
+    "mask": "PNG, BMP, TIFF or GIF",
+    "artifact": "PNG",
+}
 MOST_PIXELS = 500_000_000
 MOST_BYTES = 4 << 30
 MOST_PAGES = 1000
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF
 HINTS = {
-    "image": "replace the file, or remove the image from its list",
+    "image": "replace the file, or remove the photo (and its line in a list or tag file)",
     "mask": "replace the file: masks are PNGs of class numbers, or of their colours",
     "artifact": "the stage that wrote it makes it anew with --force",
 }
+
+# What Pillow says of broken files, where people would not say so.
+PLAIN = {"truncated": "it is cut short", "decoder object": "it is broken, or cut short"}
 
 # How files begin that bear a photo's name all the same, what they are, and what to do.
 STRANGERS = (
@@ -130,8 +138,8 @@ def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
             for pattern, what in STRANGERS:
                 if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
                     raise refused(kind, path, f"cannot be decoded: it {what}") from None
-            formats = "JPEG, PNG, WebP, BMP, TIFF or GIF"
-            raise refused(kind, path, f"cannot be decoded: it is broken, or no {formats} that can be read") from None
+            said = f"cannot be decoded: it is broken, or no {SAID[kind]} that can be read"
+            raise refused(kind, path, said) from None
         except Image.DecompressionBombError as error:
             pixels = int((re.search(r"\d+", str(error)) or [0])[0])
             raise refused(kind, path, f"claims {pixels:,} pixels; at most {MOST_PIXELS:,} are read") from None
@@ -175,6 +183,9 @@ def in_words(error: Exception) -> str:
     """One line of what an exception says, without names of Python's."""
     if isinstance(error, MemoryError):
         return "there is not enough memory"
+    for words, plain in PLAIN.items():
+        if words in str(error).lower():
+            return plain
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(said.split())[:200] or "its data are broken"
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
+from puzzlecam_cli.data.disk.lists import Entry, read_entries
+from puzzlecam_cli.data.disk.resolver import FileIndex
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.lists import Entry, read_entries
-from puzzlecam_cli.data.resolver import FileIndex
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import read_file
 from puzzlecam_cli.text import decode_text, marked, quoted

@@ -1,0 +1,1 @@
+"""What may be a class, and in which order."""

@@ -1,0 +1,1 @@
+"""Which file on disk is meant by a name."""
