@@ -7,7 +7,7 @@ import time
 
 from puzzlecam_cli.errors import printable
 
-FIRST, EVERY = 0.5, 2.0  # seconds until the first line, and between two
+FIRST, EVERY = 0.3, 2.0  # seconds until the first line, and between two
 
 
 class Teller:

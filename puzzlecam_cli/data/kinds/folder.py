@@ -139,6 +139,7 @@ class FolderPhotos(ListedPhotos):
     @cached_property
     def _table(self) -> TagTable:
         assert self._tag_file is not None
+        self._walk.files  # noqa: B018 -- told by itself
         self.tell(f"reading {self._tag_file}")
         return read_tags(
             self._tag_file,
