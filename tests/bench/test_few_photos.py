@@ -50,7 +50,7 @@ def test_new_says_where_there_was_no_time_and_that_the_machine_is_busy(
     machine = Machine("EPYC", 2, 1, "2.6.0", 7.0, None)
     training = Cost("train-cls", "training", "steps", 9, 8, 1.0, 0.0, 130.0, 2 * 10**9, None, None, "")
     monkeypatch.chdir(tmp_path)
-    write_voc(tmp_path / "photos", [(40, 60)] * 2, [[1]] * 2, 2)
+    write_voc(tmp_path / "photos", [(40, 60)] * 2, [[1], [2]], 2)
     said = []
     for costs in ([training], []):
         found = machine, costs, ["cams", "rw/scores"]

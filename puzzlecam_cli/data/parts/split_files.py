@@ -46,7 +46,7 @@ class Source:
         photos = (*division.photos, *division.others)
         files = [f"{photo.id} {state_of(photo.image)}" for photo in photos]
         return cls(
-            shares=", ".join(f"{name} {value:g}" for name, value in sorted(division.shares.items())),
+            shares=", ".join(f"{name} {value}" for name, value in sorted(division.shares.items())),
             seed=str(division.seed),
             tags=_hash(f"{photo.id} {[classes[tag - 1] for tag in photo.tags]}" for photo in photos),
             photos=_hash([*files, f"{len(division.photos)} of them, rest to {division.rest}"]),
