@@ -78,6 +78,8 @@ def test_a_folder_goes_through_every_stage(puzzlecam: Run, tiny_recipe: Path, ro
         "5.png",
         "two/6.png",
     ]
+    is_empty = not any(np.any(np.array(Image.open(path))) for path in predictions.rglob("*.png"))
+    assert ("all predictions of `val` that were made now (2) are background" in result.stderr) == is_empty
     scores = json.loads((run / "eval" / "scores.json").read_text())
     assert scores["tags_from"] == "file"
     assert scores["tags"] == {"photos": 4, "tags": 4, "classes": 2, "photos_without": 1}

@@ -101,11 +101,13 @@ class PredictionJob:
     crf: Crf
 
 
-def refine_prediction(job: PredictionJob) -> None:
-    """CRF and argmax of one prediction."""
+def refine_prediction(job: PredictionJob) -> bool:
+    """CRF and argmax of one prediction; whether it shows anything but background."""
     probabilities = torch.from_numpy(job.probabilities)
     refined = dense_crf(torch.from_numpy(job.image), probabilities, **options_of(job.crf))
-    write_labels(job.out, enlarged(best(refined).to(torch.uint8), job.size))
+    labels = best(refined).to(torch.uint8)
+    write_labels(job.out, enlarged(labels, job.size))
+    return bool(labels.any())
 
 
 @dataclass(frozen=True)

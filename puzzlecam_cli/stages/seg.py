@@ -15,6 +15,7 @@ from puzzlecam_cli.engine.accelerator import for_inference, loader_workers, seed
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
+from puzzlecam_cli.events import Note
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
@@ -90,8 +91,19 @@ def predict_split(context: Context) -> None:
                 yield PredictionJob(pixels, of_photo.numpy(), (height, width), out, settings.crf)
 
     report = context.progress(f"predictions of {split}")
-    for done, _ in enumerate(map_unordered(refine_prediction, jobs(), pool_workers(context.recipe.runtime)), start=1):
+    shown = 0
+    workers = pool_workers(context.recipe.runtime)
+    for done, shows in enumerate(map_unordered(refine_prediction, jobs(), workers), start=1):
+        shown += shows
         report(done, len(photos))
+    if photos and not shown:
+        context.emit(
+            Note(
+                "seg",
+                f"all predictions of `{split}` that were made now ({len(photos)}) are background: the network learned "
+                "too little. Are there objects in rw/pseudo_labels? Then raise seg.epochs",
+            )
+        )
 
 
 @torch.inference_mode()

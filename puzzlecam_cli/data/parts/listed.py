@@ -276,7 +276,7 @@ class ListedPhotos(PhotoSet):
         name = str(file)
         if name not in self._stats:
             if len(self._stats) % 5000 == 0:
-                self.tell(f"looking at sizes and times of files: {len(self._stats):,}")
+                self.tell(f"looking at sizes and times of files: {len(self._stats):,} so far")
             self._stats[name] = stat_of(name)
         return self._stats[name]
 
