@@ -150,7 +150,7 @@ def test_a_copy_that_fails_half_way_is_taken_back(
     def fail(*_: object, **__: object) -> None:
         raise OSError(number, "no")
 
-    monkeypatch.setattr("puzzlecam_cli.recipe.copy.flush_to_disk", fail)
+    monkeypatch.setattr("puzzlecam_cli.files.flush_to_disk", fail)
     assert puzzlecam("recipes", "copy", "quickstart", tmp_path / "x.yaml").exit_code == 2
     assert list(tmp_path.iterdir()) == []
 
