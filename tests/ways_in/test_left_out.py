@@ -213,4 +213,4 @@ def test_whoever_waits_is_told_what_is_read(name: str, tmp_path: Path) -> None:
     data.fingerprint("train")
     assert f"looking through {tmp_path / 'photos'}: 0 files" in told
     assert any(line.startswith("reading ") for line in told)
-    assert told[-1] == "looking at sizes and times of files: 0"
+    assert told[-1] == "looking at sizes and times of files: 0 so far"
