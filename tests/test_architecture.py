@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"cli"},
     {"session"},
-    {"view", "stages", "bench"},
+    {"view", "stages", "bench", "use"},
     {"run"},
     {"engine"},
     {"models", "data"},
