@@ -128,18 +128,23 @@ class HuggingFace:
         """See `Hub`; a repository that is there stays as public or private as it is, so a public one may be refused."""
         _check_extra()
         from huggingface_hub import CommitOperationAdd, HfApi
+        from huggingface_hub.errors import RepositoryNotFoundError
 
         api = HfApi(endpoint=self.endpoint, token=self.token, library_name="puzzlecam")
         content = [
             CommitOperationAdd(name, str(file) if isinstance(file, Path) else file) for name, file in files.items()
         ]
         with _in_words(Reference(repository), writes=True):
-            address = api.create_repo(repository, private=private or None, exist_ok=True)
-            if private and not api.model_info(repository).private:
+            try:
+                is_public = not api.model_info(repository).private
+            except RepositoryNotFoundError:
+                api.create_repo(repository, private=private or None)  # None: as the owner's settings say
+                is_public = False
+            if private and is_public:
                 problem = f"hf://{repository} is there already, and public"
                 raise UserError("hub-public", problem, hint="make it private on its page, or leave out --private")
             api.create_commit(repository, content, commit_message="Add a model trained with puzzlecam")
-        return str(address)
+        return f"{api.endpoint}/{repository}"
 
 
 def _check_extra() -> None:

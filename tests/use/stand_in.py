@@ -62,6 +62,8 @@ def _handler(hub: StandIn) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             hub.asked.append(f"{self.command} {self.path}")
             if not hub.answer and (info := re.fullmatch(r"/api/models/([^/]+/[^/]+)", self.path)):
+                if info[1] not in hub.repositories:
+                    return self.reply(401, X_Error_Code="RepoNotFound")
                 return self.reply(200, {"id": info[1], "private": info[1] in hub.private, "siblings": []})
             found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
             if hub.answer or not found:

@@ -100,7 +100,7 @@ def test_what_was_fetched_is_used_where_the_hub_is_out_of_reach(hub: StandIn, tm
 OTHER = "hf_another_token"
 REFUSED = {
     "no such repository": ("anna/dogs", TOKEN, None, "hub-missing"),
-    "a private one without a token": ("anna/own", "", None, "hub-missing"),
+    "a private one without a token": ("anna/own", None, None, "hub-missing"),
     "a private one with another's token": ("anna/own", OTHER, None, "hub-missing"),
     "no such revision": ("anna/cows@v9", TOKEN, None, "hub-missing"),
     "a repository without a model": ("anna/notes", TOKEN, None, "hub-missing"),
@@ -114,7 +114,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("name", "token", "answer", "reference"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_cannot_be_fetched_is_told_in_a_sentence_without_the_token(
-    hub: StandIn, tmp_path: Path, name: str, token: str, answer: int | None, reference: str
+    hub: StandIn, tmp_path: Path, name: str, token: str | None, answer: int | None, reference: str
 ) -> None:
     hub.answer = answer
     with pytest.raises(UserError) as caught:
@@ -143,7 +143,7 @@ def test_a_file_is_pushed_as_it_is_and_read_back(hub: StandIn, tmp_path: Path) -
 
 
 PUSHES = {
-    "without a token": ("", None, "hub-token"),
+    "without a token": (None, None, "hub-token"),
     "with another's token": (OTHER, None, "hub-token"),
     "without the right to write": (TOKEN, 403, "hub-token"),
     "to a broken hub": (TOKEN, 500, "hub-failed"),
@@ -152,7 +152,7 @@ PUSHES = {
 
 @pytest.mark.parametrize(("token", "answer", "reference"), PUSHES.values(), ids=PUSHES.keys())
 def test_a_push_that_is_refused_leaves_nothing(
-    hub: StandIn, tmp_path: Path, token: str, answer: int | None, reference: str
+    hub: StandIn, tmp_path: Path, token: str | None, answer: int | None, reference: str
 ) -> None:
     hub.answer = answer
     with pytest.raises(UserError) as caught:
