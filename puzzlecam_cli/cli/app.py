@@ -11,6 +11,7 @@ from puzzlecam_cli.cli.ablate import ablate
 from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.data import data
+from puzzlecam_cli.cli.doctor import doctor
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
@@ -61,6 +62,7 @@ app.command("status", rich_help_panel=LOOK)(status)
 app.add_typer(data, name="data", rich_help_panel=LOOK)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)
+app.command("doctor", rich_help_panel=LOOK)(doctor)
 
 
 def main() -> None:
