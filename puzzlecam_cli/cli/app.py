@@ -13,6 +13,7 @@ from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.data import data
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
+from puzzlecam_cli.cli.plugins import plugins
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
@@ -58,6 +59,7 @@ app.command("status", rich_help_panel=LOOK)(status)
 app.add_typer(data, name="data", rich_help_panel=LOOK)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)
+app.add_typer(plugins, name="plugins", rich_help_panel=LOOK)
 
 
 def main() -> None:
