@@ -49,9 +49,10 @@ def list_(
 @plugins.command("new")
 def new(
     name: Annotated[str, typer.Argument(help="Of the distribution, e.g. puzzlecam-mine: the plugin is called `mine`.")],
-    folder: Annotated[str | None, typer.Argument(metavar="DIR", help="To be made. \\[NAME]", show_default=False)] = None,
+    folder: Annotated[
+        str | None, typer.Argument(metavar="DIR", help="To be made. \\[NAME]", show_default=False)
+    ] = None,
     kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="backbone, dataset or crf.")] = "backbone",
-    folder: Annotated[str | None, typer.Argument(metavar="DIR", help="To be made. \\[NAME]", show_default=False)] = None,
 ) -> None:
     """Write a working distribution to start from: package, test, README. It passes its own test at once."""
     from puzzlecam_cli.session.new_plugin import new_plugin
