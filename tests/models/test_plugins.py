@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from puzzlecam_cli import registry
+import puzzlecam_cli
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.registry import BACKBONES, backbone_factory, distribution_of, installed
@@ -158,8 +158,7 @@ def test_a_name_like_no_other_gets_no_suggestion():
 
 
 def test_a_plugin_of_this_repository_that_is_not_installed_is_named_with_its_folder(monkeypatch):
-    others = [dist for dist in registry.distributions() if dist.name != "puzzlecam-efficientnet-lite"]
-    monkeypatch.setattr(registry, "distributions", lambda: others)
+    monkeypatch.setattr("puzzlecam_cli.registry.found.entry_points", lambda **group: ())
     with pytest.raises(UserError, match="backbone-missing") as caught:
         load_backbone("efficientnet_lite0")
     assert caught.value.problem == "backbone `efficientnet_lite0` is not installed"
@@ -169,6 +168,6 @@ def test_a_plugin_of_this_repository_that_is_not_installed_is_named_with_its_fol
 
 
 def test_no_file_of_the_core_names_a_plugin():
-    package = Path(registry.__file__).parent
+    package = Path(puzzlecam_cli.__file__).parent
     for file in package.rglob("*.py"):
         assert "efficientnet" not in file.read_text().lower(), file
