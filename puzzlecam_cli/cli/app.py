@@ -15,6 +15,7 @@ from puzzlecam_cli.cli.doctor import doctor
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
+from puzzlecam_cli.cli.plugins import plugins
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
@@ -63,6 +64,7 @@ app.add_typer(data, name="data", rich_help_panel=LOOK)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)
 app.command("doctor", rich_help_panel=LOOK)(doctor)
+app.add_typer(plugins, name="plugins", rich_help_panel=LOOK)
 
 
 def main() -> None:
