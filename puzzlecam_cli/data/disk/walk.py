@@ -21,7 +21,7 @@ from puzzlecam_cli.text import quoted
 # Folders that systems keep beside photos, with copies of them in small; hidden ones begin with a point.
 STRANGERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found"})
 RUN_FILES = frozenset({"run.json", "recipe.yaml"})  # a folder with both is a run's
-MARK = ".puzzlecam"  # lies in folders of results for photos, such as predictions: see `holds_results`
+MARK, MADE = ".puzzlecam", "made.json"  # lie in folders of results for photos, such as predictions
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*")
 _ID = re.compile(r"0*([1-9]\d*|0)(?:\.0)?")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of photos
@@ -244,7 +244,8 @@ class Walk:
 
 def holds_results(folder: str | Path) -> bool:
     """Whether a folder is one of results that we made of photos: its pictures are none to start from."""
-    return os.path.isfile(f"{folder}/{MARK}/made.json")  # noqa: PTH113 -- takes names of any length
+    marks = (f"{folder}/{MARK}/{name}" for name in (MADE, "written.jsonl"))
+    return any(map(os.path.isfile, marks))  # that of `Path` raises where a name is too long
 
 
 def _number(name: str) -> str:
