@@ -23,6 +23,7 @@ from puzzlecam_cli.recipe.runtime import Runtime
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
+from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.stages.cams import make_cams
 from puzzlecam_cli.stages.rw import make_pseudo_labels, walk
@@ -103,14 +104,11 @@ def forget_stale(job: Job, photos: Sequence[Given], results: Results) -> None:
     write_text(known, "".join(json.dumps([image_id, *rest]) + "\n" for image_id, rest in before.items()))
 
 
-def make_pseudo(
-    job: Job, photos: Sequence[Given], classes: tuple[str, ...], results: Results, accelerator: Accelerator, emit: Emit
-) -> None:
+def make_pseudo(job: Job, photos: Sequence[Given], results: Results, accelerator: Accelerator, emit: Emit) -> None:
     """Label this process's share of photos by classifier, random walk and CRF, as `rw` labels training photos.
 
     Args:
         photos: with tags, all of them.
-        classes: the run's.
         results: where the labels go; maps and walked scores grow in `.puzzlecam/pseudo`, and go when all is labelled.
 
     Raises:
@@ -121,10 +119,13 @@ def make_pseudo(
     recipe = load_recipe(str(job.model)).model_copy(
         update={"cams": settings.cams, "rw": settings.rw, "runtime": settings.runtime}
     )
-    folder = _Folder(results.home / "pseudo", run=RunFolder(job.model), results=results)
+    trained = RunFolder(job.model)
+    folder = _Folder(results.home / "pseudo", run=trained, results=results)
+    described = read_description(trained.model("train-cls"))
+    assert described is not None  # the first process saw to it
     own = _readable(share(photos, accelerator), job, results, recipe.runtime)
     given = [Photo(photo.id, Path(photo.image), tuple(photo.tags or ())) for photo in own]
-    run = _RunOfGiven(recipe, folder, Ledger(folder.ledger), given=GivenPhotos(given, classes))
+    run = _RunOfGiven(recipe, folder, Ledger(folder.ledger), given=GivenPhotos(given, described.classes))
     make_cams(_OfShare("cams", run, folder, accelerator, emit))
     walk(_OfShare("rw", run, folder, accelerator, emit))
     make_pseudo_labels(_OfShare("rw", run, folder, accelerator, emit))
