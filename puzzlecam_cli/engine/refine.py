@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from puzzlecam_cli.data.pixels.sizes import Size, size_within
 from puzzlecam_cli.method.crf import dense_crf
 from puzzlecam_cli.method.labels import enlarged, highest
 from puzzlecam_cli.recipe.schema import Crf
+from puzzlecam_cli.registry import crf_engine
 
 LEAST = 1e-30  # of a probability where others are ruled out: no pixel is left without one
 
@@ -77,9 +79,13 @@ def labelled(probabilities: Tensor, size: Size) -> Labels:
     return Labels(enlarged(index.to(torch.uint8), size), sure.to(torch.uint8))
 
 
+engine_called = cache(crf_engine)  # to look through what is installed takes as long as a small photo
+
+
 def options_of(crf: Crf) -> dict[str, Any]:
     """What the CRF itself is told."""
-    return crf.model_dump(exclude={"largest_side"})
+    options = crf.model_dump(exclude={"largest_side", "engine"})
+    return options | ({"engine": engine_called(crf.engine)} if crf.iterations else {})
 
 
 def pixels_within(photo: Image.Image, largest_side: int | None) -> NDArray[np.uint8]:
