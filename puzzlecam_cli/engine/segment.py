@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
@@ -19,6 +18,7 @@ from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.pixels.sizes import Size, size_at, size_within
 from puzzlecam_cli.data.transforms import Colour, normalize, resized, scaled
 from puzzlecam_cli.engine.accelerator import loader_workers
+from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.refine import Labels, Segmented, labelled, pixels_within, refined
 from puzzlecam_cli.engine.tiles import Box, is_tiled, side_of, tiles, window
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
@@ -35,7 +35,7 @@ def segment(
     network: nn.Module,
     photos: Sequence[Sequence[Tensor]],
     size: Size,
-    accelerator: Accelerator,
+    accelerator: Place,
     *,
     flip: bool,
     note: Note = lambda text: None,
@@ -82,7 +82,7 @@ class Segmenter:
     mean: Colour
     std: Colour
     settings: Predict
-    accelerator: Accelerator
+    accelerator: Place
     note: Note = lambda text: None
     report: Callable[[int, int], None] = lambda done, total: None
 
