@@ -15,8 +15,8 @@ from puzzlecam_cli.cli.doctor import doctor
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
-from puzzlecam_cli.cli.predict import predict, predict_share
 from puzzlecam_cli.cli.plugins import plugins
+from puzzlecam_cli.cli.predict import predict, predict_share
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -254,17 +253,15 @@ def _share(root: Path, accelerator: Accelerator, emit: Emit) -> None:
     else:
         from puzzlecam_cli.use.predict import predict_photos
 
-        report = _report("predictions", job.settings.runtime, emit)
-        predict_photos(job, todo, results, accelerator, report, partial(_note, emit))
+        def report(task: str, unit: str) -> Tick:
+            return _report(task, job.settings.runtime, emit, unit)
+
+        predict_photos(job, todo, results, accelerator, report, lambda text: emit(Note(TASK, text)))
     accelerator.wait_for_everyone()
 
 
-def _note(emit: Emit, text: str) -> None:
-    emit(Note(TASK, text))
-
-
-def _report(task: str, runtime: Runtime, emit: Emit) -> Tick:
-    return reporting(lambda done, total: emit(Progress(TASK, task, done, total)), runtime.log_seconds)
+def _report(task: str, runtime: Runtime, emit: Emit, unit: str = "images") -> Tick:
+    return reporting(lambda done, total: emit(Progress(TASK, task, done, total, unit)), runtime.log_seconds)
 
 
 def _finish(
