@@ -11,6 +11,7 @@ from puzzlecam_cli.cli.ablate import ablate
 from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.data import data
+from puzzlecam_cli.cli.export import export
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
@@ -55,6 +56,7 @@ for _stage in PIPELINE:
     app.command(_stage.name, rich_help_panel=STAGES)(stage_command(_stage))
 app.command("run-all", rich_help_panel=STAGES)(run_all)
 app.command("labels", rich_help_panel=USE)(labels)
+app.command("export", rich_help_panel=USE)(export)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)
