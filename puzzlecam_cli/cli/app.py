@@ -11,10 +11,12 @@ from puzzlecam_cli.cli.ablate import ablate
 from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.data import data
+from puzzlecam_cli.cli.doctor import doctor
 from puzzlecam_cli.cli.export import export
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
+from puzzlecam_cli.cli.plugins import plugins
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
@@ -63,6 +65,8 @@ app.command("status", rich_help_panel=LOOK)(status)
 app.add_typer(data, name="data", rich_help_panel=LOOK)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)
+app.command("doctor", rich_help_panel=LOOK)(doctor)
+app.add_typer(plugins, name="plugins", rich_help_panel=LOOK)
 
 
 def main() -> None:

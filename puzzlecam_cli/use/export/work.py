@@ -119,7 +119,7 @@ def export(
             raise UserError("export-failed", said + str(error).strip().partition("\n")[0], hint=ANY) from error
         seconds = time.monotonic() - started
         runner, itself = chosen.writer.open_runner(temporary), _itself(Portable(network, description).eval())
-        views = compare(runner, itself, pictures.tried, _counting(tell, "comparing picture"))
+        views = compare(runner, itself, pictures.tried, _counting(tell, "trying input"))
         _check_views(views, precision, kind, description.backbone)
         scored = pictures.scored if precision != "fp32" else ()
         side = description.predict.get("longer_side")
