@@ -10,6 +10,7 @@ from puzzlecam_cli import __version__
 from puzzlecam_cli.cli.ablate import ablate
 from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
+from puzzlecam_cli.cli.clean import clean
 from puzzlecam_cli.cli.data import data
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
@@ -19,6 +20,7 @@ from puzzlecam_cli.cli.streams import prepare_streams
 from puzzlecam_cli.stages import PIPELINE
 
 STAGES = "Stages, in order"
+USE = "Use a result"
 COMPARE = "Compare"
 LOOK = "Look around"
 BEGIN = "Begin"
@@ -52,6 +54,7 @@ app.command("new", rich_help_panel=BEGIN)(new)
 for _stage in PIPELINE:
     app.command(_stage.name, rich_help_panel=STAGES)(stage_command(_stage))
 app.command("run-all", rich_help_panel=STAGES)(run_all)
+app.command("clean", rich_help_panel=USE)(clean)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)
