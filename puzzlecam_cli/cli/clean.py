@@ -29,9 +29,9 @@ def clean(run: RunArgument, yes: YesOption = False, as_json: JsonOption = False)
     from puzzlecam_cli.view.telling import Teller
     from puzzlecam_cli.view.words import size
 
-    tell = Teller()
     found = Run.of(Path(run))
     if yes:
+        tell = Teller()
         done = delete(found, PIPELINE, say=_say, tick=lambda n, total: tell(f"deleted {n:,} of {total:,} files"))
     else:
         done = what_can_go(found, PIPELINE)
