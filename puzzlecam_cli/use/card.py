@@ -95,8 +95,8 @@ def _what(facts: Facts) -> list[str]:
     count, recipe = len(facts.description.classes), facts.recipe
     puzzle, crf = recipe.train_cls.puzzle.is_used, recipe.rw.crf.iterations > 0
     said = [
-        f"Semantic segmentation of photos into {several(count, 'class')} and background, learned from image-level tags: "
-        f"a classifier, trained {'with' if puzzle else 'without'} the losses of "
+        f"Semantic segmentation of photos into {several(count, 'class')} and background, learned from image-level "
+        f"tags: a classifier, trained {'with' if puzzle else 'without'} the losses of "
         "[Puzzle-CAM](https://arxiv.org/abs/2101.11253), finds the pixels that speak for each tag, a random walk"
         f"{' and a dense CRF make' if crf else ' makes'} pseudo labels of them, and this network, DeepLabv3+ over "
         f"{_code(facts.description.backbone)}, learned from those. To predict it needs no tags."
@@ -137,10 +137,9 @@ def _classes(facts: Facts) -> list[str]:
 def _data(facts: Facts) -> list[str]:
     kind = facts.recipe.data.kind
     lines = [f"{_code(_data_name(facts))}, data of the kind `{kind}`; the photos do not come with the model.", ""]
-    trained = {None: "", 0: "; none of them was trained on"}.get(
-        facts.seen, f"; {facts.seen} of them trained on as well"
-    )
-    purpose = {"train": "trained on, by their tags", "val": f"predicted at the end{trained}"}
+    known = {None: "", 0: "; none of them was trained on"}
+    seen = known.get(facts.seen, f"; {facts.seen} of them were trained on as well")
+    purpose = {"train": "trained on, by their tags", "val": f"predicted at the end{seen}"}
     rows = [(split, purpose[which], f"{count:,}") for which, (split, count) in facts.photos.items()]
     lines += markdown_table(("split", "used for", "photos"), rows)
     tags = facts.scores.get("tags") if facts.scores else None
@@ -167,7 +166,8 @@ def _measured(facts: Facts) -> list[str]:
     results = facts.scores["results"]
     lines = [
         "mIoU over all photos of a split, background included; classes that neither masks nor results hold are left "
-        "out of the mean. FP and FN: the share of pixels that are wrongly an object's, and wrongly background.",
+        "out of the mean. FP and FN: what is wrongly taken for a class, and what is missed of it, as shares of the "
+        "union of mask and result, averaged over the classes.",
         "",
         *markdown_table(HEADER, score_rows(facts.scores)),
         "",
@@ -222,7 +222,8 @@ def _limits(facts: Facts) -> list[str]:
         lines.append(f"- Weak classes, IoU below {WEAK:g}: {', '.join(shorten(weak, 12))}.")
     if never := [_code(name) for name in names if predicted["iou"].get(name) is None]:
         lines.append(
-            f"- Neither seen nor predicted in {_code(predicted['split'])}, so not measured: {', '.join(shorten(never, 12))}."
+            f"- Neither seen nor predicted in {_code(predicted['split'])}, so not measured: "
+            f"{', '.join(shorten(never, 12))}."
         )
     return lines
 
