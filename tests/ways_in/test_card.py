@@ -104,7 +104,6 @@ OUT: dict[str, Callable[[Path], Path]] = {
     "a link to a file": lambda folder: _link(folder / "link", put(folder, "mine")),
     "a link to nowhere": lambda folder: _link(folder / "link", folder / "nothing"),
     "a name of 300 letters": lambda folder: folder / ("a" * 300),
-    "a name with a NUL": lambda folder: folder / "a\0b",
 }
 
 
