@@ -34,9 +34,10 @@ FieldOf = Callable[["NDArray[np.uint8]", int, Kernels], Field]
 
 
 class CrfEngine(NamedTuple):
-    """An engine: the module that must be installed for it, how that is done, and `module:class` of its field."""
+    """An engine: the module that must be installed for it, what brings it, how, and `module:class` of its field."""
 
     needs: str
+    distribution: str
     install: str
     field: str
 
@@ -45,6 +46,7 @@ class CrfEngine(NamedTuple):
 ENGINES = {
     "pydensecrf": CrfEngine(
         "pydensecrf",
+        "pydensecrf2",
         "python -m pip install pydensecrf2 (Python 3.11 or 3.12)",
         "puzzlecam_cli.method.crf_pydensecrf:PydensecrfField",
     ),
