@@ -113,7 +113,7 @@ class Backbone(nn.Module):
         sides = images.shape[-2:]
         features = self.network(pad_to_multiple(images, self.multiple))
         return [
-            feature[..., : -(-sides[0] // stride), : -(-sides[1] // stride)]
+            feature[..., : (sides[0] + stride - 1) // stride, : (sides[1] + stride - 1) // stride]  # of ONNX as well
             for feature, stride in zip(features, self.strides, strict=True)
         ]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +18,7 @@ from puzzlecam_cli.engine.loop import Task, train
 from puzzlecam_cli.engine.step import LossModule
 from puzzlecam_cli.events import Emit, Note, Progress
 from puzzlecam_cli.files import is_whole
-from puzzlecam_cli.group.interrupt import stop_if_asked
+from puzzlecam_cli.group.interrupt import reporting
 from puzzlecam_cli.models.backbone import Backbone, load_backbone
 from puzzlecam_cli.models.build import head_of, with_head
 from puzzlecam_cli.recipe.schema import Recipe, Training
@@ -140,16 +138,8 @@ class Context:
 
         It is called after each item, when its file is whole: where an interrupt is noticed.
         """
-        last = -math.inf
-
-        def report(done: int, total: int) -> None:
-            nonlocal last
-            stop_if_asked()
-            if done == total or time.monotonic() - last >= self.recipe.runtime.log_seconds:
-                last = time.monotonic()
-                self.emit(Progress(self.stage, task, done, total, unit))
-
-        return report
+        seconds = self.recipe.runtime.log_seconds
+        return reporting(lambda done, total: self.emit(Progress(self.stage, task, done, total, unit)), seconds)
 
     @cached_property
     def _noted(self) -> set[str]:
