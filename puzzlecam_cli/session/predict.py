@@ -300,9 +300,7 @@ def _finish(
                 f"the network was trained on? It knows {', '.join(shorten(list(opened.classes)))}",
             )
         )
-    return Predicted(
-        root, opened.classes, len(todo), len(labelled) - len(todo), unreadable, tuple(more), confidence
-    )
+    return Predicted(root, opened.classes, len(todo), len(labelled) - len(todo), unreadable, tuple(more), confidence)
 
 
 @contextmanager
