@@ -15,6 +15,7 @@ from puzzlecam_cli.cli.doctor import doctor
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
+from puzzlecam_cli.cli.predict import predict, predict_share
 from puzzlecam_cli.cli.plugins import plugins
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
@@ -56,6 +57,8 @@ app.command("new", rich_help_panel=BEGIN)(new)
 for _stage in PIPELINE:
     app.command(_stage.name, rich_help_panel=STAGES)(stage_command(_stage))
 app.command("run-all", rich_help_panel=STAGES)(run_all)
+app.command("predict", rich_help_panel=USE)(predict)
+app.command("predict-share", hidden=True)(predict_share)
 app.command("labels", rich_help_panel=USE)(labels)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("bench", rich_help_panel=COMPARE)(bench)

@@ -178,6 +178,7 @@ def _look(
     tell = Teller()
     gathered = gather(paths, root, read_list, tell)
     known, facts = tags_of(gathered.photos, tags, opened.classes, tell) if tags else ({}, [])
+    more = [name for name in formats if name != "png"]
     without = [photo.id for photo in gathered.photos if photo.id not in known]
     if tags and without and opened.kind == "pseudo":
         raise UserError(
@@ -189,7 +190,7 @@ def _look(
     if tags and without:
         facts.append("photos without a row may show any class")
     given = [Given.of(photo, known.get(photo.id)) for photo in gathered.photos]
-    check(root, formats, [photo.id for photo in given], opened.classes, force=force)
+    check(root, more, {photo.id: Path(photo.image) for photo in given}, opened.classes, force=force)
     results, by = Results(root), fingerprint(opened.inputs)
     results.check(given, opened.inputs, force=force)
     files = ("", f"{CONFIDENCE}/") if confidence else ("",)
@@ -210,7 +211,7 @@ def _begin(found: _Found, opened: Source, root: Path, job: Job, model: str, emit
     emit(StageStarted(TASK, because))
     for fact in found.facts:
         emit(Note(TASK, fact))
-    Results(root).begin(opened.inputs)
+    Results(root).begin(opened.inputs, opened.classes)
     job.write(root, found.todo)
     if job.source == "pseudo":
         from puzzlecam_cli.use.pseudo import forget_stale

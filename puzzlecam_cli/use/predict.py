@@ -64,7 +64,7 @@ def predict_photos(
         report(done, len(own))
 
     def refused(index: int, error: UserError) -> None:
-        finished(Made(*own[index][:3], by=job.by, tags=own[index].tags, problem=error.problem))
+        finished(own[index].made(job.by, problem=error.problem))
 
     def jobs() -> Iterator[_LabelJob]:
         given = [Photo(photo.id, Path(photo.image)) for photo in own]
@@ -87,7 +87,7 @@ def predict_photos(
     files = {"": ""} | ({f"{CONFIDENCE}/": ""} if job.confidence else {})
     for out, scores in map_unordered(_label, jobs(), pool_workers(runtime)):
         photo = by_path[out]
-        finished(Made(*photo[:3], by=job.by, tags=photo.tags, files=files, scores=scores))
+        finished(photo.made(job.by, files=files, scores=scores))
 
 
 def _only(probabilities: Tensor, rows: Sequence[int]) -> Tensor:
