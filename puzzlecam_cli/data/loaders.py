@@ -145,29 +145,39 @@ def training_loader(views: TrainingViews, batches: TrainingBatches, workers: int
     yield from _loaded(views, workers, batch_sampler=batches, collate_fn=_first_error_or_batch)
 
 
-def photo_loader(photos: ScaledPhotos, workers: int) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
+def photo_loader(
+    photos: ScaledPhotos, workers: int, refused: Callable[[int, UserError], None] | None = None
+) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
     """The photos in order, see `ScaledPhotos`.
 
+    Args:
+        refused: is told of photos that cannot be read, by index, which are left out then.
+
     Raises:
-        UserError: a photo cannot be read.
+        UserError: a photo cannot be read, and nobody is to be told.
     """
-    yield from _loaded(photos, workers, batch_size=1, collate_fn=_only_item)
+    yield from _loaded(photos, workers, refused, batch_size=1, collate_fn=_only_item)
 
 
 def _follow_parent(_: int) -> None:
     follow_parent(os.getppid())
 
 
-def _loaded(source: Dataset[Any], workers: int, **settings: Any) -> Iterator[Any]:
+def _loaded(
+    source: Dataset[Any], workers: int, refused: Callable[[int, UserError], None] | None = None, **settings: Any
+) -> Iterator[Any]:
     """What a GPU is to get lies in pinned memory: it is copied there while the GPU computes."""
     settings |= {"num_workers": workers, "pin_memory": torch.cuda.is_available()}
     with signals_held_back():
         items: Any = iter(DataLoader(source, worker_init_fn=_follow_parent, **settings))
     try:
-        for item in items:
-            if isinstance(item, UserError):
+        for index, item in enumerate(items):
+            if not isinstance(item, UserError):
+                yield item
+            elif refused is None:
                 raise item
-            yield item
+            else:
+                refused(index, item)
     finally:
         if workers:  # an error's traceback would keep them until Python ends, which then waits for them
             items._shutdown_workers()

@@ -63,7 +63,7 @@ def run_stages(
     resolved = load_for(root, recipe, changes)
     chosen = named(PIPELINE, stages)
     check_ours(Run.at(resolved, root), all_steps(chosen))  # before anything is written, the lock included
-    with gentle_stop(), joined(resolved, root, num_processes) as member:
+    with gentle_stop(), joined(resolved.runtime, root, num_processes) as member:
         run_ = Run.at(resolved, root, Teller() if member.is_shown else silent)
         decisions = decide(run_, chosen, force, member.accelerator)
         steps = steps_to_do(chosen, decisions)

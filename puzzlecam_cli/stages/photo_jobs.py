@@ -6,6 +6,7 @@ A worker imports this module: it must stay light.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from puzzlecam_cli.method.crf import dense_crf
 from puzzlecam_cli.method.labels import best, confident_labels, enlarged, pseudo_labels
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
 from puzzlecam_cli.recipe.schema import AffinityLabels, Crf, RandomWalk
+from puzzlecam_cli.registry import crf_engine
 from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_labels
 
 
@@ -34,9 +36,13 @@ def pixels_within(photo: Image.Image, largest_side: int | None) -> NDArray[np.ui
     return np.array(photo if within == size else photo.resize(within[::-1], Image.Resampling.BOX))
 
 
+engine_called = cache(crf_engine)  # to look through what is installed takes as long as a small photo
+
+
 def options_of(crf: Crf) -> dict[str, Any]:
     """What the CRF itself is told."""
-    return crf.model_dump(exclude={"largest_side"})
+    options = crf.model_dump(exclude={"largest_side", "engine"})
+    return options | ({"engine": engine_called(crf.engine)} if crf.iterations else {})
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.events import Note
 from puzzlecam_cli.method.constants import IGNORE
-from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
-from puzzlecam_cli.run.artifacts import check_finite, load_model
+from puzzlecam_cli.run.artifacts import check_finite
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PredictionJob, pixels_within, refine_prediction
 
@@ -39,21 +38,13 @@ class SegmentationLoss(LossModule):
         return {"cross_entropy": 1.0}
 
 
-def _network(context: Context, *, pretrained: bool) -> DeepLab:
-    """The bare network, or with the backbone's first weights."""
-    settings = context.recipe.seg
-    from_classifier = settings.start_from == "classifier"
-    backbone = context.backbone(pretrained=pretrained and not from_classifier)
-    if pretrained and from_classifier:
-        load_model(context.folder.model("train-cls"), Classifier(backbone, context.num_classes))
-    return DeepLab(backbone, context.num_classes + 1, settings.width, settings.norm)
-
-
 def train_segmentation(context: Context) -> None:
     """Train on the pseudo labels, then write `seg/model.safetensors`."""
     settings = context.recipe.seg
     seed_everything(context.recipe.seed, "seg")
-    network = _network(context, pretrained=True)
+    from_classifier = settings.start_from == "classifier"
+    backbone = context.trained("train-cls").backbone if from_classifier else context.backbone(pretrained=True)
+    network: DeepLab = context.network("seg", backbone)
     context.train(
         SegmentationLoss(network),
         settings,
@@ -70,8 +61,7 @@ def predict_split(context: Context) -> None:
     if split is None:
         return
     folder, settings = context.folder, context.recipe.seg.predict
-    network = _network(context, pretrained=False)
-    load_model(folder.model("seg"), network)
+    network: DeepLab = context.trained("seg")
     for_inference(network, context.accelerator)
     photos = context.to_do(context.data.photos(split), lambda image_id: folder.prediction(split, image_id))
 

@@ -17,6 +17,13 @@ VOC_PALETTE = [
     for channel in range(3)
 ]
 
+
+def voc_colour(label: int) -> RGB:
+    """The colour of a label, 0 to 255, in PASCAL VOC's palette."""
+    red, green, blue = VOC_PALETTE[3 * label : 3 * label + 3]
+    return red, green, blue
+
+
 LINE = re.compile(r"\s*([^:]*[^:\s])\s*:\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*(?::.*)?", re.ASCII)
 
 

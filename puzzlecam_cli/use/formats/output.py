@@ -1,0 +1,58 @@
+"""The folder that labels are given out in: what in it is ours, so that nothing of anybody else's is overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from puzzlecam_cli.data.disk.resolver import stat_of
+from puzzlecam_cli.files import append_line, ready_to_append, replacing
+
+RECORDS = ".puzzlecam"  # the folder of what is known of the others
+LAST = 2  # states of a file that are remembered: a process may be killed between telling of a new one and moving it
+
+
+class Output:
+    """A folder and a list of the files that were written into it: name, size and time, and what it was made of.
+
+    A file that is not as the list says was put there, or corrected, by somebody.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._list = root / RECORDS / "written.jsonl"
+        self._known: dict[str, list[tuple[str, str]]] = {}
+        if self._list.is_file():
+            for line in self._list.read_text(encoding="utf-8", errors="replace").splitlines():
+                self._take(line)
+        ready_to_append(self._list, '["')
+
+    def strangers(self, names: Iterable[str]) -> list[str]:
+        """Of the files that are to be written, those that are there and not as they were written."""
+        states = ((name, stat_of(f"{self.root}/{name}")) for name in names)
+        there = [(name, state) for name, state in states if state != "-" or os.path.lexists(self.root / name)]
+        return [name for name, state in there if state not in (known for known, _ in self._known.get(name, ()))]
+
+    def is_made(self, name: str, of: str) -> bool:
+        """Whether a file is there, as it was written, and made of the very same."""
+        return (stat_of(f"{self.root}/{name}"), of) in self._known.get(name, ())
+
+    @contextmanager
+    def replacing(self, name: str, of: str = "") -> Iterator[Path]:
+        """As `files.replacing`, and remembered; `of` says what it is made of."""
+        with replacing(self.root / name) as temporary:
+            yield temporary
+            self._list.parent.mkdir(parents=True, exist_ok=True)
+            line = json.dumps([name, stat_of(str(temporary)), of])
+            append_line(self._list, line)
+            self._take(line)
+
+    def _take(self, line: str) -> None:
+        try:
+            name, state, of = json.loads(line)
+            self._known[name] = [*self._known.get(name, []), (state, of)][-LAST:]
+        except (ValueError, TypeError):  # torn, or not ours: its file is not known then
+            return
