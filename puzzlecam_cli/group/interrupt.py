@@ -6,11 +6,12 @@ where it is: files appear whole or not at all, so no more is lost than what came
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -58,6 +59,23 @@ def stop_if_asked() -> None:
     """Raise KeyboardInterrupt if somebody asked to stop."""
     if _asked:
         raise KeyboardInterrupt
+
+
+def reporting(tell: Callable[[int, int], None], seconds: float) -> Callable[[int, int], None]:
+    """A function of (done, total) that tells of the first and the last item, and of others every so many seconds.
+
+    It is called after each item, when its file is whole: where an interrupt is noticed.
+    """
+    last = -math.inf
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        stop_if_asked()
+        if done == total or time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            tell(done, total)
+
+    return report
 
 
 @contextmanager

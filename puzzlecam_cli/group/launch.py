@@ -115,19 +115,25 @@ def run_group(command: Sequence[str], recipe: Recipe, root: Path, processes: int
         RankFailed: a process failed or was killed; the others are ended.
         KeyboardInterrupt: all were asked to stop and have stopped.
     """
-    with TemporaryDirectory(prefix="puzzlecam-") as scratch, stop_signals() as signals, _lifeline() as lifeline:
+    with TemporaryDirectory(prefix="puzzlecam-") as scratch:
         resolved = Path(scratch, "recipe.yaml")
         resolved.write_text(as_yaml(recipe), encoding="utf-8")
         name, *options = command
-        program = [sys.executable, "-m", "puzzlecam_cli", name, str(resolved), "--run", str(root)]
-        shared = _environment(processes, on_cpu=visible_gpus(recipe.runtime) == 0)
+        run_processes([name, str(resolved), "--run", str(root), *options], recipe.runtime, processes, emit)
+
+
+def run_processes(command: Sequence[str], runtime: Runtime, processes: int, emit: Emit) -> None:
+    """The same with a command as it stands, to its last option."""
+    with TemporaryDirectory(prefix="puzzlecam-") as scratch, stop_signals() as signals, _lifeline() as lifeline:
+        program = [sys.executable, "-m", "puzzlecam_cli", *command]
+        shared = _environment(processes, on_cpu=visible_gpus(runtime) == 0)
         ranks: list[Rank] = []
         try:
             for number in range(processes):
                 own = {"RANK": str(number), "LOCAL_RANK": str(number)}
                 log = Path(scratch, f"rank-{number}.log")
                 title = f"rank {number} of {processes}"
-                ranks.append(_start([*program, *options], shared | own, lifeline, title, log))
+                ranks.append(_start(program, shared | own, lifeline, title, log))
             watch(ranks, signals, emit)
         finally:
             for rank in ranks:

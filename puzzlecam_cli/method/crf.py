@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.method.constants import CONFIDENCE, PREDICTION_KERNELS, Kernels
-from puzzlecam_cli.method.crf_engines import load_field
+from puzzlecam_cli.method.crf_engines import FieldOf, load_field
 
 
 class DenseCrf:
@@ -16,7 +16,8 @@ class DenseCrf:
         image: (H, W, 3) uint8.
         labels: number of labels K.
         smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight: see `Kernels`; by default those for predictions.
-        engine: a name of `crf_engines.ENGINES`; `auto` takes the best that is installed.
+        engine: a name of `crf_engines.ENGINES`; `auto` takes the best that is installed; or what makes a field, such as
+            a plugin's engine: `puzzlecam_cli.registry.crf_engine(name)`.
 
     Raises:
         ModuleNotFoundError: no engine is installed.
@@ -32,9 +33,9 @@ class DenseCrf:
         colour_xy: float = PREDICTION_KERNELS.colour_xy,
         colour_rgb: float = PREDICTION_KERNELS.colour_rgb,
         colour_weight: float = PREDICTION_KERNELS.colour_weight,
-        engine: str = "auto",
+        engine: str | FieldOf = "auto",
     ):
-        field = load_field(engine)
+        field = load_field(engine) if isinstance(engine, str) else engine
         if image.dtype != torch.uint8:
             raise ValueError(f"the photo must be uint8, not {image.dtype}")
         self.height, self.width = image.shape[:2]
@@ -65,7 +66,7 @@ class DenseCrf:
 
 
 def dense_crf(
-    image: Tensor, probabilities: Tensor, *, iterations: int, engine: str = "auto", **kernels: float
+    image: Tensor, probabilities: Tensor, *, iterations: int, engine: str | FieldOf = "auto", **kernels: float
 ) -> Tensor:
     """Refine probabilities along the colours of the photo.
 

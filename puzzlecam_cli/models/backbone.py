@@ -32,6 +32,7 @@ class Backbone(nn.Module):
         mean, std: of the normalised input, per colour in [0, 1].
         loaded: what `load_weights` said of a weight file; None: there was none.
         multiple: of pixels that the network's input sides must be; 1: any size will do.
+        licence: of its pretrained weights, and who publishes them, in words; empty: it is not known.
 
     Raises:
         ValueError: not five maps, strides that fall, or a multiple below 1.
@@ -47,6 +48,7 @@ class Backbone(nn.Module):
         loaded: str | None = None,
         *,
         multiple: int = 1,
+        licence: str = "",
     ):
         super().__init__()
         if not len(channels) == len(strides) == 5:
@@ -62,6 +64,7 @@ class Backbone(nn.Module):
         self.std = tuple(std)
         self.loaded = loaded
         self.multiple = multiple
+        self.licence = licence
         self._kept: tuple[nn.Module, ...] = ()  # batch normalisations that keep their running statistics
 
     @property
@@ -110,7 +113,7 @@ class Backbone(nn.Module):
         sides = images.shape[-2:]
         features = self.network(pad_to_multiple(images, self.multiple))
         return [
-            feature[..., : -(-sides[0] // stride), : -(-sides[1] // stride)]
+            feature[..., : (sides[0] + stride - 1) // stride, : (sides[1] + stride - 1) // stride]  # of ONNX as well
             for feature, stride in zip(features, self.strides, strict=True)
         ]
 

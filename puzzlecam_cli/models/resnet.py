@@ -47,7 +47,7 @@ def _resnet(model: str, pretrained: bool, weights: str | None) -> Backbone:
     first = network.layer4[0]
     strided = first.conv2 if hasattr(first, "conv3") else first.conv1  # bottleneck, basic block
     strided.stride = first.downsample[0].stride = (1, 1)
-    return _finish(network, weights)
+    return _finish(network, weights, "BSD-3-Clause (torchvision)")
 
 
 def _resnest(model: str, pretrained: bool, weights: str | None) -> Backbone:
@@ -55,13 +55,13 @@ def _resnest(model: str, pretrained: bool, weights: str | None) -> Backbone:
     first = network.layer4[0]
     first.avd_last = nn.AvgPool2d(3, stride=1, padding=1)
     first.downsample[0] = nn.Identity()
-    return _finish(network, weights)
+    return _finish(network, weights, "Apache-2.0 (ResNeSt)")
 
 
-def _finish(network: Any, weights: str | None) -> Backbone:
+def _finish(network: Any, weights: str | None, licence: str) -> Backbone:
     stages = ResNetStages(network)
     loaded = load_weights(stages, weights) if weights else None
-    return Backbone(stages, _channels(network), loaded=loaded)
+    return Backbone(stages, _channels(network), loaded=loaded, licence=licence)
 
 
 def resnet18(*, pretrained: bool, weights: str | None) -> Backbone:

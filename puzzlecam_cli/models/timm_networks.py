@@ -67,7 +67,10 @@ def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **option
         loaded = _load(model, network, state, str(weights), chosen) if state else None
         settings = timm.get_pretrained_cfg(model) or timm.models.PretrainedCfg()
         channels, strides = (_five(values) for values in (channels, strides))
-        return Backbone(five, channels, strides, settings.mean, settings.std, loaded, multiple=multiple)
+        licence = f"{settings.license} (timm)" if settings.license else ""
+        return Backbone(
+            five, channels, strides, settings.mean, settings.std, loaded, multiple=multiple, licence=licence
+        )
     raise UserError("backbone-unfit", f"timm's `{model}` gives no feature maps of images of any size: {said[:200]}")
 
 

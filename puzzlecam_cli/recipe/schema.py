@@ -135,6 +135,7 @@ COLOUR_RGB = "Standard deviation in grey levels of the colour kernel [code]."
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
+    engine: str = default("auto", "Who infers, as `puzzlecam plugins` lists them; auto: the best installed [ours].")
     iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
     smooth_xy: Real = default(
         LABEL_KERNELS.smooth_xy, "Standard deviation in pixels of the smoothness kernel [code].", gt=0
@@ -229,6 +230,11 @@ class RandomWalk(Section):
 
 class Predict(Views):
     crf: PredictionCrf = PredictionCrf()
+    tile: Annotated[Side, Field(ge=64)] | None = default(
+        2048,
+        "Photos with a longer side of more pixels than this are predicted in overlapping tiles, of which the network "
+        "sees at most as many pixels a side; null: never [ours].",
+    )
 
 
 class Seg(Training):

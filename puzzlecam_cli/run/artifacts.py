@@ -12,15 +12,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
-from puzzlecam_cli.engine.state import differences
-from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import replacing
 from puzzlecam_cli.method.cam import sum_scales
 from puzzlecam_cli.method.constants import IGNORE, MAP_STRIDE
-from puzzlecam_cli.run.arrays import Arrays, damaged_files, reading, write_arrays
+from puzzlecam_cli.run.arrays import Arrays, reading, write_arrays
 
 MOST_CELLS = 2**30  # of all maps of a photo at full size: 4 GB
 FLOAT16_PEAK = 2**15  # half of the highest power of two that float16 holds
@@ -248,32 +247,3 @@ def check_finite(path: Path, maps: Sequence[Tensor]) -> None:
             f"the network gives values that are not finite for `{path.stem}`: {path} is not written",
             hint="with fp16 or bf16 try --mixed-precision no; else train again with a lower lr, or clip_norm: 2",
         )
-
-
-def save_model(path: Path, network: nn.Module) -> None:
-    from safetensors.torch import save
-
-    state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    with replacing(path, durable=True) as temporary:
-        temporary.write_bytes(save(state))
-
-
-def load_model(path: Path, network: nn.Module) -> None:
-    """Fill a network from a stage's model.
-
-    Raises:
-        UserError: the file is not there, damaged, or of another network: how it differs.
-    """
-    from safetensors.torch import load_file
-
-    stage = path.parent.name
-    with damaged_files(path, stage):
-        state = load_file(path)
-    again = f"delete it; `puzzlecam {stage}` makes it again"
-    if differing := differences(state, network.state_dict()):
-        said = f"{path} is the model of another network: {len(differing)} tensors differ"
-        raise UserError("artifact-unreadable", said, shorten(differing), again)
-    if endless := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
-        said = f"{path} holds values that are not finite in {len(endless)} tensors"
-        raise UserError("artifact-unreadable", said, shorten(endless), again)
-    network.load_state_dict(state)

@@ -15,10 +15,10 @@ from puzzlecam_cli.data.pixels.sizes import Size, size_at, size_within
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.schema import Crf
 from puzzlecam_cli.registry import BACKBONES, LIBRARIES, backbone_factory, installed
+from puzzlecam_cli.registry import crf_engine as load_crf_engine
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.text import quoted
 
@@ -44,22 +44,24 @@ def environment(checked: Checked) -> Iterator[UserError]:
 
 
 def crf_engine(checked: Checked) -> Iterator[UserError]:
-    """A dense CRF that is asked for and not installed."""
+    """A dense CRF that is asked for, and whose engine is not installed or broken."""
     recipe = checked.run.recipe
     asked: dict[str, tuple[str, Crf]] = {
         "affinity/labels": ("affinity.labels.crf", recipe.affinity.labels.crf),
         "rw/pseudo_labels": ("rw.crf", recipe.rw.crf),
         "seg/predictions": ("seg.predict.crf", recipe.seg.predict.crf),
     }
-    keys = [key for step, (key, crf) in asked.items() if checked.makes(step) and crf.iterations]
-    if keys and not installed_engines():
-        yield UserError(
-            "crf-missing",
-            "no engine for dense CRFs is installed",
-            tuple(f"{key} asks for one" for key in keys),
-            f"{' or '.join(engine.install for engine in ENGINES.values())}, or go without: "
-            + " ".join(f"--set {key}.iterations=0" for key in keys),
-        )
+    named: dict[str, list[str]] = {}
+    for step, (key, crf) in asked.items():
+        if checked.makes(step) and crf.iterations:
+            named.setdefault(crf.engine, []).append(key)
+    for name, keys in named.items():
+        try:
+            load_crf_engine(name)
+        except UserError as error:
+            where = (*(f"{key} asks for one" for key in keys), *error.where)
+            without = f"or go without: {' '.join(f'--set {key}.iterations=0' for key in keys)}"
+            yield UserError(error.reference, error.problem, where, f"{error.hint}, {without}")
 
 
 def backbone_is_there(checked: Checked) -> Iterator[UserError]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 from torch import nn
@@ -19,11 +18,13 @@ from puzzlecam_cli.engine.loop import Task, train
 from puzzlecam_cli.engine.step import LossModule
 from puzzlecam_cli.events import Emit, Note, Progress
 from puzzlecam_cli.files import is_whole
-from puzzlecam_cli.group.interrupt import stop_if_asked
+from puzzlecam_cli.group.interrupt import reporting
 from puzzlecam_cli.models.backbone import Backbone, load_backbone
+from puzzlecam_cli.models.build import head_of, with_head
 from puzzlecam_cli.recipe.schema import Recipe, Training
-from puzzlecam_cli.run.artifacts import save_model
+from puzzlecam_cli.run.describe import describe, predict_of, supervised
 from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.run.model_file import keep_true, load_model, save_model
 from puzzlecam_cli.run.run import Run
 
 
@@ -65,6 +66,22 @@ class Context:
         if weights:
             self.emit(Note(self.stage, backbone.loaded or f"backbone weights from {weights}"))
         return backbone
+
+    def network(self, stage: str, backbone: Backbone) -> Any:
+        """The network that a stage trains, its head with new weights, on a backbone."""
+        return with_head(backbone, head_of(self.recipe, stage), self.num_classes)
+
+    def trained(self, stage: str) -> Any:
+        """The network that a stage trained.
+
+        Raises:
+            UserError: its model is not there, damaged, or of another network.
+        """
+        network, path = self.network(stage, self.backbone(pretrained=False)), self.folder.model(stage)
+        load_model(path, network, stage=stage)
+        if self.accelerator.is_main_process:
+            keep_true(path, head_of(self.recipe, stage), predict_of(self.recipe, stage))
+        return network
 
     def train(
         self,
@@ -112,23 +129,17 @@ class Context:
         )
         train(task, self.accelerator, self.emit)
         if self.accelerator.is_main_process:
-            save_model(self.folder.model(self.stage), module.network)
+            told = supervised(self.data, len(self.train_photos))
+            description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
+            save_model(self.folder.model(self.stage), module.network, description)
 
     def progress(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
         """A function of (done, total) that reports a task's first and last item, and others as often as steps.
 
         It is called after each item, when its file is whole: where an interrupt is noticed.
         """
-        last = -math.inf
-
-        def report(done: int, total: int) -> None:
-            nonlocal last
-            stop_if_asked()
-            if done == total or time.monotonic() - last >= self.recipe.runtime.log_seconds:
-                last = time.monotonic()
-                self.emit(Progress(self.stage, task, done, total, unit))
-
-        return report
+        seconds = self.recipe.runtime.log_seconds
+        return reporting(lambda done, total: self.emit(Progress(self.stage, task, done, total, unit)), seconds)
 
     @cached_property
     def _noted(self) -> set[str]:

@@ -81,7 +81,7 @@ def run_ablation(
                 emit(Note("ablate", f"{row.title}, seed {seed}: mIoU {miou:.3f}"))
 
     again = ["ablate", *(part for seed in seeds for part in ("--seeds", str(seed)))]
-    with gentle_stop(), joined(base.recipe, root, num_processes) as member:
+    with gentle_stop(), joined(base.recipe.runtime, root, num_processes) as member:
         if member.is_shown:
             check_masks(base)
             preflight(base, all_steps(STAGES), tick=None)

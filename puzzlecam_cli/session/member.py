@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from puzzlecam_cli.errors import printable
 from puzzlecam_cli.events import Emit, Event
-from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.recipe.schema import Recipe, Runtime
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -54,7 +54,7 @@ class Member:
 
 
 @contextmanager
-def joined(recipe: Recipe, root: Path, num_processes: int | None) -> Iterator[Member]:
+def joined(runtime: Runtime, root: Path, num_processes: int | None) -> Iterator[Member]:
     """Join the group this process was started for, if any; whoever has the terminal holds the run folder's lock.
 
     Raises:
@@ -65,13 +65,13 @@ def joined(recipe: Recipe, root: Path, num_processes: int | None) -> Iterator[Me
     from puzzlecam_cli.group.lock import run_lock
     from puzzlecam_cli.group.rank import find_parent
 
-    check_launch(num_processes, recipe.runtime)
+    check_launch(num_processes, runtime)
     parent = find_parent()
     if parent is not None:
         with parent.reporting_failure():
-            yield Member(_accelerator(recipe), parent, is_shown=False)
+            yield Member(_accelerator(runtime), parent, is_shown=False)
         return
-    accelerator = _accelerator(recipe) if in_group() else None
+    accelerator = _accelerator(runtime) if in_group() else None
     if accelerator is not None and not accelerator.is_main_process:
         yield Member(accelerator, None, is_shown=False)
         return
@@ -79,7 +79,7 @@ def joined(recipe: Recipe, root: Path, num_processes: int | None) -> Iterator[Me
         yield Member(accelerator, None, is_shown=True)
 
 
-def _accelerator(recipe: Recipe) -> Accelerator:
+def _accelerator(runtime: Runtime) -> Accelerator:
     from puzzlecam_cli.engine.accelerator import make_accelerator
 
-    return make_accelerator(recipe.runtime)
+    return make_accelerator(runtime)

@@ -63,7 +63,7 @@ def run_stages(
     resolved = load_for(root, recipe, changes)
     chosen = named(PIPELINE, stages)
     check_ours(Run.at(resolved, root), all_steps(chosen))  # before anything is written, the lock included
-    with gentle_stop(), joined(resolved, root, num_processes) as member:
+    with gentle_stop(), joined(resolved.runtime, root, num_processes) as member:
         run_ = Run.at(resolved, root, Teller() if member.is_shown else silent)
         decisions = decide(run_, chosen, force, member.accelerator)
         steps = steps_to_do(chosen, decisions)
@@ -165,7 +165,7 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
 def note_differences(run: Run, decisions: Sequence[Decision], emit: Emit) -> None:
     """Say how the recipe differs from the run's own, where that redoes something that is finished."""
     redone = [decision.step for decision in decisions if " changed" in decision.because]
-    if any((record := run.ledger.get(step)) and record.state == "done" for step in redone):
+    if any((record := run.ledger.get(step)) and record.is_made for step in redone):
         for line in differences(run):
             emit(Note("run", line))
 

@@ -11,7 +11,6 @@ from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.method.affinity import PAIR_WEIGHTS, affinity_labels, affinity_sums
 from puzzlecam_cli.models.pair_net import PairNet
-from puzzlecam_cli.models.pair_nets import pair_net
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 
@@ -67,7 +66,7 @@ def train_affinity(context: Context) -> None:
     seed_everything(context.recipe.seed, "affinity")
     backbone = context.backbone(pretrained=True)
     context.train(
-        AffinityLosses(pair_net(settings.kind, backbone), settings.radius),
+        AffinityLosses(context.network("affinity", backbone), settings.radius),
         settings,
         backbone,
         pretrained=None,

@@ -10,15 +10,14 @@ from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.method.cam import add_mirrored
 from puzzlecam_cli.models.classifier import Classifier
-from puzzlecam_cli.run.artifacts import load_model, write_cams
+from puzzlecam_cli.run.artifacts import write_cams
 from puzzlecam_cli.run.context import Context
 
 
 def make_cams(context: Context) -> None:
     """Write `cams/<id>.npz` for each training photo: the maps of its tags before resizing."""
     settings, accelerator, folder = context.recipe.cams, context.accelerator, context.folder
-    classifier = Classifier(context.backbone(pretrained=False), context.num_classes)
-    load_model(folder.model("train-cls"), classifier)
+    classifier: Classifier = context.trained("train-cls")
     backbone, network = classifier.backbone, for_inference(classifier, accelerator)
 
     photos = context.to_do(context.train_photos, folder.cam)

@@ -13,9 +13,8 @@ from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.method.random_walk import walk_with_background
 from puzzlecam_cli.models.pair_net import PairNet
-from puzzlecam_cli.models.pair_nets import pair_net
 from puzzlecam_cli.recipe.schema import RandomWalk
-from puzzlecam_cli.run.artifacts import load_model, read_cams, write_walked
+from puzzlecam_cli.run.artifacts import read_cams, write_walked
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
 
@@ -24,9 +23,7 @@ from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
 def walk(context: Context) -> None:
     """Write `rw/scores/<id>.npz`: the maps at stride 4 after the walk."""
     accelerator, folder = context.accelerator, context.folder
-    settings = context.recipe.affinity
-    network = pair_net(settings.kind, context.backbone(pretrained=False), settings.canvas_side)
-    load_model(folder.model("affinity"), network)
+    network: PairNet = context.trained("affinity")
     for_inference(network, accelerator)
 
     photos = context.to_do(context.train_photos, folder.walked_scores)

@@ -87,9 +87,8 @@ def train_classifier(context: Context) -> None:
     seed_everything(context.recipe.seed, "train-cls")
     backbone = context.backbone(pretrained=True)
     backbone.eval().freeze(settings.frozen_levels)
-    classifier = Classifier(backbone, context.num_classes)
     context.train(
-        PuzzleLosses(classifier, settings.puzzle),
+        PuzzleLosses(context.network("train-cls", backbone), settings.puzzle),
         settings,
         backbone,
         pretrained=backbone,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import active_children
 from typing import Any
 
 import pytest
@@ -34,6 +36,13 @@ def test_a_result_is_given_before_another_item_is_made(monkeypatch: pytest.Monke
         assert len(taken) <= 4 + given_before
         given.append(result)
     assert sorted(given) == list(range(20))
+
+
+def test_no_process_is_at_work_after_an_item_that_fails() -> None:
+    """What it writes would be left in a folder that is removed by then."""
+    with pytest.raises(ValueError, match="non-negative"):
+        list(pool.map_unordered(time.sleep, [-1.0, 0.5], 2))
+    assert active_children() == []
 
 
 @pytest.mark.parametrize(("cores", "processes", "workers"), [(16, 1, 8), (16, 4, 4), (3, 2, 1), (2, 4, 1)])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import puzzlecam_cli
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.registry import BACKBONES, backbone_factory, distribution_of, installed
@@ -156,7 +157,17 @@ def test_a_name_like_no_other_gets_no_suggestion():
     assert "did you mean" not in caught.value.hint
 
 
-def test_the_example_plugin_is_suggested_when_it_is_not_installed():
+def test_a_plugin_of_this_repository_that_is_not_installed_is_named_with_its_folder(monkeypatch):
+    monkeypatch.setattr("puzzlecam_cli.registry.found.entry_points", lambda **group: ())
     with pytest.raises(UserError, match="backbone-missing") as caught:
-        load_backbone("efficientnet_lite9")
-    assert "plugins/puzzlecam-efficientnet-lite" in caught.value.hint
+        load_backbone("efficientnet_lite0")
+    assert caught.value.problem == "backbone `efficientnet_lite0` is not installed"
+    command, _, folder = caught.value.hint.rpartition(" ")
+    assert command == "python -m pip install"
+    assert "efficientnet_lite0 =" in (Path(folder) / "pyproject.toml").read_text()
+
+
+def test_no_file_of_the_core_names_a_plugin():
+    package = Path(puzzlecam_cli.__file__).parent
+    for file in package.rglob("*.py"):
+        assert "efficientnet" not in file.read_text().lower(), file

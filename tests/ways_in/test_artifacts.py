@@ -24,7 +24,8 @@ from torch import nn
 from typer.testing import Result
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.run.artifacts import load_model, read_cams, read_walked
+from puzzlecam_cli.run.artifacts import read_cams, read_walked
+from puzzlecam_cli.run.model_file import load_model
 
 SIZE = (37, 50)  # of the photo, whose maps at scale 1 have 3 × 4 cells of 16 pixels, and at stride 4 10 × 13
 Arrays = dict[str, Any]
@@ -216,7 +217,7 @@ def test_damaged_walks_are_refused(content: Callable[[], Arrays | bytes], tmp_pa
     refusal(read_walked, written(tmp_path / "scores/photo.npz", content()), "rw")
 
 
-@pytest.mark.parametrize("read", [read_cams, read_walked, lambda path: load_model(path, nn.Linear(2, 3))])
+@pytest.mark.parametrize("read", [read_cams, read_walked, lambda path: load_model(path, nn.Linear(2, 3), stage="seg")])
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["a folder", "a pipe"])
 def test_what_is_no_file_is_not_opened(read: Any, make: Any, tmp_path: Path) -> None:
     (tmp_path / "seg").mkdir()
@@ -225,7 +226,7 @@ def test_what_is_no_file_is_not_opened(read: Any, make: Any, tmp_path: Path) -> 
         read(tmp_path / "seg/file")
 
 
-@pytest.mark.parametrize("read", [read_cams, read_walked, lambda path: load_model(path, nn.Linear(2, 3))])
+@pytest.mark.parametrize("read", [read_cams, read_walked, lambda path: load_model(path, nn.Linear(2, 3), stage="seg")])
 def test_what_is_not_there_is_missing(read: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="artifact-missing"):
         read(tmp_path / "none.npz")

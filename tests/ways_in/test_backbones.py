@@ -100,7 +100,7 @@ PLUGINS: dict[str, tuple[str, str, str, str]] = {
     "an error on import": ("1 / 0", "{m}:make", "plugin-broken", "ZeroDivisionError"),
     "an exit on import": ("import sys; sys.exit(3)", "{m}:make", "plugin-broken", "SystemExit"),
     "no address": ("", "not an address", "plugin-broken", "mine_one"),
-    "a number": ("make = 3", "{m}:make", "backbone-failed", "not callable"),
+    "a number": ("make = 3", "{m}:make", "plugin-broken", "not callable"),
     "no arguments": ("def make(): pass", "{m}:make", "backbone-failed", "unexpected keyword"),
     "an error": ("def make(**given): return [][0]", "{m}:make", "backbone-failed", "IndexError"),
     "an exit": ("def make(**given): raise SystemExit", "{m}:make", "backbone-failed", "SystemExit"),

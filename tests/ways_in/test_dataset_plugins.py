@@ -122,4 +122,4 @@ def test_a_kind_called_as_ours_takes_its_place_in_no_silence(here: Path, puzzlec
     install(here, "voc", FLAT.format(kind="voc"))
     result = puzzlecam("run-all", "mine.yaml", "--plan")
     assert result.exit_code == 2, result.output
-    assert "puzzlecam-cli and theirs 1.2 both bring a data kind `voc`" in result.stderr
+    assert "puzzlecam-cli 0.1.0 and theirs 1.2 both bring a data kind `voc`" in result.stderr

@@ -13,7 +13,8 @@ from safetensors.torch import save as saved
 from torch import nn
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.run.artifacts import load_model, save_model
+from puzzlecam_cli.run.model_file import load_model, save_model
+from tests.models.descriptions import described
 
 
 class Executes:
@@ -85,7 +86,7 @@ def test_a_model_of_another_network_or_none_is_refused(content: Callable[[], byt
     network = Net()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(UserError) as caught:
-        load_model(path, network)
+        load_model(path, network, stage="train-cls")
     assert caught.value.reference == "artifact-unreadable"
     assert str(path) in caught.value.problem
     assert said in str(caught.value)
@@ -97,6 +98,6 @@ def test_a_model_of_another_network_or_none_is_refused(content: Callable[[], byt
 def test_a_model_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network, other = Net(), Net()
-    save_model(tmp_path / "model.safetensors", network)
+    save_model(tmp_path / "model.safetensors", network, described())
     load_model(tmp_path / "model.safetensors", other)
     assert all(torch.equal(value, other.state_dict()[name]) for name, value in network.state_dict().items())

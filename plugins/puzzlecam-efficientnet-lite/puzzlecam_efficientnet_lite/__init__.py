@@ -66,7 +66,7 @@ def _lite(number: int, pretrained: bool, weights: str | None) -> Backbone:
     # the first group's blocks end in `conv_pw`, the others' in `conv_pwl`
     first, *others = (network.blocks[index][-1] for index in TAKEN)
     channels = [first.conv_pw.out_channels, *(block.conv_pwl.out_channels for block in others)]
-    return Backbone(stages, channels, (2, 4, 8, 16, 16), COLOUR, COLOUR, loaded)
+    return Backbone(stages, channels, (2, 4, 8, 16, 16), COLOUR, COLOUR, loaded, licence="Apache-2.0 (Google)")
 
 
 def efficientnet_lite0(*, pretrained: bool, weights: str | None) -> Backbone:

@@ -21,6 +21,7 @@ from puzzlecam_cli.text import quoted
 # Folders that systems keep beside photos, with copies of them in small; hidden ones begin with a point.
 STRANGERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found"})
 RUN_FILES = frozenset({"run.json", "recipe.yaml"})  # a folder with both is a run's
+MARK, MADE = ".puzzlecam", "made.json"  # lie in folders of results for photos, such as predictions
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*")
 _ID = re.compile(r"0*([1-9]\d*|0)(?:\.0)?")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of photos
@@ -29,8 +30,8 @@ _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the 
 class Walk:
     """The photos below a folder by id: the path below it without suffix, in NFC. Listing reads no photo.
 
-    Hidden files and folders are none of them, nor are those in `but` and in the folders of runs. A link to a folder is
-    followed, unless that folder is walked anyway or holds the root: so no circle is.
+    Hidden files and folders are none of them, nor are those in `but` and in the folders of runs and of results. A link
+    to a folder is followed, unless that folder is walked anyway or holds the root: so no circle is.
 
     Args:
         root: the folder.
@@ -152,7 +153,7 @@ class Walk:
                 continue
             walked.add(real)
             files, folders = _listed(path)
-            if files.keys() >= RUN_FILES and above:
+            if above and (files.keys() >= RUN_FILES or (MARK in folders and holds_results(path))):
                 continue
             yield from ((above, path, name) for name in files if not name.startswith("."))
             for name, is_link in sorted(folders.items()):
@@ -239,6 +240,12 @@ class Walk:
                     found.setdefault("/".join(parts[-length:]), []).append(image_id)
             self._ends[length, fold] = found
         return self._ends[length, fold]
+
+
+def holds_results(folder: str | Path) -> bool:
+    """Whether a folder is one of results that we made of photos: its pictures are none to start from."""
+    marks = (f"{folder}/{MARK}/{name}" for name in (MADE, "written.jsonl"))
+    return any(map(os.path.isfile, marks))  # that of `Path` raises where a name is too long
 
 
 def _number(name: str) -> str:

@@ -1,0 +1,64 @@
+"""`puzzlecam plugins`: what is installed, and a plugin of one's own to start from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from puzzlecam_cli.cli.look import JsonOption
+from puzzlecam_cli.errors import LINE, UserError, printable
+
+plugins = typer.Typer(help="List backbones, kinds of data and CRF engines; begin one of your own.")
+
+
+@plugins.callback(invoke_without_command=True)
+def list_(
+    context: typer.Context,
+    as_json: JsonOption = False,
+    check: Annotated[bool, typer.Option("--check", help="Load each, to see which are broken: exit code 2.")] = False,
+) -> None:
+    """List all plugins and what comes along, by kind; without --check none is imported."""
+    if context.invoked_subcommand:
+        return
+    from puzzlecam_cli.registry import listed, not_installed
+    from puzzlecam_cli.text import are, several, shell
+
+    found = listed(check=check)
+    if as_json:
+        print(json.dumps([plugin._asdict() for plugin in found], indent=1))
+    else:
+        for plugin in found:
+            row = f"{plugin.kind:9} {plugin.name:20} {plugin.distribution} {plugin.version}"
+            print(printable(f"{row}   × {plugin.error}" if plugin.error else row, 2 * LINE))
+    for folder in sorted(set(not_installed().values())):
+        print(f"not installed: {folder.name}: python -m pip install {shell(str(folder))}", file=sys.stderr)
+    if check and (broken := [plugin for plugin in found if plugin.error]):
+        sys.stdout.flush()
+        where = tuple(f"{plugin.kind} {plugin.name}: {plugin.error}" for plugin in broken)
+        raise UserError(
+            "plugin-broken",
+            f"{several(len(broken), 'plugin')} {are(len(broken))} broken",
+            where,
+            "repair or remove them: python -m pip uninstall DISTRIBUTION; the others can be used all the same",
+        )
+
+
+@plugins.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Of the distribution, e.g. puzzlecam-mine: the plugin is called `mine`.")],
+    folder: Annotated[
+        str | None, typer.Argument(metavar="DIR", help="To be made. \\[NAME]", show_default=False)
+    ] = None,
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="backbone, dataset or crf.")] = "backbone",
+) -> None:
+    """Write a working distribution to start from: package, test, README. It passes its own test at once."""
+    from puzzlecam_cli.session.new_plugin import new_plugin
+    from puzzlecam_cli.text import shell
+
+    path = new_plugin(name, kind, folder)
+    print(printable(str(path), 5000), flush=True)
+    there = shell(str(path))
+    print(f"\nnext: python -m pip install -e {there}'[test]'\n      python -m pytest {there}", file=sys.stderr)

@@ -1,0 +1,124 @@
+"""Find plugins by entry point. Listing imports none of them; only the chosen one is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, NamedTuple
+
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.crf_engines import ENGINES, FieldOf, installed_engines
+from puzzlecam_cli.registry.found import (
+    brought_by,
+    distribution_of,
+    entries_of,
+    installed,
+    name_and_version,
+    not_installed,
+    plugin_packages,
+    unreadable,
+    why_unusable,
+)
+from puzzlecam_cli.registry.loaded import GuardedField, load
+from puzzlecam_cli.registry.tables import BACKBONES, CRF, DATA_KINDS, DATASETS, KINDS, LIBRARIES, OWN, WORDS
+from puzzlecam_cli.text import shell
+
+__all__ = [
+    "BACKBONES", "CRF", "DATA_KINDS", "DATASETS", "KINDS", "LIBRARIES", "OWN", "Plugin", "backbone_factory",
+    "crf_engine", "dataset", "distribution_of", "installed", "listed", "not_installed", "plugin_packages",
+]  # fmt: skip
+
+
+class Plugin(NamedTuple):
+    """A row of the list of plugins; `error` says in a sentence why it cannot be used."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    error: str | None
+
+
+def listed(*, check: bool = False) -> list[Plugin]:
+    """All that is installed, by kind and name.
+
+    Args:
+        check: load each, to say of those that fail what is wrong; otherwise none is imported, and only what their
+            metadata tell is said.
+    """
+    rows = []
+    for kind, group in KINDS.items():
+        entries = entries_of(group)
+        for entry in sorted(entries, key=lambda entry: (entry.name, brought_by(entry))):
+            problem = why_unusable(entry, entries)
+            if check and problem is None:
+                try:
+                    load(entry)
+                except UserError as error:
+                    problem = error.problem
+            rows.append(Plugin(kind, entry.name, *brought_by(entry), problem))
+        rows += [
+            Plugin(kind, f"{name}:<model>", *brought_by(library), None)
+            for name, library in LIBRARIES.items()
+            if library.group == group
+        ]
+    said = "its entry_points.txt cannot be read"
+    return [*rows, *(Plugin("?", "?", *name_and_version(dist), said) for dist in unreadable())]
+
+
+def backbone_factory(name: str) -> Callable[..., Any]:
+    """The callable that builds the backbone `name`.
+
+    Raises:
+        UserError: no such backbone is installed, two distributions bring one each, or its plugin fails to load.
+    """
+    library, colon, model = name.partition(":")
+    if colon and library in LIBRARIES:
+        return partial(LIBRARIES[library].load(), model)
+    otherwise = "`puzzlecam backbones` lists them; `timm:<model>` takes any timm network"
+    factory: Callable[..., Any] = _chosen(BACKBONES, name, "backbone-missing", "no backbone is called", otherwise)
+    return factory
+
+
+def dataset(kind: str) -> Any:
+    """The class of a kind of data: a `puzzlecam_cli.data.photos.PhotoSet` with its `Settings`.
+
+    Raises:
+        UserError: no such kind is installed, or its plugin fails to load.
+    """
+    return _chosen(DATASETS, kind, "data-kind", "there is no kind of data called", "data.kind names one of them")
+
+
+def crf_engine(name: str = "auto") -> FieldOf:
+    """What makes the fields of a CRF engine; `auto`: of ours, where it can be used here, else of the first plugin.
+
+    An error in a plugin's code, or a result that is none, becomes a UserError that names it, also in other processes.
+
+    Raises:
+        UserError: no such engine is installed, or its plugin fails to load.
+    """
+    install = " or ".join(engine.install for engine in ENGINES.values())
+    if name == "auto":
+        plugins = [entry.name for entry in installed(CRF).values() if entry.dist and not why_unusable(entry)]
+        if not (usable := [*installed_engines(), *plugins]):
+            raise UserError("crf-missing", "no engine for dense CRFs is installed", hint=install)
+        name = usable[0]
+    engine = _chosen(CRF, name, "crf-missing", "no CRF engine is called", "`auto` takes the best that is installed")
+    entry = installed(CRF)[name]
+    return engine if entry.dist is None else partial(GuardedField, entry, engine)
+
+
+def _chosen(group: str, name: str, reference: str, missing: str, otherwise: str) -> Any:
+    """What the entry point `name` stands for."""
+    found = installed(group)
+    if name in found:
+        return load(found[name])
+    where, shown = (f"installed: {', '.join(found)}",), name[:100]
+    if folder := not_installed().get((group, name)):
+        hint = f"python -m pip install {shell(str(folder))}"
+        raise UserError(reference, f"{WORDS[group]} `{shown}` is not installed", where, hint)
+    close = get_close_matches(name, found, 1)
+    raise UserError(
+        reference, f"{missing} `{shown}`", where, (f"did you mean `{close[0]}`? " if close else "") + otherwise
+    )

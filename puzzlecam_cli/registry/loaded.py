@@ -1,0 +1,91 @@
+"""Plugins loaded and used with a guard: whatever their code does, they are named and break only themselves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.crf_engines import ENGINES, FieldOf
+from puzzlecam_cli.registry.found import brought_by, distribution_of, why_unusable
+from puzzlecam_cli.registry.tables import CRF, DATASETS, WORDS
+
+
+def load(entry: EntryPoint) -> Any:
+    """What an entry point stands for, held to what can be told without using it.
+
+    Raises:
+        UserError: `plugin-clash` or `plugin-broken`.
+    """
+    what, brought = f"{WORDS[entry.group]} `{entry.name}` from {distribution_of(entry)}", brought_by(entry)[0]
+    remedy = f"repair or remove the plugin: python -m pip uninstall {brought}"
+    if problem := why_unusable(entry):
+        if "both bring" in problem:
+            raise UserError("plugin-clash", problem, hint="remove one of them: python -m pip uninstall NAME")
+        raise UserError("plugin-broken", problem, hint=remedy)
+    try:
+        with redirect_stdout(_Named(distribution_of(entry))):
+            loaded = entry.load()
+    except (Exception, SystemExit) as error:
+        engine = ENGINES.get(entry.name) if entry.group == CRF and entry.dist is None else None
+        if engine and isinstance(error, ModuleNotFoundError):
+            raise UserError("crf-missing", f"{engine.needs} is not installed", hint=engine.install) from None
+        said = f"{what} failed to load: {type(error).__name__}: {error}"
+        raise UserError("plugin-broken", said, hint=remedy) from error
+    if entry.group == DATASETS:
+        lacks = sorted(getattr(loaded, "__abstractmethods__", ()))
+        if not isinstance(loaded, type) or "kind" not in getattr(getattr(loaded, "Settings", None), "model_fields", ()):
+            lacks = ["Settings, a model with `kind`"]
+        if lacks:
+            raise UserError("plugin-broken", f"{what} is no PhotoSet: it lacks {', '.join(lacks)}", hint=remedy)
+    elif not callable(loaded):
+        raise UserError("plugin-broken", f"{what} is a {type(loaded).__name__}, which is not callable", hint=remedy)
+    return loaded
+
+
+class _Named:
+    """Standard output while a plugin is loaded: what it prints goes to stderr, after the name of who says it."""
+
+    def __init__(self, who: str):
+        self._who, self._is_named = who, False
+
+    def write(self, text: str) -> int:
+        if not self._is_named:
+            self._is_named = True
+            print(f"{self._who} says:", file=sys.stderr)
+        return sys.stderr.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+class GuardedField:
+    """A field of a plugin's CRF engine."""
+
+    def __init__(self, entry: EntryPoint, engine: FieldOf, image: Any, labels: int, kernels: Any):
+        self._entry = entry
+        self._field = self._tried(engine, image, labels, kernels)
+
+    def infer(self, unary: Any, iterations: int) -> Any:
+        import numpy as np
+
+        result = self._tried(lambda: np.asarray(self._field.infer(unary, iterations), dtype=np.float32))
+        if result.shape != unary.shape or not np.isfinite(result).all():
+            raise self._broken(f"gave {result.shape} for {unary.shape}, or values that are not finite")
+        return result
+
+    def _tried(self, function: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return function(*given)
+        except UserError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise self._broken(f"failed: {type(error).__name__}: {error}") from error
+
+    def _broken(self, said: str) -> UserError:
+        remedy = "tell its authors, or set the recipe's crf.engine to another one"
+        what = f"CRF engine `{self._entry.name}` from {distribution_of(self._entry)}"
+        return UserError("plugin-broken", f"{what} {said}", hint=remedy)

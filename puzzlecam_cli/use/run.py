@@ -1,0 +1,295 @@
+"""What a run left, to look at from Python: nothing is written, and nothing is read before it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from puzzlecam_cli.data.ids import check_id
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run.made import claimed
+from puzzlecam_cli.run.pipeline import all_steps
+from puzzlecam_cli.run.run import Run as Working
+from puzzlecam_cli.stages import PIPELINE
+from puzzlecam_cli.text import quoted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from puzzlecam_cli.data.photos import Photo
+    from puzzlecam_cli.recipe.schema import Recipe
+    from puzzlecam_cli.use.model import Model
+
+STEPS = {step.name: step for step in all_steps(PIPELINE)}
+STAGE_OF = {step.name: stage.name for stage in PIPELINE for step in stage.steps}
+
+
+class Run:
+    """A run folder, finished or not, to be read.
+
+    Photos are named by their ids, classes by their indices 1..C; `classes[index - 1]` is a class's name. Where the data
+    are not in their place any more, all but `photo` and `show` still works of what the run has made.
+
+    Args:
+        path: the folder.
+        changes: `dotted.key=YAML value` each, such as `data.root=FOLDER` for data that were moved.
+
+    Raises:
+        UserError: it is not a run's folder, or damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, changes: Sequence[str] = ()):
+        self.path = Path(path).expanduser()
+        file = self.path / "recipe.yaml"
+        if not file.is_file() or not (self.path / "run.json").is_file():
+            problem = "holds no run: it lacks recipe.yaml or run.json" if self.path.is_dir() else "is no folder"
+            hint = "name the folder that a command said, such as `runs/quickstart`"
+            raise UserError("run-missing", f"{self.path} {problem}", hint=hint)
+        self._run = Working.at(load_recipe(str(file), changes), self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def recipe(self) -> Recipe:
+        """As the run resolved it, every default written out."""
+        return self._run.recipe
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes 1..C, as the run's models say them, else the data.
+
+        Raises:
+            UserError: the data are not there, and no model that names them.
+        """
+        from puzzlecam_cli.run.model_file import read_description
+
+        for stage in ("seg", "affinity", "train-cls"):
+            file = self._run.folder.model(stage)
+            if file.is_file() and (described := read_description(file, stage=stage)):
+                return described.classes
+        self._photos(self._run.photos.splits.train)  # what lies in another place may still seem to have classes
+        return self._run.photos.classes
+
+    def ids(self, split: str) -> list[str]:
+        """The ids of a split's photos, in its order.
+
+        Args:
+            split: `train`, `val` or `score` as the recipe uses them, or the name of one of these.
+
+        Raises:
+            UserError: there is no such split, or it is known from the data alone and they are not there.
+        """
+        name = self._split(split)
+        for step in (STEPS[step] for step in ("cams", "seg/predictions")):
+            if name == self._run.photos.splits.named(step.of) and (made := claimed(self.path, step)) is not None:
+                before, after = step.each.format(id="\n", split=name).split("\n")
+                return [file.removeprefix(before).removesuffix(after) for file in made]
+        return [photo.id for photo in self._photos(name)]
+
+    def photo(self, image_id: str) -> Image:
+        """A photo in RGB, turned as its camera says.
+
+        Raises:
+            UserError: there is no such photo, or it cannot be read.
+        """
+        from puzzlecam_cli.data.pixels.photo_file import open_image
+
+        return open_image(self._photo(image_id).image)
+
+    def tags(self, image_id: str) -> tuple[str, ...]:
+        """The names of the classes that a photo is tagged with: as its maps have them, else as the data do.
+
+        Raises:
+            UserError: there is no such photo, or its tags are not known.
+        """
+        if self._run.folder.cam(self._checked(image_id)).is_file():
+            return tuple(self.classes[index - 1] for index in self.cams(image_id, stride=4)[0].tolist())
+        splits = {photo.id: split for split, photos in self._by_split.items() for photo in photos}
+        if image_id not in splits:
+            raise self._unknown(image_id, splits)
+        known = {photo.id: photo.tags for photo in self._photos(splits[image_id], tags=True)}
+        return tuple(self.classes[index - 1] for index in known[image_id])
+
+    def cams(self, image_id: str, *, stride: int = 1) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+        """The class activation maps of a training photo.
+
+        Args:
+            stride: 1 for the photo's own size, 4 for a quarter of it.
+
+        Returns:
+            The K indices of its tags, and (K, H, W) scores in [0, 1); at stride 4 (K, ceil(H/4), ceil(W/4)).
+
+        Raises:
+            UserError: the stage has not been run, there is no such photo, or the file is damaged.
+        """
+        from puzzlecam_cli.run.artifacts import read_cams
+
+        classes, scores = read_cams(self._made("cams", image_id), _stride(stride))
+        return classes, scores.numpy()
+
+    def walked(self, image_id: str, *, stride: int = 1) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+        """The maps of a training photo after the random walk; see `cams`, but for scores in [0, 1]."""
+        from puzzlecam_cli.run.artifacts import read_walked
+
+        classes, scores = read_walked(self._made("rw/scores", image_id), _stride(stride))
+        return classes, scores.numpy()
+
+    def pseudo_label(self, image_id: str) -> NDArray[np.uint8]:
+        """The pseudo label of a training photo: (H, W), 0 background, 1..C, 255 unknown.
+
+        Raises:
+            UserError: the stage has not been run, there is no such photo, or the file is damaged.
+        """
+        return self._labels("rw/pseudo_labels", image_id)
+
+    def prediction(self, split: str, image_id: str) -> NDArray[np.uint8]:
+        """The network's labels of a photo: (H, W), 0 background, 1..C.
+
+        Args:
+            split: `val`, or the name of the split that the recipe uses so.
+
+        Raises:
+            UserError: the stage has not been run, there is no such split or photo, or the file is damaged.
+        """
+        name, predicted = self._split(split), self._run.photos.splits.val
+        if name != predicted:
+            hint = f"the run predicts {quoted(predicted)}" if predicted else "the recipe has no `data.val`"
+            raise UserError("split-missing", f"the run does not predict {quoted(name)}", hint=hint)
+        return self._labels("seg/predictions", image_id)
+
+    def scores(self) -> dict[str, Any]:
+        """What `eval` found: the content of `eval/scores.json`, its `results` one a dictionary.
+
+        Raises:
+            UserError: the stage has not been run, or the file is damaged.
+        """
+        from puzzlecam_cli.run.scores import read_scores
+
+        if not (path := self._run.folder.scores).is_file():
+            raise self._not_made("eval/scores")
+        return read_scores(path)
+
+    def model(self) -> Model:
+        """The trained segmentation network; see `puzzlecam_cli.load_model`."""
+        from puzzlecam_cli.use.model import load_model
+
+        return load_model(self.path)
+
+    def show(self, image_id: str, *, size: int = 240) -> Image:
+        """A photo beside all that the run has made of it, as one picture, which a notebook displays.
+
+        Args:
+            size: of the longer side of each, in pixels.
+
+        Raises:
+            UserError: there is no such photo, or a file cannot be read.
+        """
+        from puzzlecam_cli.view.pictures import row, sized, with_labels, with_scores
+
+        photo = sized(self.photo(image_id), size)
+        panels = [("photo", photo)]
+        seen: set[int] = set()
+        maps: dict[str, tuple[str, Callable[..., Any]]] = {
+            "cams": ("maps", self.cams),
+            "rw/scores": ("after the walk", self.walked),
+        }
+        for step, (caption, read) in maps.items():
+            if self._path(step, image_id).is_file():
+                classes, scores = read(image_id, stride=4)
+                panels.append((caption, with_scores(photo, classes.tolist(), scores)))
+                seen |= set(classes.tolist())
+        for step, caption in (("rw/pseudo_labels", "pseudo label"), ("seg/predictions", "prediction")):
+            if self._path(step, image_id).is_file():
+                labels = self._labels(step, image_id)
+                panels.append((caption, with_labels(photo, labels)))
+                seen |= set(labels.ravel().tolist()) - {0, 255}
+        return row(panels, [(index, self.classes[index - 1]) for index in sorted(seen)])
+
+    @cached_property
+    def _by_split(self) -> dict[str, list[Photo]]:
+        splits = self._run.photos.splits
+        names = dict.fromkeys(name for name in (splits.train, splits.val, splits.score) if name is not None)
+        return {name: self._photos(name) for name in names}
+
+    def _photos(self, split: str, *, tags: bool = False) -> list[Photo]:
+        try:
+            return self._run.photos.photos(split, tags=tags)
+        except UserError as error:
+            moved = f"data that were moved: Run({str(self.path)!r}, changes=['data.root=FOLDER'])"
+            hint = f"{error.hint}; {moved}" if error.hint else moved
+            raise UserError(error.reference, error.problem, error.where, hint) from None
+
+    def _photo(self, image_id: str) -> Photo:
+        photos = {photo.id: photo for photos in self._by_split.values() for photo in photos}
+        if self._checked(image_id) not in photos:
+            raise self._unknown(image_id, photos)
+        return photos[image_id]
+
+    def _split(self, split: str) -> str:
+        """The name of a split, which may be said by the part it plays."""
+        splits = self._run.photos.splits
+        parts = {"train": splits.train, "val": splits.val, "score": splits.score}
+        if split in parts.values():
+            return split
+        if (name := parts.get(split)) is None:
+            names = ", ".join(dict.fromkeys(name for name in parts.values() if name))
+            problem = f"the run has no split {quoted(str(split))}"
+            raise UserError("split-missing", problem, hint=f"it has {names}")
+        return name
+
+    def _labels(self, step: str, image_id: str) -> NDArray[np.uint8]:
+        from puzzlecam_cli.data.pixels.mask_file import read_labels
+
+        return read_labels(self._made(step, image_id))
+
+    def _path(self, step: str, image_id: str) -> Path:
+        split = self._run.photos.splits.val
+        return self.path / STEPS[step].each.format(id=self._checked(image_id), split=split)
+
+    def _made(self, step: str, image_id: str) -> Path:
+        """The file that a step made of a photo.
+
+        Raises:
+            UserError: it did not.
+        """
+        path, part = self._path(step, image_id), STEPS[step].of
+        if path.is_file():
+            return path
+        if self._run.ledger.get(step) is None:
+            raise self._not_made(step)
+        known = self.ids(part)
+        if image_id not in known:
+            raise self._unknown(image_id, known, f" in `{self._split(part)}`")
+        raise UserError("artifact-missing", f"{path} is not there", hint=_again(step, self.path))
+
+    def _checked(self, image_id: str) -> str:
+        problem = check_id(image_id) if isinstance(image_id, str) else "is no text"
+        if problem:
+            raise UserError("image-id", f"the image id {quoted(str(image_id))} {problem}")
+        return image_id
+
+    def _unknown(self, image_id: str, known: Collection[str], where: str = "") -> UserError:
+        close = get_close_matches(image_id, known, 3)
+        hint = f"did you mean {' or '.join(map(quoted, close))}?" if close else "`ids(split)` lists those of a split"
+        return UserError("image-id", f"the run has no photo {quoted(image_id)}{where}", hint=hint)
+
+    def _not_made(self, step: str) -> UserError:
+        return UserError("stage-missing", f"{self.path} has no {step} yet", hint=_again(step, self.path))
+
+
+def _stride(stride: int) -> int:
+    if stride not in (1, 4):
+        raise UserError("usage", f"maps are given at stride 1 or 4, not {quoted(str(stride))}")
+    return stride
+
+
+def _again(step: str, path: Path) -> str:
+    return f"`puzzlecam {STAGE_OF[step]} {path}` makes it"

@@ -1,0 +1,118 @@
+"""`puzzlecam doctor`: what is lacking is told with what it costs; the self-test leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from puzzlecam_cli.method import crf_engines
+from puzzlecam_cli.session import doctor
+from puzzlecam_cli.stages import cams
+from tests.conftest import Run
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """As if distributions were not installed."""
+
+    def found(name: str) -> str:
+        if name in names:
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(doctor, "version", found)
+
+
+def looked(puzzlecam: Run, code: int = 0) -> dict[str, dict[str, Any]]:
+    result = puzzlecam("doctor", "--quick", "--json")
+    assert result.exit_code == code, result.output
+    return {finding["what"]: finding for finding in json.loads(result.stdout)["findings"]}
+
+
+def test_all_that_is_lacking_says_what_that_costs(puzzlecam: Run) -> None:
+    found = looked(puzzlecam)
+    assert found["torch"]["found"] == version("torch")
+    assert {"Python", "cores", "memory", "disk here", "fp16", "bf16", "CRF pydensecrf"} <= set(found)
+    for finding in found.values():
+        assert finding["found"], finding
+        assert bool(finding["costs"]) == (finding["state"] != "there"), finding
+
+
+def test_every_extra_has_its_price() -> None:
+    assert set(doctor.EXTRAS) == set(PROJECT["optional-dependencies"]) - {"all", "test", "dev"}
+    (everything,) = PROJECT["optional-dependencies"]["all"]
+    assert everything == f"{PROJECT['name']}[{','.join(doctor.EXTRAS)}]"
+
+
+def test_a_missing_extra_names_the_line_that_brings_it(puzzlecam: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "onnxruntime")
+    extra = looked(puzzlecam)["extra onnx"]
+    (wanted,) = (r for r in PROJECT["optional-dependencies"]["onnx"] if r.startswith("onnxruntime"))
+    assert (extra["state"], extra["mend"]) == ("lacking", f"python -m pip install '{wanted}'")
+    assert "export" in extra["costs"]
+
+
+def test_a_missing_package_ends_with_exit_code_2(puzzlecam: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "timm")
+    result = puzzlecam("doctor")
+    assert result.exit_code == 2
+    assert "!! timm " in result.stdout
+    assert "needed-missing" in result.stderr
+    assert "python -m pip install 'timm" in result.stderr
+    assert "self-test" not in result.output
+
+
+def test_no_crf_engine_ends_with_exit_code_2(puzzlecam: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    (name, engine), *_ = crf_engines.ENGINES.items()
+    monkeypatch.setattr(crf_engines, "ENGINES", {name: engine._replace(needs="no_module_of_this_name")})
+    monkeypatch.setattr(doctor, "ENGINES", crf_engines.ENGINES)
+    assert engine.install in looked(puzzlecam, code=2)[f"CRF {name}"]["mend"]
+
+
+def test_a_broken_plugin_is_named_and_breaks_nothing(
+    puzzlecam: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken_of_a_test.py").write_text("raise RuntimeError('out of order')")
+    info = tmp_path / "broken-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[puzzlecam.backbones]\nbroken = broken_of_a_test:broken\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    finding = looked(puzzlecam)["backbone broken"]
+    assert finding["state"] == "lacking"
+    assert "out of order" in finding["found"]
+
+
+def test_the_self_test_runs_every_stage_and_leaves_nothing(puzzlecam: Run, temporary: Path) -> None:
+    result = puzzlecam("doctor", "--json")
+    assert result.exit_code == 0, result.output
+    seconds = json.loads(result.stdout)["self_test"]
+    assert list(seconds) == ["train-cls", "cams", "affinity", "rw", "seg", "eval"]
+    assert all(f"{stage} " in result.stderr for stage in seconds)
+    assert not list(temporary.iterdir())
+
+
+def test_an_interrupted_self_test_leaves_nothing(
+    temporary: Path, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(context: object) -> None:
+        assert list(temporary.iterdir())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cams, "make_cams", interrupted)
+    monkeypatch.setattr(doctor, "look_around", lambda tell: [])
+    assert puzzlecam("doctor").exit_code == 130
+    assert not list(temporary.iterdir())
