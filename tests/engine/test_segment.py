@@ -138,7 +138,7 @@ def test_tiles_give_nearly_what_the_whole_photo_gives(changes: dict[str, object]
     wanted = whole.labelled(chosen.crf)
     assert labels.labels.shape == labels.confidence.shape == size
     assert (labels.labels == wanted.labels).float().mean() > 0.95
-    assert (labels.confidence.float() - wanted.confidence.float()).abs().mean() < 5
+    assert (labels.confidence.float() - wanted.confidence.float()).abs().mean() < 10
 
 
 def test_tags_rule_out_all_other_classes() -> None:
