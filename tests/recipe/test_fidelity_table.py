@@ -120,6 +120,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("seg.predict.flip", True, "seg, inference"),
     ("seg.predict.longer_side", None, "seg, inference: photos as they are"),
     ("seg.predict.crf.engine", "auto", "pydensecrf, as the code has it, where it is installed"),
+    ("seg.predict.tile", 2048, "seg, inference: larger photos in tiles"),
     ("seg.predict.crf.iterations", 10, "seg, inference: README"),
     ("seg.predict.crf.smooth_xy", 3, "probability CRF"),
     ("seg.predict.crf.smooth_weight", 3, "probability CRF"),
