@@ -60,11 +60,8 @@ def test_the_lines_for_python_run(
     shutil.copy(tiny_recipe, tmp_path / "quickstart")
     shutil.copytree(finished_run, tmp_path / "runs" / "quickstart")
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert blocks
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
+    (block,) = re.findall(r"\n### From Python\n\n```python\n(.*?)```", README, flags=re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
     assert (tmp_path / "photo_and_maps.png").is_file()
 
 
