@@ -37,6 +37,10 @@ class UserError(Exception):
         self.hint = hint
         self.ids = ids
 
+    def about(self, image_id: str) -> UserError:
+        """The same error, of a photo."""
+        return UserError(self.reference, self.problem, self.where, self.hint, (image_id,))
+
     def __str__(self) -> str:
         lines = [f"error: {printable(self.reference)}", f"× {printable(self.problem, 2 * LINE)}"]
         where = [printable(place) for place in shorten(list(self.where), LINES)]

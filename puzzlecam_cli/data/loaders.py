@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.mask_file import read_labels
-from puzzlecam_cli.data.pixels.photo_file import open_image
-from puzzlecam_cli.data.transforms import Colour, Side, generator_for, normalize, random_view, resized
+from puzzlecam_cli.data.pixels.photo_file import open_image, size_of
+from puzzlecam_cli.data.pixels.sizes import Size
+from puzzlecam_cli.data.transforms import Colour, Side, generator_for, random_view, scaled
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
 from puzzlecam_cli.method.constants import IGNORE
@@ -106,24 +107,30 @@ class TrainingBatches:
 
 @dataclass(frozen=True)
 class ScaledPhotos(Dataset[Any]):
-    """Whole photos at several scales, normalised: (index, (H, W, 3) uint8, one (3, h, w) float32 a scale)."""
+    """Whole photos at several scales, normalised: (index, (H, W, 3) uint8, one (3, h, w) float32 a scale).
+
+    Of photos whose (H, W) is to be seen `alone`, because it is too large to be handed on, nothing but the index.
+    """
 
     photos: Sequence[Photo]
     scales: Sequence[float]
     mean: Colour
     std: Colour
     longer_side: int | None = None  # of every photo at scale 1; None: its own
+    alone: Callable[[Size], bool] | None = None
 
     def __len__(self) -> int:
         return len(self.photos)
 
     def __getitem__(self, index: int) -> tuple[int, Tensor, list[Tensor]] | UserError:
+        photo = self.photos[index]
         try:
-            image = open_image(self.photos[index].image)
+            if self.alone is not None and self.alone(size_of(photo.image)):
+                return index, torch.empty(0, 0, 3, dtype=torch.uint8), []
+            image = open_image(photo.image)
         except UserError as error:
-            return error
-        whole = 1.0 if self.longer_side is None else self.longer_side / max(image.size)
-        views = [normalize(resized(image, whole * scale), self.mean, self.std) for scale in self.scales]
+            return error.about(photo.id)
+        views = scaled(image, self.scales, self.mean, self.std, self.longer_side)
         return index, torch.from_numpy(np.array(image)), views
 
 
@@ -146,17 +153,17 @@ def training_loader(views: TrainingViews, batches: TrainingBatches, workers: int
 
 
 def photo_loader(
-    photos: ScaledPhotos, workers: int, refused: Callable[[int, UserError], None] | None = None
+    photos: ScaledPhotos, workers: int, failed: Callable[[UserError], None] | None = None
 ) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
     """The photos in order, see `ScaledPhotos`.
 
     Args:
-        refused: is told of photos that cannot be read, by index, which are left out then.
+        failed: is given the error of a photo that cannot be read, its id in `ids`, and the others go on.
 
     Raises:
-        UserError: a photo cannot be read, and nobody is to be told.
+        UserError: a photo cannot be read, without `failed`.
     """
-    yield from _loaded(photos, workers, refused, batch_size=1, collate_fn=_only_item)
+    yield from _loaded(photos, workers, failed, batch_size=1, collate_fn=_only_item)
 
 
 def _follow_parent(_: int) -> None:
@@ -164,20 +171,20 @@ def _follow_parent(_: int) -> None:
 
 
 def _loaded(
-    source: Dataset[Any], workers: int, refused: Callable[[int, UserError], None] | None = None, **settings: Any
+    source: Dataset[Any], workers: int, failed: Callable[[UserError], None] | None = None, **settings: Any
 ) -> Iterator[Any]:
     """What a GPU is to get lies in pinned memory: it is copied there while the GPU computes."""
     settings |= {"num_workers": workers, "pin_memory": torch.cuda.is_available()}
     with signals_held_back():
         items: Any = iter(DataLoader(source, worker_init_fn=_follow_parent, **settings))
     try:
-        for index, item in enumerate(items):
+        for item in items:
             if not isinstance(item, UserError):
                 yield item
-            elif refused is None:
+            elif failed is None:
                 raise item
             else:
-                refused(index, item)
+                failed(item)
     finally:
         if workers:  # an error's traceback would keep them until Python ends, which then waits for them
             items._shutdown_workers()

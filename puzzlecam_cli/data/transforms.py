@@ -51,6 +51,14 @@ def resized(image: Image.Image, scale: float) -> NDArray[np.uint8]:
     return F.interpolate(pixels, (height, width), mode="bicubic", antialias=True)[0].permute(1, 2, 0).numpy()
 
 
+def scaled(
+    image: Image.Image, scales: Sequence[float], mean: Colour, std: Colour, longer_side: int | None = None
+) -> list[Tensor]:
+    """A photo at several scales, normalised: one (3, h, w) float32 a scale, of the longer side's length or its own."""
+    whole = 1.0 if longer_side is None else longer_side / max(image.size)
+    return [normalize(resized(image, whole * scale), mean, std) for scale in scales]
+
+
 def random_view(
     image: Image.Image,
     mask: NDArray[np.uint8] | None,

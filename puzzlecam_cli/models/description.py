@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.text import quoted
+
+if TYPE_CHECKING:
+    from puzzlecam_cli.recipe.schema import Predict
 
 FORMAT = "puzzlecam-model-1"
 LONGEST = 1 << 20  # characters of a value: 254 class names have a few thousand
@@ -32,7 +35,7 @@ class Description:
         mean, std: of the normalised input, per colour in [0, 1].
         multiple: of pixels that the network's input sides are padded to.
         supervision: how tags and masks were used, in words: `tags`, `masks`, `first_weights`, `licence`.
-        predict: the recipe's `seg.predict`, for networks that predict; else empty.
+        predict: the recipe's `seg.predict` and `mixed_precision`, for networks that predict; else empty.
         puzzlecam: version of the package that wrote it.
 
     Raises:
@@ -69,6 +72,34 @@ class Description:
     def is_segmenter(self) -> bool:
         """Whether its network labels pixels."""
         return bool(self.predict)
+
+    @property
+    def precision(self) -> str:
+        """The mixed precision that its predictions are made in: `no`, `fp16` or `bf16`."""
+        return str(self.predict.get("mixed_precision", "no"))
+
+    def settings(self, changes: Mapping[str, Any] | None = None) -> Predict:
+        """How its photos are predicted.
+
+        Args:
+            changes: to the recipe's `seg.predict`; those of `crf` are laid over the recipe's.
+
+        Raises:
+            UserError: a value is out of bounds, or of a newer program.
+        """
+        from pydantic import ValidationError
+
+        from puzzlecam_cli.recipe.schema import Predict
+
+        values = {key: value for key, value in self.predict.items() if key != "mixed_precision"}
+        changes = dict(changes or {})
+        if isinstance(crf := changes.get("crf"), Mapping):
+            changes["crf"] = {**values.get("crf", {}), **crf}
+        try:
+            return Predict.model_validate({**values, **changes})
+        except ValidationError as error:
+            said = f"photos cannot be predicted so: {_reason(error)}"
+            raise UserError("predict-settings", said, hint="`puzzlecam recipes show` tells of seg.predict") from None
 
     def metadata(self) -> dict[str, str]:
         """The strings that stand in a file, JSON but for `format` and `puzzlecam`."""

@@ -230,6 +230,11 @@ class RandomWalk(Section):
 
 class Predict(Views):
     crf: PredictionCrf = PredictionCrf()
+    tile: Annotated[Side, Field(ge=64)] | None = default(
+        2048,
+        "Photos with a longer side of more pixels than this are predicted in overlapping tiles, of which the network "
+        "sees at most as many pixels a side; null: never [ours].",
+    )
 
 
 class Seg(Training):

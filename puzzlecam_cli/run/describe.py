@@ -47,7 +47,9 @@ def describe(
 
 def predict_of(recipe: Recipe, stage: str) -> dict[str, Any]:
     """The `predict` of a stage's description."""
-    return recipe.seg.predict.model_dump(mode="json") if stage == "seg" else {}
+    if stage != "seg":
+        return {}
+    return recipe.seg.predict.model_dump(mode="json") | {"mixed_precision": recipe.runtime.mixed_precision}
 
 
 def supervised(data: PhotoSet, photos: int) -> dict[str, str]:

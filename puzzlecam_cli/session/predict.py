@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,6 +177,7 @@ def _look(
     tell = Teller()
     gathered = gather(paths, root, read_list, tell)
     known, facts = tags_of(gathered.photos, tags, opened.classes, tell) if tags else ({}, [])
+    more = [name for name in formats if name != "png"]
     without = [photo.id for photo in gathered.photos if photo.id not in known]
     if tags and without and opened.kind == "pseudo":
         raise UserError(
@@ -189,7 +189,7 @@ def _look(
     if tags and without:
         facts.append("photos without a row may show any class")
     given = [Given.of(photo, known.get(photo.id)) for photo in gathered.photos]
-    check(root, formats, [photo.id for photo in given], opened.classes, force=force)
+    check(root, more, {photo.id: Path(photo.image) for photo in given}, opened.classes, force=force)
     results, by = Results(root), fingerprint(opened.inputs)
     results.check(given, opened.inputs, force=force)
     files = ("", f"{CONFIDENCE}/") if confidence else ("",)
@@ -210,7 +210,7 @@ def _begin(found: _Found, opened: Source, root: Path, job: Job, model: str, emit
     emit(StageStarted(TASK, because))
     for fact in found.facts:
         emit(Note(TASK, fact))
-    Results(root).begin(opened.inputs)
+    Results(root).begin(opened.inputs, opened.classes)
     job.write(root, found.todo)
     if job.source == "pseudo":
         from puzzlecam_cli.use.pseudo import forget_stale
@@ -253,17 +253,15 @@ def _share(root: Path, accelerator: Accelerator, emit: Emit) -> None:
     else:
         from puzzlecam_cli.use.predict import predict_photos
 
-        report = _report("predictions", job.settings.runtime, emit)
-        predict_photos(job, todo, results, accelerator, report, partial(_note, emit))
+        def report(task: str, unit: str) -> Tick:
+            return _report(task, job.settings.runtime, emit, unit)
+
+        predict_photos(job, todo, results, accelerator, report, lambda text: emit(Note(TASK, text)))
     accelerator.wait_for_everyone()
 
 
-def _note(emit: Emit, text: str) -> None:
-    emit(Note(TASK, text))
-
-
-def _report(task: str, runtime: Runtime, emit: Emit) -> Tick:
-    return reporting(lambda done, total: emit(Progress(TASK, task, done, total)), runtime.log_seconds)
+def _report(task: str, runtime: Runtime, emit: Emit, unit: str = "images") -> Tick:
+    return reporting(lambda done, total: emit(Progress(TASK, task, done, total, unit)), runtime.log_seconds)
 
 
 def _finish(
@@ -300,9 +298,7 @@ def _finish(
                 f"the network was trained on? It knows {', '.join(shorten(list(opened.classes)))}",
             )
         )
-    return Predicted(
-        root, opened.classes, len(todo), len(labelled) - len(todo), unreadable, tuple(more), confidence
-    )
+    return Predicted(root, opened.classes, len(todo), len(labelled) - len(todo), unreadable, tuple(more), confidence)
 
 
 @contextmanager

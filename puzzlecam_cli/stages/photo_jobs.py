@@ -6,43 +6,21 @@ A worker imports this module: it must stay light.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from puzzlecam_cli.data.photos import Mask
 from puzzlecam_cli.data.pixels.mask_file import read_labels
 from puzzlecam_cli.data.pixels.photo_file import open_image
-from puzzlecam_cli.data.pixels.sizes import Size, size_within
+from puzzlecam_cli.engine.refine import Segmented, options_of, pixels_within
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.method.crf import dense_crf
-from puzzlecam_cli.method.labels import best, confident_labels, enlarged, pseudo_labels
+from puzzlecam_cli.method.labels import confident_labels, enlarged, pseudo_labels
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
 from puzzlecam_cli.recipe.schema import AffinityLabels, Crf, RandomWalk
-from puzzlecam_cli.registry import crf_engine
 from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_labels
-
-
-def pixels_within(photo: Image.Image, largest_side: int | None) -> NDArray[np.uint8]:
-    """(h, w, 3): the photo, shrunk if its longer side is beyond that."""
-    size = (photo.height, photo.width)
-    within = size_within(size, largest_side)
-    return np.array(photo if within == size else photo.resize(within[::-1], Image.Resampling.BOX))
-
-
-engine_called = cache(crf_engine)  # to look through what is installed takes as long as a small photo
-
-
-def options_of(crf: Crf) -> dict[str, Any]:
-    """What the CRF itself is told."""
-    options = crf.model_dump(exclude={"largest_side", "engine"})
-    return options | ({"engine": engine_called(crf.engine)} if crf.iterations else {})
 
 
 @dataclass(frozen=True)
@@ -100,19 +78,19 @@ def pseudo_label_photo(job: PseudoLabelJob) -> None:
 
 @dataclass(frozen=True)
 class PredictionJob:
-    image: NDArray[np.uint8]  # (h, w, 3) as the CRF sees it
-    probabilities: NDArray[np.float32]  # (C+1, h, w)
-    size: Size  # of the photo itself
+    seen: Segmented
     out: Path
     crf: Crf
 
 
 def refine_prediction(job: PredictionJob) -> bool:
     """CRF and argmax of one prediction; whether it shows anything but background."""
-    probabilities = torch.from_numpy(job.probabilities)
-    refined = dense_crf(torch.from_numpy(job.image), probabilities, **options_of(job.crf))
-    labels = best(refined).to(torch.uint8)
-    write_labels(job.out, enlarged(labels, job.size))
+    return write_prediction(job.out, job.seen.labelled(job.crf).labels)
+
+
+def write_prediction(out: Path, labels: Tensor) -> bool:
+    """Write labels (H, W); whether they show anything but background."""
+    write_labels(out, labels)
     return bool(labels.any())
 
 

@@ -23,12 +23,12 @@ from puzzlecam_cli.recipe.runtime import Runtime
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
-from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.stages.cams import make_cams
 from puzzlecam_cli.stages.rw import make_pseudo_labels, walk
 from puzzlecam_cli.use.job import Job, Pseudo
-from puzzlecam_cli.use.results import Given, Made, Results
+from puzzlecam_cli.use.results import Given, Results
+from puzzlecam_cli.use.sources import described_by
 
 
 class GivenPhotos(PhotoSet):
@@ -121,8 +121,7 @@ def make_pseudo(job: Job, photos: Sequence[Given], results: Results, accelerator
     )
     trained = RunFolder(job.model)
     folder = _Folder(results.home / "pseudo", run=trained, results=results)
-    described = read_description(trained.model("train-cls"))
-    assert described is not None  # the first process saw to it
+    described = described_by(trained.model("train-cls"))
     own = _readable(share(photos, accelerator), job, results, recipe.runtime)
     given = [Photo(photo.id, Path(photo.image), tuple(photo.tags or ())) for photo in own]
     run = _RunOfGiven(recipe, folder, Ledger(folder.ledger), given=GivenPhotos(given, described.classes))
@@ -130,7 +129,7 @@ def make_pseudo(job: Job, photos: Sequence[Given], results: Results, accelerator
     walk(_OfShare("rw", run, folder, accelerator, emit))
     make_pseudo_labels(_OfShare("rw", run, folder, accelerator, emit))
     for photo in own:
-        results.put(Made(*photo[:3], by=job.by, tags=photo.tags, files={"": ""}))
+        results.put(photo.made(job.by, files={"": ""}))
         if not job.keep:
             folder.cam(photo.id).unlink(missing_ok=True)
             folder.walked_scores(photo.id).unlink(missing_ok=True)
@@ -151,7 +150,7 @@ def _readable(photos: Sequence[Given], job: Job, results: Results, runtime: Runt
         if problem is None:
             kept.add(photo.id)
         else:
-            results.put(Made(*photo[:3], by=job.by, tags=photo.tags, problem=problem))
+            results.put(photo.made(job.by, problem=problem))
     return [photo for photo in photos if photo.id in kept]
 
 

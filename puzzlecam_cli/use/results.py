@@ -43,6 +43,10 @@ class Given(NamedTuple):
         image = os.path.abspath(photo.image)  # noqa: PTH100 -- links stay
         return cls(photo.id, image, stat_of(image), None if tags is None else sorted(tags))
 
+    def made(self, by: str, **known: Any) -> Made:
+        """What is known of it after work on it: see `Made`."""
+        return Made(self.id, self.image, self.state, by, self.tags, **known)
+
 
 class Made(NamedTuple):
     """What is known of one photo: a line of `photos.jsonl`.
@@ -149,10 +153,11 @@ class Results:
                 "--out names another folder; --force makes them anew",
             )
 
-    def begin(self, inputs: Mapping[str, Any]) -> None:
+    def begin(self, inputs: Mapping[str, Any], classes: Sequence[str]) -> None:
         """Mark the folder as one of results, and bring the lists of several processes together."""
         self.home.mkdir(parents=True, exist_ok=True)
-        write_text(self.home / MADE, as_json({"schema": SCHEMA, "inputs": inputs}, indent=1) + "\n")
+        content = {"schema": SCHEMA, "classes": ["background", *classes], "inputs": inputs}
+        write_text(self.home / MADE, as_json(content, indent=1) + "\n")
         lists = list(self.home.glob("photos-*.jsonl"))
         if len(lists) > 1:
             text = "".join(f"{_line(made)}\n" for known in self._known.values() for made in known)

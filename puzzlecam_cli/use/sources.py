@@ -59,14 +59,15 @@ def open_source(path: Path, kind: str, changes: Sequence[str]) -> Source:
 
 def _of_network(path: Path, changes: Sequence[str]) -> Source:
     file = model_of(path)
-    description = _described(file)
+    description = described_by(file)
     if not description.is_segmenter:
         hint = "give the folder of a run, or its seg/model.safetensors"
         raise UserError("model-unfit", f"{file} does not label pixels: it is of another stage", hint=hint)
     if is_folder(path):
         values = _recipe(path).model_dump(mode="json")
     else:
-        values = {"seg": {"predict": dict(description.predict)}}
+        carried = dict(description.predict)
+        values = {"runtime": {"mixed_precision": carried.pop("mixed_precision", "no")}, "seg": {"predict": carried}}
     settings = settings_of("seg", values, changes, path)
     decides = {"from": "seg", "version": VERSION, "model": digest_of_tensors(file), **_flat(settings)}
     return Source("seg", file.absolute(), description.classes, description.colours, settings, decides)
@@ -76,7 +77,9 @@ def _of_stages(path: Path, changes: Sequence[str]) -> Source:
     folder = RunFolder(path)
     if not is_folder(path) or not folder.ledger.is_file() or not folder.recipe.is_file():
         said = f"{path} is not the folder of a run: pseudo labels need its classifier and its AffinityNet"
-        raise UserError("model-unfit", said, hint="give the folder of a run; a model file alone predicts without --from")
+        raise UserError(
+            "model-unfit", said, hint="give the folder of a run; a model file alone predicts without --from"
+        )
     ledger = Ledger(folder.ledger)
     records = {stage: ledger.get(f"{stage}/model") for stage in ("train-cls", "affinity")}
     missing = [
@@ -86,8 +89,10 @@ def _of_stages(path: Path, changes: Sequence[str]) -> Source:
     ]
     if missing:
         problem = f"{path} has no networks yet that make pseudo labels"
-        raise UserError("stage-missing", problem, shorten(missing), f"`puzzlecam run-all {path} --until rw` trains them")
-    described = _described(folder.model("train-cls"))
+        raise UserError(
+            "stage-missing", problem, shorten(missing), f"`puzzlecam run-all {path} --until rw` trains them"
+        )
+    described = described_by(folder.model("train-cls"))
     recipe = _recipe(path)
     settings = settings_of("pseudo", recipe.model_dump(mode="json"), changes, folder.recipe)
     models = {stage: digest_of_tensors(folder.model(stage)) for stage in records}
@@ -100,7 +105,8 @@ def _recipe(run: Path) -> Recipe:
     return load_recipe(str(RunFolder(run).recipe))
 
 
-def _described(file: Path) -> Description:
+def described_by(file: Path) -> Description:
+    """What a model says of itself, or of one of an older version, its run."""
     return read_description(file) or upgraded(file)
 
 

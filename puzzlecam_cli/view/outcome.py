@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from puzzlecam_cli.data.disk.walk import MADE, MARK
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.run.scores import Scores
+from puzzlecam_cli.text import several
 
 SHOWN = 12  # classes named in a line
 
@@ -27,6 +32,21 @@ def outcome(folder: RunFolder, scores: Scores) -> list[str]:
     if scores["results"]:
         lines.append(f"Scores in full: {folder.scores.parent}")
     return lines
+
+
+def predicted_lines(
+    out: Path, classes: Sequence[str], made: int, kept: int, formats: Sequence[str], confidence: bool
+) -> list[str]:
+    """Where the labels of photos lie, how many, in which forms, and what the numbers in them mean."""
+    if not made + kept:
+        return []
+    before = f", {kept:,} of them of earlier calls" if kept and made else ", all of earlier calls" if kept else ""
+    lines = [f"{several(made + kept, 'label picture')}: {out}{before}"]
+    named = [f"{number} {name}" for number, name in enumerate(("background", *classes))]
+    more = [f"...; all are listed in {out / MARK / MADE}"] if len(named) > SHOWN + 1 else []
+    lines.append(f"numbers in them: {', '.join([*named[: SHOWN + 1], *more])}")
+    others = [*formats, *(["confidence"] if confidence else [])]
+    return [*lines, f"beside them: {', '.join(others)}"] if others else lines
 
 
 def meanings(scores: Scores) -> list[tuple[str, str]]:

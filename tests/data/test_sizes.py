@@ -14,7 +14,7 @@ from PIL import Image
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.sizes import size_at, size_within
-from puzzlecam_cli.stages.photo_jobs import pixels_within
+from puzzlecam_cli.engine.refine import pixels_within
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("seg.predict.scales", [0.5, 1.0, 1.5, 2.0], "seg, inference"),
     ("seg.predict.flip", True, "seg, inference"),
     ("seg.predict.longer_side", None, "seg, inference: photos as they are"),
+    ("seg.predict.tile", 2048, "seg, inference: larger photos in tiles"),
     ("seg.predict.crf.iterations", 10, "seg, inference: README"),
     ("seg.predict.crf.smooth_xy", 3, "probability CRF"),
     ("seg.predict.crf.smooth_weight", 3, "probability CRF"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from puzzlecam_cli.engine.refine import Segmented
 from puzzlecam_cli.recipe.schema import PredictionCrf
 from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction
 
@@ -18,7 +19,8 @@ def test_a_prediction_says_whether_it_shows_anything(tmp_path: Path, shown: bool
     probabilities[0] = 0.6
     probabilities[2, 1, 1] = 0.9 if shown else 0.5
     crf = PredictionCrf(iterations=0)
-    job = PredictionJob(np.zeros((4, 5, 3), dtype=np.uint8), probabilities, (4, 5), tmp_path / "a.png", crf)
+    seen = Segmented(np.zeros((4, 5, 3), dtype=np.uint8), probabilities, (4, 5))
+    job = PredictionJob(seen, tmp_path / "a.png", crf)
     assert refine_prediction(job) is shown
     with Image.open(tmp_path / "a.png") as labels:
         assert np.any(np.array(labels)) == shown
