@@ -29,7 +29,8 @@ def test_the_two_promised_lines_are_in_it_word_for_word() -> None:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_each_command_and_its_options_exist(puzzlecam: Callable[..., Result], line: str) -> None:
     words = line.split()[1:]
-    command = words[:2] if words[0] == "recipes" else words[:1]
+    grouped = words[0] in ("recipes", "plugins") and not words[1].startswith("-")
+    command = words[: 1 + grouped]
     help_text = puzzlecam(*command, "--help")
     assert help_text.exit_code == 0, line
     for option in (word for word in words if word.startswith("--")):
