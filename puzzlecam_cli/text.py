@@ -39,8 +39,13 @@ def read_text(path: Path, *, limit: int = LARGEST, kind: str = "data") -> str:
 
 def lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a file with their numbers from 1; they end in \\n, \\r\\n or \\r. Raises as `read_text` does."""
+    return lines_of(read_text(path))
+
+
+def lines_of(text: str) -> list[tuple[int, str]]:
+    """The same of a text that was read."""
     # Files that were joined have byte order marks inside.
-    return [(number, line.removeprefix("\ufeff")) for number, line in enumerate(_LINE_END.split(read_text(path)), 1)]
+    return [(number, line.removeprefix("\ufeff")) for number, line in enumerate(_LINE_END.split(text), 1)]
 
 
 def decode_text(data: bytes, path: Path, *, otherwise: str = "utf-8", kind: str = "data") -> str:

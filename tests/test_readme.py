@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,21 @@ def test_the_paper_map_points_at_code() -> None:
             assert hasattr(loaded, name), f"{file} has no {name}"
     for path in re.findall(r"`(puzzlecam_cli/[\w/]+\.py)`", README):
         assert (ROOT / path).is_file(), path
+
+
+def test_the_lines_for_python_run(
+    finished_run: Path, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder where `quickstart` is a recipe of seconds, and its run finished."""
+    shutil.copy(tiny_recipe, tmp_path / "quickstart")
+    shutil.copytree(finished_run, tmp_path / "runs" / "quickstart")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert blocks
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    assert (tmp_path / "photo_and_maps.png").is_file()
 
 
 def test_ci_runs_the_readme_s_own_test_command() -> None:

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
 from puzzlecam_cli.engine.environment import check_environment
-from puzzlecam_cli.engine.fold import fold_batchnorms
+from puzzlecam_cli.engine.place import Place
+from puzzlecam_cli.engine.place import for_inference as for_inference
+from puzzlecam_cli.engine.place import on_device as on_device
 from puzzlecam_cli.engine.pool import pool_workers
 from puzzlecam_cli.engine.trackers import check_trackers
 from puzzlecam_cli.errors import UserError
@@ -41,7 +43,7 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
     )
 
 
-def loader_workers(runtime: Runtime, accelerator: Accelerator) -> int:
+def loader_workers(runtime: Runtime, accelerator: Place) -> int:
     """Processes that load photos ahead; a network on the CPU leaves them little to do and no core to spare."""
     if runtime.workers is None and accelerator.device.type == "cpu":
         return 1
@@ -57,13 +59,6 @@ def seed_everything(seed: int, purpose: str) -> None:
 def share(items: Sequence[Any], accelerator: Accelerator) -> Sequence[Any]:
     """The items this process works on."""
     return items[accelerator.process_index :: accelerator.num_processes]
-
-
-def for_inference(network: nn.Module, accelerator: Accelerator) -> nn.Module:
-    """The network, where and how it predicts best; it cannot be trained any more."""
-    network = network.to(accelerator.device).eval()
-    fold_batchnorms(network)
-    return network.to(memory_format=torch.channels_last)
 
 
 Trained = TypeVar("Trained", bound=nn.Module)
@@ -96,8 +91,3 @@ def keep_depthwise_in_float32(module: nn.Module) -> None:
 def _in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
         return forward(x.float())
-
-
-def on_device(images: Tensor, accelerator: Accelerator) -> Tensor:
-    """(B, 3, H, W), where and how the networks want it."""
-    return images.to(accelerator.device, non_blocking=True).contiguous(memory_format=torch.channels_last)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
-from puzzlecam_cli.engine.accelerator import on_device
+from puzzlecam_cli.engine.place import Place, on_device
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
 
 Loaded = tuple[int, Tensor, list[Tensor]]  # see `ScaledPhotos`
 
 
-def photos_at_once(runtime: Runtime, accelerator: Accelerator) -> int:
+def photos_at_once(runtime: Runtime, accelerator: Place) -> int:
     """Photos a network sees together: a CPU gains nothing from more than one and its mirror image."""
     return runtime.photos_at_once or (1 if accelerator.device.type == "cpu" else 8)
 
@@ -37,7 +36,7 @@ def groups_of_equal_size(photos: Iterable[Loaded], most: int) -> Iterator[list[L
 def predict(
     network: nn.Module,
     views: Sequence[Tensor],
-    accelerator: Accelerator,
+    accelerator: Place,
     *,
     flip: bool,
     note: Callable[[str], None] = lambda text: None,
@@ -62,7 +61,7 @@ def predict(
     return output.reshape(*images.shape[:2], *output.shape[1:])
 
 
-def _forward(network: nn.Module, images: Tensor, accelerator: Accelerator, note: Callable[[str], None]) -> Tensor:
+def _forward(network: nn.Module, images: Tensor, accelerator: Place, note: Callable[[str], None]) -> Tensor:
     """In one piece, or in halves if they do not fit into memory."""
     try:
         with accelerator.autocast():

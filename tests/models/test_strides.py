@@ -194,7 +194,7 @@ class Broken(Patches):
 )
 def test_a_broken_promise_is_found_by_the_plugins_test(how, multiple, words, monkeypatch):
     made: Any = Backbone(Broken(how), [8] * 5, multiple=multiple)
-    monkeypatch.setattr("puzzlecam_cli.testing.load_backbone", lambda name, **options: made)
+    monkeypatch.setattr("puzzlecam_cli.testing.backbone.load_backbone", lambda name, **options: made)
     if words is None:
         assert check_backbone("broken") is made
         return
@@ -204,9 +204,9 @@ def test_a_broken_promise_is_found_by_the_plugins_test(how, multiple, words, mon
 
 def test_a_multiple_that_is_not_declared_is_found_by_the_plugins_test(monkeypatch):
     monkeypatch.setattr(
-        "puzzlecam_cli.testing.load_backbone", lambda name, **options: Backbone(Broken("nothing"), [8] * 5)
+        "puzzlecam_cli.testing.backbone.load_backbone", lambda name, **options: Backbone(Broken("nothing"), [8] * 5)
     )
-    with pytest.raises(ValueError, match="whole patches"):
+    with pytest.raises(AssertionError, match="declare the `multiple`.*whole patches"):
         check_backbone("broken")
 
 

@@ -13,7 +13,8 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from puzzlecam_cli.data.pixels.decode import ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
+from puzzlecam_cli.data.pixels.decode import ORIENTATION, in_words, kind_of_pixels, opened, prepare, raw_mode, refused
+from puzzlecam_cli.errors import UserError
 
 BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
 TURNS = {
@@ -45,6 +46,27 @@ def open_image(path: Path) -> Image.Image:
         turn = _turn(file)
         picture = _in_rgb(file, path)
         return picture if turn is None else picture.transpose(turn)
+
+
+def as_rgb(picture: Image.Image) -> Image.Image:
+    """A picture that is open already as RGB of 8 bits, turned as its camera says; what is transparent lies over white.
+
+    Raises:
+        UserError: `image-unreadable` for floating point or more than 8 bits, and where its pixels cannot be had.
+    """
+    try:
+        turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
+        if picture.mode in ALPHA_MODES or "transparency" in picture.info:
+            rgba = picture.convert("LA").convert("RGBA") if picture.mode == "La" else picture.convert("RGBA")
+            picture = _over_white(rgba, rgba.getchannel("A"))
+        elif picture.mode in PLAIN_MODES:
+            picture = picture.convert("RGB")
+        else:
+            raise ValueError(f"its pixels are of kind {picture.mode}, not of a photo of 8 bits")
+        return picture if turn is None else picture.transpose(turn)
+    except Exception as error:  # a picture is decoded now, and may be broken
+        said = f"the picture cannot be read: {in_words(error)}"
+        raise UserError("image-unreadable", said, hint="give its file, or convert it to RGB") from None
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -121,7 +121,11 @@ class YoloMask:
         objects, problems = read_objects(self.path, frozenset(label_of)) if self.path.is_file() else ([], [])
         if problems or not all(found.polygon for found in objects):
             problem = problems[0] if problems else f"{self.path} holds boxes"
-            raise UserError("mask-invalid", problem, hint="it has changed since it was read: start again")
+            raise UserError(
+                "mask-invalid",
+                problem,
+                hint="correct it: masks are drawn of outlines; or start again, if it has changed since it was read",
+            )
         drawn = [(label_of[number], polygon) for number, polygon in objects if label_of[number]]
         scale = (width, height)
         in_pixels = [(label, [place * scale[n % 2] for n, place in enumerate(polygon)]) for label, polygon in drawn]
