@@ -124,6 +124,44 @@ def test_a_prediction_killed_at_any_moment_ends_as_if_nothing_had_been(
     assert pictures(out / "confidence") == pictures(tmp_path / "whole" / "confidence")
 
 
+def test_pseudo_labels_killed_in_between_end_as_if_nothing_had_been(
+    finished_run: Path, photos: Path, tmp_path: Path
+) -> None:
+    """A photo that changes in between gets no label of what it was."""
+    out, log, tags = tmp_path / "out", tmp_path / "log", tags_file(finished_run, tmp_path)
+    command = ("predict", str(finished_run), str(photos), "--from", "pseudo", "--tags", str(tags), "--set", CALM[0])
+    ends = [end_of(start_command(log, *command, "--out", str(out), before=acting_at(n, kill))) for n in (15, 25, 35)]
+    assert ends == [-signal.SIGKILL] * 3, log.read_text()[-3000:]
+    turned(photos / "synthetic_train_0001.jpg")
+    found = done(finished_run, photos, out=out, source="pseudo", tags=str(tags))
+    whole = tmp_path / "whole"
+    done(finished_run, photos, out=whole, source="pseudo", tags=str(tags))
+    assert found.made == 9
+    assert pictures(out) == pictures(whole)
+
+
+PLACES: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
+    "a file": (lambda run, tmp: tmp / "file", "is no folder"),
+    "below a file": (lambda run, tmp: tmp / "file" / "below", "is no folder"),
+    "the folder of a run": (lambda run, tmp: run, "run"),
+    "the folder of the photos": (lambda run, tmp: tmp / "photos", "photos"),
+    "a folder around the photos": (lambda run, tmp: tmp, "photos"),
+    "no name": (lambda run, tmp: Path("\n"), "unprintable"),
+}
+
+
+@pytest.mark.parametrize(("place", "told"), PLACES.values(), ids=PLACES)
+def test_folders_that_results_cannot_lie_in_are_refused(
+    place: Callable[[Path, Path], Path], told: str, finished_run: Path, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    before = sorted([*tmp_path.rglob("*"), *finished_run.rglob("*")])
+    with pytest.raises(UserError, match=told) as caught:
+        done(finished_run, photos, out=place(finished_run, tmp_path))
+    assert "--run" not in (caught.value.hint or "")
+    assert sorted([*tmp_path.rglob("*"), *finished_run.rglob("*")]) == before
+
+
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(model: Path, photos: Path, tmp_path: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "log"
     command = ("predict", str(model), str(photos), "--out", str(out), "--set", CALM[0])
