@@ -29,7 +29,8 @@ def test_the_two_promised_lines_are_in_it_word_for_word() -> None:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_each_command_and_its_options_exist(puzzlecam: Callable[..., Result], line: str) -> None:
     words = line.split()[1:]
-    command = words[:2] if words[0] == "recipes" else words[:1]
+    grouped = words[0] in ("recipes", "plugins") and not words[1].startswith("-")
+    command = words[: 1 + grouped]
     help_text = puzzlecam(*command, "--help")
     assert help_text.exit_code == 0, line
     for option in (word for word in words if word.startswith("--")):
@@ -59,11 +60,8 @@ def test_the_lines_for_python_run(
     shutil.copy(tiny_recipe, tmp_path / "quickstart")
     shutil.copytree(finished_run, tmp_path / "runs" / "quickstart")
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert blocks
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
+    (block,) = re.findall(r"\n### From Python\n\n```python\n(.*?)```", README, flags=re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
     assert (tmp_path / "photo_and_maps.png").is_file()
 
 

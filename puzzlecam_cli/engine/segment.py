@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.photo_file import open_image
-from puzzlecam_cli.data.pixels.sizes import Size, size_at, size_within
+from puzzlecam_cli.data.pixels.sizes import Size, is_tiled, side_of, size_at, size_within
 from puzzlecam_cli.data.transforms import Colour, normalize, resized, scaled
 from puzzlecam_cli.engine.accelerator import loader_workers
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.refine import Labels, Segmented, labelled, pixels_within, refined
-from puzzlecam_cli.engine.tiles import Box, is_tiled, side_of, tiles, window
+from puzzlecam_cli.engine.tiles import Box, tiles, window
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.labels import enlarged

@@ -46,13 +46,13 @@ def check_backbone(name: str, *, pretrained: bool = False, weights: str | None =
 
     backbone = made(0)
     _check_declared(name, backbone)
-    for height, width in SIZES:
-        _check_size(name, backbone, height, width)
     again = made(0)
     state = backbone.state_dict()
     assert all(torch.equal(tensor, state[key]) for key, tensor in again.state_dict().items()), (
         f"{name} gives other first weights for the same seed: draw them with PyTorch's own generator"
     )
+    for height, width in SIZES:
+        _check_size(name, backbone, height, width)
     _check_state(name, backbone, made(1))
     _check_training(name, again)
     mine, fastest = (1000 * _seconds(b) for b in (backbone, load_backbone(FASTEST).eval()))
@@ -66,9 +66,8 @@ def _check_declared(name: str, backbone: Backbone) -> None:
     assert max(*backbone.mean, *backbone.std) <= 1, (
         f"{name} declares mean {backbone.mean} and std {backbone.std}: divide them by 255, colours are in [0, 1]"
     )
-    licence = getattr(backbone, "licence", None)
-    assert licence is None or (isinstance(licence, str) and licence.strip()), (
-        f"{name} declares the licence {licence!r} of its first weights: write a sentence, or leave it out"
+    assert isinstance(backbone.licence, str) and backbone.licence == backbone.licence.strip(), (  # noqa: PT018
+        f"{name} declares the licence {backbone.licence!r} of its first weights: write a sentence, or leave it out"
     )
 
 
@@ -132,7 +131,7 @@ def _check_training(name: str, backbone: Backbone) -> None:
     """Gradients, and both modes of batch normalisation."""
     images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     buffers = {key: value.clone() for key, value in backbone.named_buffers()}
-    torch.autograd.backward([f.square().mean() for f in backbone(images)])
+    torch.autograd.backward([feature.square().mean() for feature in backbone(images) if feature.requires_grad])
     first_layer, *_ = backbone.parameters()
     assert first_layer.grad is not None, f"{name} passes no gradient to its first layer"
     idle = [key for key, value in backbone.named_parameters() if value.requires_grad and value.grad is None]

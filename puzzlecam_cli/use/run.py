@@ -88,7 +88,7 @@ class Run:
             UserError: there is no such split, or it is known from the data alone and they are not there.
         """
         name = self._split(split)
-        for step in (STEPS[step] for step in ("cams", "seg/predictions")):
+        for step in STEPS.values():  # the first that lists the files it makes; steps of no photos have no list
             if name == self._run.photos.splits.named(step.of) and (made := claimed(self.path, step)) is not None:
                 before, after = step.each.format(id="\n", split=name).split("\n")
                 return [file.removeprefix(before).removesuffix(after) for file in made]
@@ -102,7 +102,7 @@ class Run:
         """
         from puzzlecam_cli.data.pixels.photo_file import open_image
 
-        return open_image(self._photo(image_id).image)
+        return open_image(self._found(image_id)[1].image)
 
     def tags(self, image_id: str) -> tuple[str, ...]:
         """The names of the classes that a photo is tagged with: as its maps have them, else as the data do.
@@ -112,11 +112,10 @@ class Run:
         """
         if self._run.folder.cam(self._checked(image_id)).is_file():
             return tuple(self.classes[index - 1] for index in self.cams(image_id, stride=4)[0].tolist())
-        splits = {photo.id: split for split, photos in self._by_split.items() for photo in photos}
-        if image_id not in splits:
-            raise self._unknown(image_id, splits)
-        known = {photo.id: photo.tags for photo in self._photos(splits[image_id], tags=True)}
-        return tuple(self.classes[index - 1] for index in known[image_id])
+        split, _ = self._found(image_id)
+        if split not in self._tags:
+            self._tags[split] = {photo.id: photo.tags for photo in self._photos(split, tags=True)}
+        return tuple(self.classes[index - 1] for index in self._tags[split][image_id])
 
     def cams(self, image_id: str, *, stride: int = 1) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
         """The class activation maps of a training photo.
@@ -214,10 +213,16 @@ class Run:
         return row(panels, [(index, self.classes[index - 1]) for index in sorted(seen)])
 
     @cached_property
-    def _by_split(self) -> dict[str, list[Photo]]:
+    def _by_id(self) -> dict[str, tuple[str, Photo]]:
+        """Every photo of every split, with the first split that has it."""
         splits = self._run.photos.splits
         names = dict.fromkeys(name for name in (splits.train, splits.val, splits.score) if name is not None)
-        return {name: self._photos(name) for name in names}
+        return {photo.id: (name, photo) for name in reversed(names) for photo in self._photos(name)}
+
+    @cached_property
+    def _tags(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """Of the splits that were asked for, by id."""
+        return {}
 
     def _photos(self, split: str, *, tags: bool = False) -> list[Photo]:
         try:
@@ -227,11 +232,10 @@ class Run:
             hint = f"{error.hint}; {moved}" if error.hint else moved
             raise UserError(error.reference, error.problem, error.where, hint) from None
 
-    def _photo(self, image_id: str) -> Photo:
-        photos = {photo.id: photo for photos in self._by_split.values() for photo in photos}
-        if self._checked(image_id) not in photos:
-            raise self._unknown(image_id, photos)
-        return photos[image_id]
+    def _found(self, image_id: str) -> tuple[str, Photo]:
+        if self._checked(image_id) not in self._by_id:
+            raise self._unknown(image_id, self._by_id)
+        return self._by_id[image_id]
 
     def _split(self, split: str) -> str:
         """The name of a split, which may be said by the part it plays."""

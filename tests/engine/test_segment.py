@@ -13,11 +13,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.data.pixels.sizes import is_tiled, side_of
 from puzzlecam_cli.data.transforms import normalize, resized
 from puzzlecam_cli.engine.place import Device
 from puzzlecam_cli.engine.refine import Labels, Segmented
 from puzzlecam_cli.engine.segment import Segmenter
-from puzzlecam_cli.engine.tiles import Box, is_tiled, side_of, tiles, window
+from puzzlecam_cli.engine.tiles import Box, tiles, window
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf import dense_crf
 from puzzlecam_cli.recipe.schema import Predict, Runtime

@@ -105,7 +105,7 @@ def test_making_again_may_be_interrupted(run: Path, monkeypatch: pytest.MonkeyPa
         stop_if_asked()
 
     with monkeypatch.context() as patch:
-        patch.setattr("puzzlecam_cli.run.context.stop_if_asked", stop)
+        patch.setattr("puzzlecam_cli.group.interrupt.stop_if_asked", stop)
         with pytest.raises(KeyboardInterrupt):
             run_stages(run, stages=["cams"])
     assert 0 < len(list((run / "cams").iterdir())) < 6
@@ -130,7 +130,7 @@ def test_a_mistaken_change_leaves_a_cleaned_run_as_it_was(run: Path, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("puzzlecam_cli.run.context.stop_if_asked", stop)
+        patch.setattr("puzzlecam_cli.group.interrupt.stop_if_asked", stop)
         with pytest.raises(KeyboardInterrupt):
             run_stages(run, changes=["cams.flip=false"])
     assert actions(run) == {}
