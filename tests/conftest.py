@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -96,6 +97,18 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, pu
     result = puzzlecam("run-all", tiny_recipe, "--run", folder)
     assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.fixture
+def photos(finished_run: Path, tmp_path: Path) -> Path:
+    """A folder of all photos of the run, to change."""
+    return Path(shutil.copytree(finished_run / "data" / "JPEGImages", tmp_path / "photos"))
+
+
+@pytest.fixture(scope="session")
+def model(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model file alone."""
+    return Path(shutil.copy(finished_run / "seg" / "model.safetensors", tmp_path_factory.mktemp("model") / "m"))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

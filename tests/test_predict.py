@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +21,6 @@ from tests.conftest import Run
 from tests.forked import acting_at, end_of, kill, start_command
 
 CALM = ("runtime.workers=0",)
-
-
-@pytest.fixture
-def photos(finished_run: Path, tmp_path: Path) -> Path:
-    """A folder of all photos of the run, to change."""
-    return Path(shutil.copytree(finished_run / "data" / "JPEGImages", tmp_path / "photos"))
-
-
-@pytest.fixture(scope="module")
-def model(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model file alone."""
-    return Path(shutil.copy(finished_run / "seg" / "model.safetensors", tmp_path_factory.mktemp("model") / "m"))
 
 
 def done(model: Path, *paths: Path | str, out: Path, **more: object) -> Predicted:
@@ -124,6 +111,22 @@ def test_a_prediction_killed_at_any_moment_ends_as_if_nothing_had_been(
     assert pictures(out / "confidence") == pictures(tmp_path / "whole" / "confidence")
 
 
+def test_pseudo_labels_killed_in_between_end_as_if_nothing_had_been(
+    finished_run: Path, photos: Path, tmp_path: Path
+) -> None:
+    """A photo that changes in between gets no label of what it was."""
+    out, log, tags = tmp_path / "out", tmp_path / "log", tags_file(finished_run, tmp_path)
+    command = ("predict", str(finished_run), str(photos), "--from", "pseudo", "--tags", str(tags), "--set", CALM[0])
+    ends = [end_of(start_command(log, *command, "--out", str(out), before=acting_at(n, kill))) for n in (15, 25, 35)]
+    assert ends == [-signal.SIGKILL] * 3, log.read_text()[-3000:]
+    turned(photos / "synthetic_train_0001.jpg")
+    found = done(finished_run, photos, out=out, source="pseudo", tags=str(tags))
+    whole = tmp_path / "whole"
+    done(finished_run, photos, out=whole, source="pseudo", tags=str(tags))
+    assert found.made == 9
+    assert pictures(out) == pictures(whole)
+
+
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(model: Path, photos: Path, tmp_path: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "log"
     command = ("predict", str(model), str(photos), "--out", str(out), "--set", CALM[0])
@@ -165,6 +168,16 @@ def test_files_of_others_are_never_overwritten(model: Path, photos: Path, tmp_pa
             done(model, photos, out=out, force=force)
     assert [path.name for path in out.iterdir()] == ["synthetic_val_0001.png"]
     assert (out / "synthetic_val_0001.png").read_text() == "mine"
+
+
+def test_files_of_others_are_not_overwritten_with_confidences(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done(model, photos, out=out)
+    (out / "confidence").mkdir()
+    (out / "confidence" / "synthetic_val_0001.png").write_text("mine")
+    with pytest.raises(UserError, match="not ours"):
+        done(model, photos, out=out, confidence=True, force=True)
+    assert (out / "confidence" / "synthetic_val_0001.png").read_text() == "mine"
 
 
 def test_results_that_a_person_corrected_are_kept(model: Path, photos: Path, tmp_path: Path) -> None:
@@ -227,53 +240,6 @@ def test_nothing_is_found_in_a_photo_but_its_tags(
     assert done(model, photos, out=out, tags=str(tags)).made == 1
 
 
-REFUSED: dict[str, tuple[dict[str, object], str, str]] = {
-    "a class that is not known": ({"tags": "file,tags\nsynthetic_val_0001.jpg,dottet\n"}, "tags-unlisted", "dottet"),
-    "tags of other photos": ({"tags": "file,tags\nx.jpg,dotted\n"}, "tags-unmatched", "x.jpg"),
-    "pseudo labels without tags": ({"source": "pseudo"}, "usage", "--tags"),
-    "pseudo labels of photos without a row": (
-        {"source": "pseudo", "tags": "file,tags\nsynthetic_val_0001.jpg,dotted\n"},
-        "tags-unmatched",
-        "8 photos",
-    ),
-    "an unknown format": ({"formats": "jsn"}, "usage", "did you mean `json`"),
-    "a key of another stage": ({"changes": ["seg.epochs=3"]}, "recipe-invalid", "seg.epochs"),
-    "a value that cannot be": ({"changes": ["seg.predict.flip=7"]}, "recipe-invalid", "seg.predict.flip"),
-}
-
-
-@pytest.mark.parametrize(("given", "reference", "told"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_done_is_refused_before_anything_is_made(
-    given: dict[str, object], reference: str, told: str, finished_run: Path, photos: Path, tmp_path: Path
-) -> None:
-    if "tags" in given:
-        (tmp_path / "tags.csv").write_text(str(given["tags"]))
-        given = given | {"tags": str(tmp_path / "tags.csv")}
-    with pytest.raises(UserError) as caught:
-        predict(str(finished_run), [str(photos)], tmp_path / "out", **given)  # type: ignore[arg-type]
-    assert caught.value.reference == reference
-    assert told in str(caught.value)
-    assert not (tmp_path / "out").exists()
-
-
-MODELS: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
-    "nothing": (lambda run, tmp: tmp / "no", "model-missing"),
-    "a folder that is no run": (lambda run, tmp: tmp, "model-missing"),
-    "a classifier": (lambda run, tmp: run / "train-cls" / "model.safetensors", "model-unfit"),
-    "an image": (lambda run, tmp: next((run / "data" / "JPEGImages").iterdir()), "artifact-unreadable"),
-}
-
-
-@pytest.mark.parametrize(("make", "reference"), MODELS.values(), ids=MODELS)
-def test_what_is_no_model_is_refused(
-    make: Callable[[Path, Path], Path], reference: str, finished_run: Path, photos: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(UserError) as caught:
-        predict(str(make(finished_run, tmp_path)), [str(photos)], tmp_path / "out")
-    assert caught.value.reference in (reference, "model-unreadable")
-    assert not (tmp_path / "out").exists()
-
-
 def test_shares_of_several_processes_make_the_whole(
     model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +247,7 @@ def test_shares_of_several_processes_make_the_whole(
     from puzzlecam_cli.engine.accelerator import make_accelerator
     from puzzlecam_cli.recipe.schema import Runtime
     from puzzlecam_cli.session import predict as session
+    from puzzlecam_cli.session import shares
     from puzzlecam_cli.use.results import Results
 
     out, runtime = tmp_path / "out", Runtime(cpu=True, workers=0)
@@ -288,11 +255,10 @@ def test_shares_of_several_processes_make_the_whole(
     def spread(root: Path, *_: object) -> None:
         for rank in (0, 1):
             monkeypatch.setattr(of_network, "share", lambda items, _, rank=rank: items[rank::2])
-            monkeypatch.setattr(session, "Results", lambda root, number=0, rank=rank: Results(root, rank))
-            session._share(root, make_accelerator(runtime), lambda event: None)
-        monkeypatch.setattr(session, "Results", Results)
+            monkeypatch.setattr(shares, "Results", lambda root, number=0, rank=rank: Results(root, rank))
+            shares.do_share(root, make_accelerator(runtime), lambda event: None)
 
-    monkeypatch.setattr(session, "_spread", spread)
+    monkeypatch.setattr(session, "spread", spread)
     assert done(model, photos, out=out).made == 9
     assert sorted(path.name for path in (out / ".puzzlecam").glob("photos-*")) == ["photos-0.jsonl", "photos-1.jsonl"]
     assert done(model, photos, out=out).kept == 9

@@ -155,14 +155,12 @@ def _of_step(run: Run, step: Step) -> Iterator[Item]:
 
 
 def _who_waits(run: Run, step: Step, steps: Sequence[Step]) -> str:
-    """Which step still has to read the files of one, in words; empty: none has."""
-    record = run.ledger.get(step.name)
-    if run.ledger.get_coming(step.name) is not None:
-        return "it is being made anew"
+    """Which step still has to read the files of one, in words; empty: none has. Tries that were begun go as well."""
+    record, coming = run.ledger.get(step.name), run.ledger.get_coming(step.name)
+    if coming is not None and coming.state == "whole":
+        return "it was made anew just now"
     for reader in (reader for reader in steps if step.name in reader.needs):
         made = run.ledger.get(reader.name)
-        if run.ledger.get_coming(reader.name) is not None:
-            return f"{reader.name} is being made anew from it"
         if made is None or not made.is_made or (record and made.inputs.get(step.name) != record.made):
             return f"{reader.name} is not made of it yet"
     return ""

@@ -48,7 +48,8 @@ def section(card: str, heading: str) -> str:
 
 
 def cells(text: str) -> list[list[str]]:
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")][2:]
+    lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line] for line in lines[2:]]
 
 
 def test_the_hub_reads_what_stands_in_front(facts: Facts, finished_run: Path) -> None:
