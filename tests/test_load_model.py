@@ -105,7 +105,7 @@ def read_description_with(description: Any, **changes: Any) -> Any:
 
 def test_a_notebook_shows_photo_and_labels(model: Model, photo: Path) -> None:
     shown = Image.open(BytesIO(model.predict(photo)._repr_png_()))
-    assert shown.width > shown.height
+    assert shown.width > 2 * Image.open(photo).width * 0.9
     assert shown.format == "PNG"
 
 
