@@ -148,9 +148,13 @@ def is_whole(path: Path) -> bool:
 _TEMPORARY = re.compile(r"\..+\.(json|jsonl|md|npz|png|safetensors|txt|yaml|zip)\.\d+")
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove what `replacing` began for a file, or for all files of a folder, in processes that were killed."""
+def leftovers(path: Path) -> list[Path]:
+    """What `replacing` began for a file, or for all files of a folder, in processes that were killed."""
     begun = path.rglob(".*") if path.is_dir() else path.parent.glob(f".{path.name}.*")
-    for temporary in begun:
-        if _TEMPORARY.fullmatch(temporary.name):
-            temporary.unlink(missing_ok=True)
+    return [temporary for temporary in begun if _TEMPORARY.fullmatch(temporary.name)]
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove `leftovers`."""
+    for temporary in leftovers(path):
+        temporary.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 import re
 import shlex
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.plain_file import read_file
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST = 256 << 20  # bytes; the list of a million photos has a tenth of them
 # UTF-32 comes first: its mark begins with that of UTF-16.
 _MARKS = (
@@ -39,8 +41,13 @@ def read_text(path: Path, *, limit: int = LARGEST, kind: str = "data") -> str:
 
 def lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a file with their numbers from 1; they end in \\n, \\r\\n or \\r. Raises as `read_text` does."""
+    return lines_of(read_text(path))
+
+
+def lines_of(text: str) -> list[tuple[int, str]]:
+    """The same of a text that was read."""
     # Files that were joined have byte order marks inside.
-    return [(number, line.removeprefix("\ufeff")) for number, line in enumerate(_LINE_END.split(read_text(path)), 1)]
+    return [(number, line.removeprefix("\ufeff")) for number, line in enumerate(_LINE_END.split(text), 1)]
 
 
 def decode_text(data: bytes, path: Path, *, otherwise: str = "utf-8", kind: str = "data") -> str:
@@ -65,6 +72,12 @@ def decode_text(data: bytes, path: Path, *, otherwise: str = "utf-8", kind: str 
 def marked(data: bytes) -> tuple[bytes, str] | None:
     """The byte order mark that data begin with, and the codec it stands for."""
     return next(((mark, codec) for mark, codec in _MARKS if data.startswith(mark)), None)
+
+
+def number_in(text: str) -> float | None:
+    """The finite number that a text is; unlike `float` it takes no `1_0`, and no digits but those of ASCII."""
+    value = float(text) if len(text) <= 40 and _NUMBER.fullmatch(text) else math.nan
+    return value if math.isfinite(value) else None
 
 
 def quoted(text: str, longest: int = 80) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start: several tests run at once
 
 import pytest
 import torch
@@ -44,9 +49,27 @@ TINY = {
 Run = Callable[..., Result]
 
 
+MOST_AT_ONCE = 4  # tests; each of their processes takes some 700 MB
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Spread the whole suite over the cores, where pytest-xdist is there; what is named is tested in this process."""
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not hasattr(config, "workerinput")
+    if is_whole and not config.option.usepdb and getattr(config.option, "numprocesses", 0) is None:
+        config.option.numprocesses = min(len(os.sched_getaffinity(0)), MOST_AT_ONCE)
+        config.option.dist = "worksteal"  # neighbours stay together, and with them what a module made
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard() -> None:
+    """Also where pytest is a shell's job in the background: those ignore it, and so would what tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +97,18 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, pu
     result = puzzlecam("run-all", tiny_recipe, "--run", folder)
     assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.fixture
+def photos(finished_run: Path, tmp_path: Path) -> Path:
+    """A folder of all photos of the run, to change."""
+    return Path(shutil.copytree(finished_run / "data" / "JPEGImages", tmp_path / "photos"))
+
+
+@pytest.fixture(scope="session")
+def model(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model file alone."""
+    return Path(shutil.copy(finished_run / "seg" / "model.safetensors", tmp_path_factory.mktemp("model") / "m"))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -21,7 +21,12 @@ TRAININGS = ("train-cls", "affinity", "seg")
 
 
 def start(log: Path, recipe: Path, run: Path, *options: str, before: Act = lambda: None) -> int:
-    """`puzzlecam run-all` in a process of its own, forked: PyTorch is loaded already. Returns its pid."""
+    """`puzzlecam run-all` in a process of its own; see `start_command`."""
+    return start_command(log, "run-all", str(recipe), "--run", str(run), *options, before=before)
+
+
+def start_command(log: Path, *arguments: str, before: Act = lambda: None) -> int:
+    """A command in a process of its own, forked: PyTorch is loaded already. Returns its pid."""
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -35,7 +40,7 @@ def start(log: Path, recipe: Path, run: Path, *options: str, before: Act = lambd
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         before()
-        app(["run-all", str(recipe), "--run", str(run), *options], standalone_mode=True)
+        app([*arguments], standalone_mode=True)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:

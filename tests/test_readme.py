@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,8 @@ def test_the_two_promised_lines_are_in_it_word_for_word() -> None:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_each_command_and_its_options_exist(puzzlecam: Callable[..., Result], line: str) -> None:
     words = line.split()[1:]
-    command = words[:2] if words[0] == "recipes" else words[:1]
+    grouped = words[0] in ("recipes", "plugins") and not words[1].startswith("-")
+    command = words[: 1 + grouped]
     help_text = puzzlecam(*command, "--help")
     assert help_text.exit_code == 0, line
     for option in (word for word in words if word.startswith("--")):
@@ -49,6 +51,18 @@ def test_the_paper_map_points_at_code() -> None:
             assert hasattr(loaded, name), f"{file} has no {name}"
     for path in re.findall(r"`(puzzlecam_cli/[\w/]+\.py)`", README):
         assert (ROOT / path).is_file(), path
+
+
+def test_the_lines_for_python_run(
+    finished_run: Path, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder where `quickstart` is a recipe of seconds, and its run finished."""
+    shutil.copy(tiny_recipe, tmp_path / "quickstart")
+    shutil.copytree(finished_run, tmp_path / "runs" / "quickstart")
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"\n### From Python\n\n```python\n(.*?)```", README, flags=re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
+    assert (tmp_path / "photo_and_maps.png").is_file()
 
 
 def test_ci_runs_the_readme_s_own_test_command() -> None:

@@ -16,7 +16,7 @@ from puzzlecam_cli.data.classes.class_list import read_classes
 from puzzlecam_cli.data.disk.lists import read_ids
 from puzzlecam_cli.data.tags.annotations import read_objects
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.text import lines, quoted, read_text
+from puzzlecam_cli.text import lines, number_in, quoted, read_text
 
 quickly = settings(deadline=None, max_examples=50, derandomize=True)
 
@@ -74,3 +74,12 @@ def test_the_line_of_the_first_bad_byte_is_named(tmp_path, end):
         read_text(file)
     assert caught.value.where == ("line 4: byte 0xE9 after `caf`",)
     assert "UTF-8" in caught.value.hint
+
+
+NUMBERS = {"1": 1.0, "-0.5": -0.5, "+.5": 0.5, "1.": 1.0, "4e-5": 4e-5, "1E3": 1000.0}
+NO_NUMBERS = ["", " ", " 1", "1 ", "1_0", "1,5", "١", "１", "²", "nan", "inf", "1e999", "0x10", "--1", "1e", "9" * 41]
+
+
+@pytest.mark.parametrize("text", [*NUMBERS, *NO_NUMBERS], ids=repr)
+def test_a_number_is_finite_and_written_in_plain_digits(text: str) -> None:
+    assert number_in(text) == NUMBERS.get(text)

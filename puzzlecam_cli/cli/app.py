@@ -10,14 +10,16 @@ from puzzlecam_cli import __version__
 from puzzlecam_cli.cli.ablate import ablate
 from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
+from puzzlecam_cli.cli.card import card
+from puzzlecam_cli.cli.clean import clean
 from puzzlecam_cli.cli.data import data
 from puzzlecam_cli.cli.doctor import doctor
 from puzzlecam_cli.cli.export import export
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
-from puzzlecam_cli.cli.predict import predict, predict_share
 from puzzlecam_cli.cli.plugins import plugins
+from puzzlecam_cli.cli.predict import predict, predict_share
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
@@ -60,6 +62,8 @@ for _stage in PIPELINE:
 app.command("run-all", rich_help_panel=STAGES)(run_all)
 app.command("predict", rich_help_panel=USE)(predict)
 app.command("predict-share", hidden=True)(predict_share)
+app.command("card", rich_help_panel=USE)(card)
+app.command("clean", rich_help_panel=USE)(clean)
 app.command("labels", rich_help_panel=USE)(labels)
 app.command("export", rich_help_panel=USE)(export)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)

@@ -46,7 +46,7 @@ def doctor(as_json: JsonOption = False, quick: QuickOption = False) -> None:
             "needed-missing",
             f"{len(needed)} of the things that every run needs are lacking here",
             tuple(f"{finding.what}: {finding.found}" for finding in needed),
-            needed[0].mend,
+            "; ".join(finding.mend for finding in needed),
         )
 
 

@@ -26,6 +26,9 @@ def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None
         return
     for entry in found:
         print(printable(f"{entry.state:12} {entry.step:17} {entry.because}", 2 * LINE))
+    if gone := [entry.step for entry in found if entry.state == "cleaned"]:
+        works = "predictions and scores are whole, and `seg`, `predict` and `export` work without them"
+        print(printable(f"deleted by `puzzlecam clean`: {', '.join(gone)}; {works}"), file=sys.stderr)
     if hint := hint_of(found, recipe, run, changes=set_ or ()):
         print(printable(hint, 5000), file=sys.stderr)
 

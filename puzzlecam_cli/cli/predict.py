@@ -93,7 +93,7 @@ def predict(
 
 def predict_share(out: str) -> None:
     """One process's share of a prediction; `predict` starts it."""
-    from puzzlecam_cli.session.predict import predict_share as work
+    from puzzlecam_cli.session.shares import predict_share as work
 
     work(out)
 

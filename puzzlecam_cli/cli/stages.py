@@ -94,7 +94,7 @@ def work(
     num_processes: int | None,
     plain: bool,
 ) -> None:
-    """Run stages, under the display; print the scores, and where all else lies, if `eval` was among them."""
+    """Run stages, under the display; print the scores, if `eval` was among them, and where all else lies."""
     from puzzlecam_cli.group.rank import is_rank
     from puzzlecam_cli.run.folder import RunFolder
     from puzzlecam_cli.run.scores import read_scores
@@ -106,8 +106,9 @@ def work(
     is_shown = not is_rank()
     root = run_stages(recipe, run, changes=changes, stages=names, force=force, num_processes=num_processes, plain=plain)
     folder = RunFolder(root)
-    if is_shown and names[-1] == "eval" and folder.scores.exists():
-        scores = read_scores(folder.scores)
-        show(score_table(scores), width=120)
-        for line in outcome(folder, scores):
+    if is_shown:
+        scores = read_scores(folder.scores) if names[-1] == "eval" and folder.scores.exists() else None
+        if scores:
+            show(score_table(scores), width=120)
+        for line in outcome(folder, scores, names):
             print(printable(line, most=5000))

@@ -9,18 +9,19 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.photo_file import open_image
-from puzzlecam_cli.data.pixels.sizes import Size, size_at, size_within
+from puzzlecam_cli.data.pixels.sizes import Size, is_tiled, side_of, size_at, size_within
 from puzzlecam_cli.data.transforms import Colour, normalize, resized, scaled
 from puzzlecam_cli.engine.accelerator import loader_workers
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.refine import Labels, Segmented, labelled, pixels_within, refined
-from puzzlecam_cli.engine.tiles import Box, is_tiled, side_of, tiles, window
+from puzzlecam_cli.engine.tiles import Box, tiles, window
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.labels import enlarged
@@ -212,7 +213,7 @@ class Segmenter:
         """The logits of a box of a photo that the network sees tile by tile."""
         settings = self.settings
         whole = 1.0 if settings.longer_side is None else settings.longer_side / max(image.size)
-        crop = image.crop(_in_photo(image, shown, box))
+        crop = image.crop(_whole(_in_photo(image, shown, box)))
         total = torch.zeros((), device=self.accelerator.device)
         for scale in settings.scales:
             summed = self._merged(normalize(resized(crop, whole * scale), self.mean, self.std))
@@ -229,18 +230,24 @@ class Segmenter:
         return straight + mirrored.flip(-1)
 
 
-def _in_photo(image: Image.Image, shown: Size, box: Box) -> tuple[int, int, int, int]:
+def _in_photo(image: Image.Image, shown: Size, box: Box) -> tuple[float, float, float, float]:
     """Left, top, right and bottom in the photo of a box of it at another size."""
     down, right = image.height / shown[0], image.width / shown[1]
-    left, top = round(box.left * right), round(box.top * down)
-    return left, top, max(left + 1, round(box.right * right)), max(top + 1, round(box.bottom * down))
+    return box.left * right, box.top * down, box.right * right, box.bottom * down
 
 
-def _pixels(image: Image.Image, shown: Size, box: Box) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _pixels(image: Image.Image, shown: Size, box: Box) -> NDArray[np.uint8]:
     """(h, w, 3) of a box of the photo at a size."""
-    crop = image.crop(_in_photo(image, shown, box))
-    width, height = box.size[::-1]
-    return np.array(crop if crop.size == (width, height) else crop.resize((width, height), Image.Resampling.BOX))
+    place = _in_photo(image, shown, box)
+    if shown == (image.height, image.width):
+        return np.array(image.crop(_whole(place)))
+    return np.array(image.resize(box.size[::-1], Image.Resampling.BOX, box=place))
+
+
+def _whole(place: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    """Whole pixels, one at least."""
+    left, top, right, bottom = map(round, place)
+    return left, top, max(left + 1, right), max(top + 1, bottom)
 
 
 def check_finite(probabilities: Tensor, what: str) -> None:

@@ -10,10 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puzzlecam_cli.data.pixels.sizes import Size, size_at, size_within
-from puzzlecam_cli.recipe.schema import Predict
+from puzzlecam_cli.data.pixels.sizes import Size
 
-LARGEST_SCALE = 2.0  # up to which tiles are of one size: that of the CRF, whose memory is more than the network's
 MARGIN = 10  # a side is so many margins
 
 
@@ -36,22 +34,6 @@ class Box(NamedTuple):
     def within(self, outer: Box) -> Box:
         """The same part, of a part that it lies in."""
         return Box(self.top - outer.top, self.left - outer.left, self.bottom - outer.top, self.right - outer.left)
-
-
-def is_tiled(size: Size, settings: Predict) -> bool:
-    """Whether a photo (H, W) is too large to be predicted in one piece."""
-    seen, shown = size_at(size, settings.longer_side), size_within(size, settings.crf.largest_side)
-    return settings.tile is not None and max(*seen, *shown) > settings.tile
-
-
-def side_of(settings: Predict, ratio: float = 1.0) -> int:
-    """The side of a tile, margins included, of which no view has more than `tile` pixels a side.
-
-    Args:
-        ratio: pixels that the network sees at scale 1 of each pixel that is labelled.
-    """
-    assert settings.tile is not None
-    return max(8, int(settings.tile / max(LARGEST_SCALE, *settings.scales) / max(1.0, ratio)))
 
 
 def tiles(size: Size, side: int) -> Iterator[tuple[Box, Box]]:

@@ -100,6 +100,16 @@ def holder_of(root: Path) -> Holder | None:
     return holder if (_lives(holder) if holder.host == socket.gethostname() else age < SILENCE) else None
 
 
+def check_free(root: Path) -> None:
+    """Whether nobody seems to work in a run folder now, without taking its lock.
+
+    Raises:
+        UserError: somebody does.
+    """
+    if (holder := holder_of(root)) is not None:
+        raise _refusal(holder, root / LOCK)
+
+
 def _acquire(path: Path, say: Callable[[str], None]) -> int:
     """The open lock file with our note in it."""
     while True:

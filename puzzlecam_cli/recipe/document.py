@@ -18,7 +18,7 @@ LONGEST = 4_096  # characters of one value: of the longest path
 CHOOSERS: dict[Keys, str] = {("data",): "kind", ("backbone",): "name"}
 TAG = "tag:yaml.org,2002:"
 BASE_60_OR_8 = re.compile(r".*:.*|[-+]?0[0-7_]+")  # YAML 1.1 reads 1:30 as 90 and 010 as 8; nobody means that
-EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")  # YAML 1.1 reads 4e-5 as text
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)  # YAML 1.1 reads 4e-5 as text
 
 
 class Place(NamedTuple):

@@ -94,19 +94,28 @@ def no_home(path: Path) -> Path:
     return path.absolute() if str(path).startswith("~") else path
 
 
+def write_text_file(path: Path, text: str) -> None:
+    """Write a new file that `--out` names.
+
+    Raises:
+        UserError: `file-exists`, `file-unwritable`.
+    """
+    try:
+        write_new(path, text)
+    except FileExistsError:
+        raise UserError("file-exists", f"{path} is there already", hint="--out names another file") from None
+    except (OSError, ValueError) as error:  # a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError("file-unwritable", f"{path} cannot be written: {reason}", hint="--out names another") from None
+
+
 def write_recipe(path: Path, text: str) -> Recipe:
     """Write a new recipe and read it as a run would; one that cannot be read does not stay.
 
     Raises:
         UserError: `file-exists`, `file-unwritable`, or what is wrong with the recipe.
     """
-    try:
-        write_new(path, text)
-    except FileExistsError:
-        raise UserError("file-exists", f"{path} is there already", hint="--out names another file") from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError("file-unwritable", f"{path} cannot be written: {reason}", hint="--out names another") from None
+    write_text_file(path, text)
     try:
         return load_recipe(str(path))
     except BaseException:

@@ -50,7 +50,7 @@ def listed(*, check: bool = False) -> list[Plugin]:
     rows = []
     for kind, group in KINDS.items():
         entries = entries_of(group)
-        for entry in sorted(entries, key=lambda entry: entry.name):
+        for entry in sorted(entries, key=lambda entry: (entry.name, brought_by(entry))):
             problem = why_unusable(entry, entries)
             if check and problem is None:
                 try:

@@ -62,7 +62,7 @@ def why_unusable(entry: EntryPoint, among: Iterable[EntryPoint] | None = None) -
             requirement = Requirement(needed)
         except InvalidRequirement:
             continue
-        if requirement.name.lower().replace("_", "-") == OWN and not requirement.specifier.contains(__version__, True):
+        if _plain(requirement.name) == OWN and not requirement.specifier.contains(__version__, True):
             return f"{what} from {distribution_of(entry)} needs {OWN} {requirement.specifier}; this is {__version__}"
     return None
 
@@ -76,7 +76,7 @@ def entries_of(group: str) -> list[EntryPoint]:
         found = [dist for dist in distributions() if _is_readable(dist)]
         others = [entry for dist in found for entry in dist.entry_points.select(group=group)]
     # ours are in `BUILT_IN`, whatever an older installation says
-    return own + [entry for entry in others if entry.dist and name_and_version(entry.dist)[0] != OWN]
+    return own + [entry for entry in others if entry.dist and _plain(name_and_version(entry.dist)[0]) != OWN]
 
 
 def unreadable() -> list[Distribution]:
@@ -89,6 +89,11 @@ def _is_readable(dist: Distribution) -> bool:
         return dist.entry_points is not None
     except Exception:  # whatever files that are damaged lead to
         return False
+
+
+def _plain(name: str) -> str:
+    """The one form in which names of distributions are compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def brought_by(entry: EntryPoint) -> tuple[str, str]:

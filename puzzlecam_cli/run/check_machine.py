@@ -11,12 +11,12 @@ from importlib.util import find_spec
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from puzzlecam_cli.data.pixels.sizes import Size, size_at, size_within
+from puzzlecam_cli.data.pixels.sizes import Size, is_tiled, side_of, size_at, size_within
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.plain_file import why_no_file
-from puzzlecam_cli.recipe.schema import Crf
+from puzzlecam_cli.recipe.schema import Crf, Predict, Views
 from puzzlecam_cli.registry import BACKBONES, LIBRARIES, backbone_factory, installed
 from puzzlecam_cli.registry import crf_engine as load_crf_engine
 from puzzlecam_cli.run.checked import Checked
@@ -180,41 +180,46 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     recipe, listed = checked.run.recipe, checked.photos
     if not any(listed.values()):
         return
-    needs: list[tuple[str, Callable[[Size], Size], float, str]] = []  # part, what is seen, bytes a pixel, what for
+    # part, pixels that are held at once, bytes a pixel, what for
+    needs: list[tuple[str, Callable[[Size], float], float, str]] = []
     memory = free_memory()
     for step, part, key, views in (
         ("cams", "train", "cams", recipe.cams),
         ("seg/predictions", "val", "seg.predict", recipe.seg.predict),
     ):
         if checked.makes(step):
-            seen_at: Callable[[Size], Size] = partial(size_at, longer_side=views.longer_side)
             scale = max(views.scales)
             images = 2 if views.flip else 1
+            brought = partial(size_at, longer_side=views.longer_side)
+            held: Callable[[Size], float] = partial(_held, brought=brought, views=views, at_once=images)
             a_pixel = scale**2 * images * checked.found.get("bytes", 0)
-            needs.append((part, seen_at, a_pixel, f"{key}.scales up to {scale:g}"))
+            needs.append((part, held, a_pixel, f"{key}.scales up to {scale:g}"))
     for step, part, crf in (
         ("affinity/labels", "train", recipe.affinity.labels.crf),
         ("rw/pseudo_labels", "train", recipe.rw.crf),
         ("seg/predictions", "val", recipe.seg.predict.crf),
     ):
         if checked.makes(step) and crf.iterations:
-            seen_at = partial(size_within, largest_side=crf.largest_side)
             labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
             workers = max(checked.workers, 1)
+            views = recipe.seg.predict if step == "seg/predictions" else Views()
+            brought = partial(size_within, largest_side=crf.largest_side)
+            held = partial(_held, brought=brought, views=views, at_once=workers)
             a_pixel = (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
-            needs.append((part, seen_at, a_pixel, f"the dense CRF of {step}, {workers} at once"))
+            needs.append((part, held, a_pixel, f"the dense CRF of {step}, {workers} at once"))
     if checked.makes("eval/scores") and "score" in checked.scored:
         workers = max(checked.workers, 1)
-        needs.append(("score", lambda size: size, SCORE_BYTES * workers, f"the scoring of maps, {workers} at once"))
+        needs.append(("score", prod, SCORE_BYTES * workers, f"the scoring of maps, {workers} at once"))
     if checked.makes("seg/predictions"):
-        seen_at = partial(size_within, largest_side=recipe.seg.predict.crf.largest_side)
+        brought = partial(size_within, largest_side=recipe.seg.predict.crf.largest_side)
+        held = partial(_held, brought=brought, views=recipe.seg.predict, at_once=1)
         labels = len(checked.run.photos.classes) + 1
-        needs.append(("val", seen_at, labels * PROBABILITY_BYTES, f"the probabilities of {labels} labels"))
+        needs.append(("val", held, labels * PROBABILITY_BYTES, f"the probabilities of {labels} labels"))
     where: list[str] = []
     ids: dict[str, None] = {}
-    for part, seen_at, a_pixel, what in needs:
+    for part, held, a_pixel, what in needs:
         sizes = [(photo, size) for photo in listed.get(part, ()) if (size := checked.seen[photo.image].size)]
-        needed = [(prod(seen_at(size)) * a_pixel, photo) for photo, size in sizes]
+        needed = [(held(size) * a_pixel, photo) for photo, size in sizes]
         large = [(amount, str(photo.image), photo.id) for amount, photo in needed if amount > memory]
         if large:
             most, path, _ = max(large)
@@ -229,6 +234,14 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
             "runtime.workers",
             tuple(ids),
         )
+
+
+def _held(size: Size, *, brought: Callable[[Size], Size], views: Views, at_once: int) -> float:
+    """Pixels of a photo, brought to a size, that are held by each of so many at once: of one in tiles, one tile's."""
+    whole = prod(brought(size))
+    if isinstance(views, Predict) and is_tiled(size, views):
+        return min(whole, side_of(views) ** 2 / at_once)
+    return whole
 
 
 def room_on_disk(checked: Checked) -> Iterator[UserError]:

@@ -88,8 +88,9 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
 
     inputs, ledger = inputs_of(run, step), run.ledger
     before, repaired = ledger.get(step.name), decision.action == "repair"
-    staged = before is not None and before.state == "done" and not repaired
-    record = Record("running", fingerprint(inputs), inputs, started=now(), versions=versions())
+    staged = before is not None and before.is_made and not repaired
+    made_of, name = (before.inputs, before.fingerprint) if before and repaired else (inputs, fingerprint(inputs))
+    record = Record("running", name, made_of, started=now(), versions=versions())
     began = time.monotonic()
     folder = with_changes(run.folder, staged=frozenset({step.name}) if staged else frozenset())
 
@@ -101,6 +102,8 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
             remember()
 
     def remember() -> None:
+        if repaired and record.state != "done":
+            return  # it stays the artifact that it was, some of whose files are not there
         if staged and record.state != "done":
             ledger.put_coming(stage, step.name, record)
         else:
@@ -152,7 +155,7 @@ def _begin(run: Run, folder: RunFolder, step: Step, decision: Decision) -> None:
         made.delete_own(base, step)
     for place in step.places:
         remove_leftovers(base / place)
-    if step.each and (decision.action == "run" or (decision.action == "resume" and _lacks_list(base, step))):
+    if step.each and (decision.action == "run" or _lacks_list(base, step)):
         made.claim(run.folder.root, base, step, made.names_of(run, step))
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import as_json, write_text
 
-State = Literal["running", "whole", "done", "failed", "interrupted"]
+State = Literal["running", "whole", "done", "failed", "interrupted", "cleaned"]
 Inputs = dict[str, Any]
 PACKAGES = ("puzzlecam-cli", "torch", "timm", "accelerate", "numpy", "pillow")
 LARGEST = 64 * 2**20  # bytes
@@ -25,7 +25,10 @@ DEEPEST = 20  # lists in lists of a recipe's values
 
 @dataclass
 class Record:
-    """A step as it was last begun. `made` names this making of the artifact: whoever reads it remembers the name."""
+    """A step as it was last begun. `made` names this making of the artifact: whoever reads it remembers the name.
+
+    What is `cleaned` was made, and deleted since to free the disk: made again, it is the same artifact.
+    """
 
     state: State
     fingerprint: str
@@ -35,6 +38,11 @@ class Record:
     seconds: float = 0.0
     files: int = 0
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it was made whole, though its files may be cleaned away."""
+        return self.state in ("done", "cleaned")
 
     @property
     def made(self) -> str:

@@ -30,6 +30,7 @@ class Step:
         own: the files and folders that are its.
         traces: patterns of what else it leaves in them.
         takes_what_is_there: it can work with a part of what it needs.
+        passing: what is made of it suffices to use the run: it may be deleted then, to free the disk.
         version: raised when the code begins to make something else of the same inputs.
     """
 
@@ -45,6 +46,7 @@ class Step:
     data: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     takes_what_is_there: bool = False
+    passing: bool = False
     version: int = 1
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from puzzlecam_cli.run.run import Run
 Action = Literal["keep", "repair", "resume", "run"]
 NOT_THERE = "not there"
 NOT_MADE = "not made yet"
+CLEANED = "cleaned to free the disk"
 _NO_KEY = object()
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
 UNFINISHED_STATES = {
@@ -34,7 +35,8 @@ UNFINISHED_STATES = {
 class Decision:
     """What is to be done with a step, and why.
 
-    `repair` makes some lost files of a finished artifact again, which stays the same artifact to those made from it.
+    `repair` makes lost or cleaned files of a finished artifact again, which stays the same artifact to those made
+    from it.
     """
 
     stage: str
@@ -61,6 +63,7 @@ def plan(
             coming = {d.step for d in decisions.values() if d.action in ("resume", "run") and d.stage in chosen_names}
             forced = force and stage.name in chosen_names
             decisions[step.name] = _decide(run, stage.name, step, coming, forced)
+    _ask_for_cleaned(run, pipeline, chosen_names, decisions)
     _check_earlier(pipeline, chosen_names, decisions)
     _check_there(run, pipeline, chosen_names, decisions)
     return [decision for decision in decisions.values() if decision.stage in chosen_names]
@@ -80,7 +83,7 @@ def inputs_of(run: Run, step: Step) -> Inputs:
         inputs |= _data_input(run, wanted, step.takes_what_is_there)
     for need in step.needs:
         record = run.ledger.get(need)
-        inputs[need] = record.made if record and record.state == "done" else _found(run.folder, need)
+        inputs[need] = record.made if record and record.is_made else _found(run.folder, need)
     return inputs
 
 
@@ -161,6 +164,8 @@ def _decide(
         return decision("resume", UNFINISHED_STATES[coming.state])
     if changes:
         return decision("run", in_words(changes) + _why(run, step, changes[0]))
+    if record.state == "cleaned":
+        return decision("keep", f"{CLEANED}; made again where something needs it")
     if record.state != "done":
         return decision("resume", UNFINISHED_STATES[record.state])
     missing = record.files - count(run.folder.root, step)
@@ -168,6 +173,26 @@ def _decide(
         lost = f"{missing} of {record.files} files are not there any more{_such_as(run, step)}"
         return decision("repair" if missing < record.files else "run", lost)
     return decision("keep", "recipe and inputs unchanged")
+
+
+def _ask_for_cleaned(run: Run, pipeline: tuple[Stage, ...], chosen: set[str], decisions: dict[str, Decision]) -> None:
+    """Repair what was cleaned where a step that is made now reads it, or where its stage alone was asked for."""
+    steps = {step.name: step for step in all_steps(pipeline)}
+    for name in reversed(steps):  # from the last back: what is repaired needs others in turn
+        decision, record = decisions[name], run.ledger.get(name)
+        if decision.action != "keep" or record is None or record.state != "cleaned":
+            continue
+        readers = [
+            d.step
+            for d in decisions.values()
+            if name in steps[d.step].needs
+            and d.action != "keep"
+            and (d.stage in chosen or d.because.startswith(CLEANED))
+        ]
+        if readers:
+            decisions[name] = replace(decision, action="repair", because=f"{CLEANED}, and {readers[0]} needs it")
+        elif chosen == {decision.stage}:
+            decisions[name] = replace(decision, action="repair", because=f"{CLEANED}, and asked for")
 
 
 def _why(run: Run, step: Step, change: str) -> str:
@@ -242,6 +267,15 @@ def _check_there(run: Run, pipeline: tuple[Stage, ...], chosen: set[str], decisi
         if not step.takes_what_is_there or decisions[step.name].stage not in chosen:
             continue
         coming = any(decisions[need].action != "keep" and decisions[need].stage in chosen for need in step.needs)
+        gone = [need for need in step.needs if decisions[need].because.startswith(CLEANED)]
+        gone = [need for need in gone if decisions[need].action == "repair" and decisions[need].stage not in chosen]
+        if gone:
+            stages = dict.fromkeys(f"`puzzlecam {decisions[need].stage}`" for need in gone)
+            raise UserError(
+                "stage-missing",
+                f"{' and '.join(gone)} of {run.folder.root} are cleaned away: scores made now would leave them out",
+                hint=f"{', then '.join(stages)} with the same arguments makes them again",
+            )
         if not coming and not any(name for need in step.needs for name in files_below(run.folder.root / need)):
             raise UserError(
                 "stage-missing",

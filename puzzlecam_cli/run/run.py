@@ -9,6 +9,8 @@ from typing import cast
 
 from puzzlecam_cli.data.photos import PhotoSet, Tell, open_photos, silent
 from puzzlecam_cli.data.skipping import Skipping
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
@@ -35,6 +37,19 @@ class Run:
         """
         folder = RunFolder(root)
         return cls(recipe, folder, Ledger(folder.ledger), tell)
+
+    @classmethod
+    def of(cls, root: Path, tell: Tell = silent) -> Run:
+        """The run that a folder holds, by its own recipe.
+
+        Raises:
+            UserError: it holds none, or the recipe or the ledger is damaged.
+        """
+        folder = RunFolder(root)
+        if not (folder.recipe.is_file() and folder.ledger.is_file()):
+            problem = "holds no run: it lacks recipe.yaml or run.json" if root.is_dir() else "is no folder"
+            raise UserError("run-missing", f"{root} {problem}", hint="name the folder of a run: runs/quickstart")
+        return cls.at(load_recipe(str(folder.recipe)), root, tell)
 
     @cached_property
     def all_photos(self) -> PhotoSet:

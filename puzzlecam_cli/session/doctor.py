@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -18,12 +18,13 @@ from packaging.requirements import Requirement
 from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
-from puzzlecam_cli.registry import BACKBONES, DATASETS, distribution_of, installed
+from puzzlecam_cli.recipe.load import load_recipe, recipe_names, shipped_recipes
+from puzzlecam_cli.registry import BACKBONES, Plugin, backbone_factory, installed, listed
+from puzzlecam_cli.registry.tables import OWN
 
 if TYPE_CHECKING:
     import torch
 
-US = "puzzlecam-cli"
 HEAVY = ("torch", "torchvision", "timm", "accelerate")  # each is imported: they fit one another, or do not
 GIGABYTE = 1e9
 
@@ -67,12 +68,14 @@ def look_around(tell: Tell = silent) -> list[Finding]:
     if all(finding.state == "there" for finding in found):
         found += _gpus()
         found += _precisions()
-    return [*found, *_machine(), *_engines(), *_plugins(tell), *_recipes(), *_extras()]
+    tell("loading plugins")
+    plugins = listed(check=True)
+    return [*found, *_machine(), *_engines(plugins), *_plugins(plugins), *_recipes(), *_extras()]
 
 
 def _packages(tell: Tell) -> Iterator[Finding]:
     yield Finding("Python", platform.python_version())
-    yield Finding("puzzlecam", version(US))
+    yield Finding("puzzlecam", version(OWN))
     engines = {engine.distribution for engine in ENGINES.values()}  # told as such
     for requirement in (r for r in _requirements() if r.name not in engines):
         finding = _installed(requirement)
@@ -85,7 +88,7 @@ def _packages(tell: Tell) -> Iterator[Finding]:
 
 def _requirements(extra: str = "") -> list[Requirement]:
     """Of this package on this machine: of all, or of one extra."""
-    listed = map(Requirement, requires(US) or ())
+    listed = map(Requirement, requires(OWN) or ())
     if not extra:
         return [r for r in listed if r.marker is None or r.marker.evaluate({"extra": ""})]
     return [
@@ -159,18 +162,17 @@ def _precisions() -> Iterator[Finding]:
 
 
 def _seconds(dtype: torch.dtype) -> float:
-    """Of a convolution on the CPU, the best of several."""
+    """Of the processor for some convolutions, whatever else it is busy with."""
     import torch
 
     image = torch.rand(2, 64, 64, 64).to(dtype).to(memory_format=torch.channels_last)
     layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(dtype).to(memory_format=torch.channels_last)
-    best = float("inf")
     with torch.inference_mode():
+        layer(image)
+        began = time.process_time()
         for _ in range(10):
-            began = time.perf_counter()
             layer(image)
-            best = min(best, time.perf_counter() - began)
-    return best
+    return time.process_time() - began
 
 
 def _machine() -> Iterator[Finding]:
@@ -193,38 +195,34 @@ def _room(what: str, free: int, least: int, costs: str, mend: str) -> Finding:
     return Finding(what, said) if free >= least * GIGABYTE else Finding(what, said, "lacking", costs, mend)
 
 
-def _engines() -> Iterator[Finding]:
+def _engines(plugins: Sequence[Plugin]) -> Iterator[Finding]:
     there = installed_engines()
+    others = [plugin for plugin in plugins if plugin.kind == "crf" and plugin.distribution != OWN and not plugin.error]
     for name, engine in ENGINES.items():
         if name in there:
             yield Finding(f"CRF {name}", version(engine.distribution))
+        elif there or others:
+            yield Finding(f"CRF {name}", "not installed", "lacking", "no recipe that names it", engine.install)
         else:
-            costs = "" if there else "the shipped recipes need a dense CRF; their crf.iterations set to 0 go without"
-            yield Finding(f"CRF {name}", "not installed", "lacking" if there else "needed", costs, engine.install)
+            costs = "the shipped recipes need a dense CRF; with their crf.iterations set to 0 they go without"
+            yield Finding(f"CRF {name}", "not installed", "needed", costs, engine.install)
 
 
-def _plugins(tell: Tell) -> Iterator[Finding]:
-    """Those that others bring: each is loaded."""
-    for group in (BACKBONES, DATASETS):
-        for name, entry in installed(group).items():
-            if entry.dist is None or entry.dist.name == US:
-                continue
-            what, brought = f"{group.removeprefix('puzzlecam.').removesuffix('s')} {name}", distribution_of(entry)
-            tell(f"loading {what}")
-            try:
-                entry.load()
-                yield Finding(what, brought)
-            except (Exception, SystemExit) as error:
-                said = f"{brought} fails: {type(error).__name__}: {error}"
-                mend = f"repair it, or python -m pip uninstall {entry.dist.name}"
-                yield Finding(what, said, "lacking", f"no recipe that names {name}", mend)
+def _plugins(plugins: Sequence[Plugin]) -> Iterator[Finding]:
+    """Those that others bring, each of which was loaded."""
+    for plugin in plugins:
+        if plugin.distribution == OWN or (plugin.name.endswith(":<model>") and not plugin.error):
+            continue
+        what, brought = f"{plugin.kind} {plugin.name}", f"{plugin.distribution} {plugin.version}"
+        if plugin.error is None:
+            yield Finding(what, brought)
+        else:
+            mend = f"repair it, or python -m pip uninstall {plugin.distribution}"
+            yield Finding(what, plugin.error, "lacking", f"no recipe that names {plugin.name}", mend)
 
 
 def _recipes() -> Iterator[Finding]:
     """Shipped recipes whose backbone is not here."""
-    from puzzlecam_cli.recipe.load import load_recipe, recipe_names, shipped_recipes
-    from puzzlecam_cli.registry import backbone_factory
-
     lacking: dict[str, list[str]] = {}
     for name in recipe_names():
         backbone = load_recipe(str(shipped_recipes() / f"{name}.yaml")).backbone.name

@@ -20,6 +20,12 @@ from puzzlecam_cli.text import quoted
 STARTERS = Path(__file__).parents[1] / "starters"
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 LONGEST = 60
+# A row a kind: what it is called, the name in the module, its check, how a recipe chooses it.
+KINDS_OF = {
+    "backbone": ("The backbone", "build", "check_backbone", "backbone: {{name: {0}, pretrained: false}}"),
+    "dataset": ("The kind of data", "Photos", "check_dataset", "data: {{kind: {0}, root: PHOTOS}}"),
+    "crf": ("The CRF engine", "Field", "check_crf_engine", "seg: {{predict: {{crf: {{engine: {0}}}}}}}"),
+}
 RESERVED = {"auto", *LIBRARIES}  # names that mean something already, where a plugin is chosen
 
 
@@ -46,21 +52,26 @@ def new_plugin(name: str, kind: str, folder: str | None) -> Path:
     target = Path(folder if folder is not None else name.replace("_", "-")).expanduser()
     if folder == "" or target.is_symlink() or target.exists():
         raise UserError("folder-exists", f"{quoted(folder or str(target))} exists already", hint="name a new folder")
+    brings, attribute, check, recipe = KINDS_OF[kind]
     names = {
         "distribution": name.replace("_", "-"),
         "package": package,
         "plugin": plugin,
         "group": KINDS[kind],
+        "own": OWN,
         "version": __version__,
-        "class_name": "".join(part.capitalize() for part in plugin.split("_")),
+        "brings": brings,
+        "attribute": attribute,
+        "check": check,
+        "recipe": recipe.format(plugin),
     }
     begun = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         for source, place in (
             ("pyproject.toml.txt", "pyproject.toml"),
-            (f"{kind}/README.md.txt", "README.md"),
-            (f"{kind}/plugin.py.txt", f"{package}/__init__.py"),
-            (f"{kind}/test.py.txt", f"tests/test_{plugin}.py"),
+            ("README.md.txt", "README.md"),
+            (f"{kind}.py.txt", f"{package}/__init__.py"),
+            (f"{kind}_test.py.txt", f"tests/test_{plugin}.py"),
         ):
             file = begun / place
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,11 @@ def plan_stages(
 
 @dataclass(frozen=True)
 class StepStatus(Decision):
-    """What is to be done with a step, and its state: done, stale, missing, running, failed or interrupted."""
+    """What is to be done with a step, and its state.
+
+    Args:
+        state: done, cleaned, stale, missing, running, failed or interrupted.
+    """
 
     state: str
 
@@ -70,15 +74,15 @@ def status_of(
     for decision in planned(found, PIPELINE, False):
         coming = found.ledger.get_coming(decision.step)
         record = coming or found.ledger.get(decision.step)
-        begun = record is not None and record.state != "done"
+        begun = record is not None and not record.is_made
         if decision.action == "keep":
-            state = "done"
+            state = "cleaned" if record is not None and record.state == "cleaned" else "done"
             if coming is not None:
                 tried = f"a try with another recipe, or forced, is left in {root / UNFINISHED}"
                 decision = replace(decision, because=f"{decision.because}; {tried}")
         elif record is not None and record.state == "failed":
             state = "failed"
-        elif is_held and all(entry.state == "done" for entry in entries):
+        elif is_held and all(entry.state in ("done", "cleaned") for entry in entries):
             state = "running"  # or just before it: photos are looked at, or pictures written
             decision = replace(decision, because="a process works on it now")
         elif begun:

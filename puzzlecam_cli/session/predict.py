@@ -6,19 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.data.disk.walk import MARK
-from puzzlecam_cli.data.photos import Tick
 from puzzlecam_cli.errors import LINES, UserError, shorten
-from puzzlecam_cli.events import Emit, Note, Progress, RunStarted, StageEnded, StageStarted
-from puzzlecam_cli.group.interrupt import gentle_stop, reporting
-from puzzlecam_cli.recipe.runtime import Runtime
+from puzzlecam_cli.events import Emit, Note, RunStarted, StageEnded, StageStarted
+from puzzlecam_cli.group.interrupt import gentle_stop
 from puzzlecam_cli.run.ownership import check_folder
 from puzzlecam_cli.run.plan import fingerprint
 from puzzlecam_cli.session.member import joined
+from puzzlecam_cli.session.shares import TASK, report_of, spread
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.text import are, quoted, several
 from puzzlecam_cli.use.gathered import gather
@@ -30,9 +28,7 @@ from puzzlecam_cli.use.sources import Source, open_source
 from puzzlecam_cli.view.telling import Teller
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-TASK = "predict"
+    pass
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,7 @@ def predict(
             began, state = time.monotonic(), "failed"
             try:
                 if found is None or found.todo:
-                    _spread(root, runtime, member.accelerator, num_processes, emit)
+                    spread(root, runtime, member.accelerator, num_processes, emit)
                 if found is not None:
                     predicted = _finish(found, opened, root, wanted, confidence, emit)
                 state = "done"
@@ -192,8 +188,8 @@ def _look(
     given = [Given.of(photo, known.get(photo.id)) for photo in gathered.photos]
     check(root, more, {photo.id: Path(photo.image) for photo in given}, opened.classes, force=force)
     results, by = Results(root), fingerprint(opened.inputs)
-    results.check(given, opened.inputs, force=force)
     files = ("", f"{CONFIDENCE}/") if confidence else ("",)
+    results.check(given, opened.inputs, files, force=force)
     todo = given if force else [photo for photo in given if not results.is_made(photo, by, files)]
     facts = [*gathered.facts, *facts]
     if others := results.of_others([photo.id for photo in given], by):
@@ -219,54 +215,6 @@ def _begin(found: _Found, opened: Source, root: Path, job: Job, model: str, emit
         forget_stale(job, found.todo, Results(root))
 
 
-def _spread(
-    root: Path, runtime: Runtime, accelerator: Accelerator | None, num_processes: int | None, emit: Emit
-) -> None:
-    """Do what is to be done, in one process or in several."""
-    from puzzlecam_cli.group.launch import group_size, run_processes
-
-    processes = 1 if accelerator is not None else group_size(num_processes, runtime)
-    if processes > 1:
-        run_processes(["predict-share", str(root)], runtime, processes, emit)
-        return
-    from puzzlecam_cli.engine.accelerator import make_accelerator
-
-    _share(root, accelerator or make_accelerator(runtime), emit)
-
-
-def predict_share(out: str) -> None:
-    """The part of a prediction that one of several processes does, which `predict` started for it."""
-    root = Path(out)
-    job, _ = Job.read(root)
-    with gentle_stop(), joined(job.settings.runtime, root / MARK, None) as member:
-        assert member.accelerator is not None
-        _share(root, member.accelerator, member.tell)
-
-
-def _share(root: Path, accelerator: Accelerator, emit: Emit) -> None:
-    job, todo = Job.read(root)
-    results = Results(root, accelerator.process_index)
-    results.open_list()
-    if job.source == "pseudo":
-        from puzzlecam_cli.use.pseudo import make_pseudo
-
-        make_pseudo(job, todo, results, accelerator, emit)
-    else:
-        from puzzlecam_cli.use.predict import predict_photos
-
-        report = _report("predictions", job.settings.runtime, emit)
-        predict_photos(job, todo, results, accelerator, report, partial(_note, emit))
-    accelerator.wait_for_everyone()
-
-
-def _note(emit: Emit, text: str) -> None:
-    emit(Note(TASK, text))
-
-
-def _report(task: str, runtime: Runtime, emit: Emit) -> Tick:
-    return reporting(lambda done, total: emit(Progress(TASK, task, done, total)), runtime.log_seconds)
-
-
 def _finish(
     found: _Found, opened: Source, root: Path, formats: Sequence[str], confidence: bool, emit: Emit
 ) -> Predicted:
@@ -290,7 +238,9 @@ def _finish(
     more = [name for name in formats if name != "png"]
     if labelled:
         colours = opened.colours
-        write(root, more, labelled, opened.classes, colours, lambda name: _report(name, opened.settings.runtime, emit))
+        write(
+            root, more, labelled, opened.classes, colours, lambda name: report_of(name, opened.settings.runtime, emit)
+        )
     todo = {photo.id for photo in found.todo} - set(unreadable)
     shown = [photo.id for photo in found.todo if (made := last[photo.id]) and set(made.scores or "1") - {"0"}]
     if todo and not shown:

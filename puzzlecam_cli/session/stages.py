@@ -165,7 +165,7 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
 def note_differences(run: Run, decisions: Sequence[Decision], emit: Emit) -> None:
     """Say how the recipe differs from the run's own, where that redoes something that is finished."""
     redone = [decision.step for decision in decisions if " changed" in decision.because]
-    if any((record := run.ledger.get(step)) and record.state == "done" for step in redone):
+    if any((record := run.ledger.get(step)) and record.is_made for step in redone):
         for line in differences(run):
             emit(Note("run", line))
 

@@ -38,6 +38,7 @@ PIPELINE = (
             needs=("train-cls/model",),
             each="cams/{id}.npz",
             own=("cams",),
+            passing=True,
         ),
     ),
     Stage(
@@ -50,6 +51,7 @@ PIPELINE = (
             needs=("cams",),
             each="affinity/labels/{id}.png",
             own=("affinity/labels",),
+            passing=True,
         ),
         Step(
             "affinity/model",
@@ -73,6 +75,7 @@ PIPELINE = (
             needs=("cams", "affinity/model"),
             each="rw/scores/{id}.npz",
             own=("rw/scores",),
+            passing=True,
             version=3,
         ),
         Step(

@@ -65,7 +65,7 @@ def located(text: str | Path, hub: Hub | None = None) -> Path:
         raise UserError("hub-name", f"{quoted(text)} is the address of a page", hint=f"write hf://{name}; {FORM}")
     if not _SCHEME.match(text):
         return Path(text)
-    return (hub or HuggingFace()).fetch(read_reference(text))
+    return (hub or the_hub()).fetch(read_reference(text))
 
 
 def read_reference(text: str) -> Reference:
@@ -147,6 +147,11 @@ class HuggingFace:
         return f"{api.endpoint}/{repository}"
 
 
+def the_hub() -> Hub:
+    """The hub that the commands use."""
+    return HuggingFace()
+
+
 def _check_extra() -> None:
     if find_spec("huggingface_hub") is None:
         raise UserError(
@@ -200,6 +205,11 @@ def _problem(error: Exception, reference: Reference, writes: bool) -> UserError:
     if type(error).__module__.partition(".")[0] in _NETWORK or isinstance(error, ConnectionError | TimeoutError):
         hint = "check the network, a proxy (HTTPS_PROXY) and HF_ENDPOINT; the same command tries again"
         return UserError("hub-unreachable", "the hub cannot be reached, or the connection was lost", hint=hint)
+    if isinstance(error, ValueError) and writes:
+        hint = "--licence takes the hub's names, such as mit, apache-2.0, cc-by-4.0, other"
+        return UserError(
+            "hub-card", "the hub does not take the card: what stands in front of it is not valid", hint=hint
+        )
     if isinstance(error, OSError) and error.errno is not None:
         where = (str(error.filename),) if error.filename else ()
         return UserError(

@@ -26,6 +26,7 @@ from puzzlecam_cli.models.description import Description
 from puzzlecam_cli.recipe.schema import Predict
 from puzzlecam_cli.run.opened import open_model
 from puzzlecam_cli.text import quoted
+from puzzlecam_cli.use.hub import located
 
 LARGEST_SHOWN = 640  # pixels of the longer side in a notebook
 Photo = str | Path | NDArray[np.uint8] | Image.Image
@@ -35,13 +36,15 @@ def load_model(path: str | Path, *, device: str | None = None) -> Model:
     """A trained segmentation network, ready to predict.
 
     Args:
-        path: a run folder, or a `model.safetensors` that was copied from one, under any name.
+        path: a run folder, a `model.safetensors` that was copied from one, under any name, or `hf://owner/name`, with
+            `@revision` where it is another than the newest, which is fetched from the hub.
         device: of PyTorch, such as `cpu` or `cuda:1`; None: a GPU where there is one.
 
     Raises:
-        UserError: there is no finished network, it is damaged, its backbone is not installed, or no such device.
+        UserError: there is no finished network, it cannot be fetched, is damaged, its backbone is not installed, or
+            no such device.
     """
-    description, network = open_model(Path(path))
+    description, network = open_model(located(path))
     place = Device.named(device, description.precision)
     return Model(description, for_inference(network, place), place)
 

@@ -116,8 +116,12 @@ class Results:
             raise UserError("results-unreadable", said, hint="--out names another folder") from None
         return dict(content["inputs"])
 
-    def check(self, photos: Sequence[Given], inputs: Mapping[str, Any], *, force: bool) -> None:
+    def check(self, photos: Sequence[Given], inputs: Mapping[str, Any], files: Sequence[str], *, force: bool) -> None:
         """Whether pictures of photos can be made here without harm to what is there.
+
+        Args:
+            files: that are made of each, by what stands before `<id>.png`.
+            force: make anew what is there.
 
         Raises:
             UserError: those that are there are of another model or other settings, or of other photos of that name;
@@ -134,10 +138,12 @@ class Results:
             )
         foreign, others, changed, by = [], [], [], fingerprint(dict(inputs))
         for photo in photos:
-            last = self.last(photo.id)
-            if last is None:
-                foreign += [str(path) for path in (self.picture(photo.id),) if os.path.lexists(path)]
-            elif self.is_changed(photo.id) and not is_current(photo, last, by):
+            last, known = self.last(photo.id), self._known.get(photo.id, ())
+            unknown = [name for name in files if not any(name in made.files for made in known)]
+            foreign += [str(path) for name in unknown if os.path.lexists(path := self.picture(photo.id, name))]
+            if last is None or unknown:
+                continue
+            if self.is_changed(photo.id) and not is_current(photo, last, by):
                 changed.append(str(self.picture(photo.id)))
             elif last.photo != photo.image and last.state != photo.state and not last.problem:
                 others.append(f"{quoted(photo.id)} is of {quoted(last.photo, 200)}")

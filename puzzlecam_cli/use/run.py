@@ -64,11 +64,18 @@ class Run:
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes 1..C.
+        """The names of the classes 1..C, as the run's models say them, else the data.
 
         Raises:
             UserError: the data are not there, and no model that names them.
         """
+        from puzzlecam_cli.run.model_file import read_description
+
+        for stage in ("seg", "affinity", "train-cls"):
+            file = self._run.folder.model(stage)
+            if file.is_file() and (described := read_description(file, stage=stage)):
+                return described.classes
+        self._photos(self._run.photos.splits.train)  # what lies in another place may still seem to have classes
         return self._run.photos.classes
 
     def ids(self, split: str) -> list[str]:
@@ -81,11 +88,11 @@ class Run:
             UserError: there is no such split, or it is known from the data alone and they are not there.
         """
         name = self._split(split)
-        for step in (STEPS[step] for step in ("cams", "seg/predictions")):
+        for step in STEPS.values():  # the first that lists the files it makes; steps of no photos have no list
             if name == self._run.photos.splits.named(step.of) and (made := claimed(self.path, step)) is not None:
                 before, after = step.each.format(id="\n", split=name).split("\n")
                 return [file.removeprefix(before).removesuffix(after) for file in made]
-        return [photo.id for photo in self._run.photos.photos(name)]
+        return [photo.id for photo in self._photos(name)]
 
     def photo(self, image_id: str) -> Image:
         """A photo in RGB, turned as its camera says.
@@ -95,7 +102,7 @@ class Run:
         """
         from puzzlecam_cli.data.pixels.photo_file import open_image
 
-        return open_image(self._photo(image_id).image)
+        return open_image(self._found(image_id)[1].image)
 
     def tags(self, image_id: str) -> tuple[str, ...]:
         """The names of the classes that a photo is tagged with: as its maps have them, else as the data do.
@@ -105,11 +112,10 @@ class Run:
         """
         if self._run.folder.cam(self._checked(image_id)).is_file():
             return tuple(self.classes[index - 1] for index in self.cams(image_id, stride=4)[0].tolist())
-        splits = {photo.id: split for split, photos in self._by_split.items() for photo in photos}
-        if image_id not in splits:
-            raise self._unknown(image_id, splits)
-        known = {photo.id: photo.tags for photo in self._run.photos.photos(splits[image_id], tags=True)}
-        return tuple(self.classes[index - 1] for index in known[image_id])
+        split, _ = self._found(image_id)
+        if split not in self._tags:
+            self._tags[split] = {photo.id: photo.tags for photo in self._photos(split, tags=True)}
+        return tuple(self.classes[index - 1] for index in self._tags[split][image_id])
 
     def cams(self, image_id: str, *, stride: int = 1) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
         """The class activation maps of a training photo.
@@ -125,14 +131,14 @@ class Run:
         """
         from puzzlecam_cli.run.artifacts import read_cams
 
-        classes, scores = read_cams(self._made("cams", image_id), stride)
+        classes, scores = read_cams(self._made("cams", image_id), _stride(stride))
         return classes, scores.numpy()
 
     def walked(self, image_id: str, *, stride: int = 1) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
         """The maps of a training photo after the random walk; see `cams`, but for scores in [0, 1]."""
         from puzzlecam_cli.run.artifacts import read_walked
 
-        classes, scores = read_walked(self._made("rw/scores", image_id), stride)
+        classes, scores = read_walked(self._made("rw/scores", image_id), _stride(stride))
         return classes, scores.numpy()
 
     def pseudo_label(self, image_id: str) -> NDArray[np.uint8]:
@@ -152,7 +158,11 @@ class Run:
         Raises:
             UserError: the stage has not been run, there is no such split or photo, or the file is damaged.
         """
-        return self._labels("seg/predictions", image_id, self._split(split))
+        name, predicted = self._split(split), self._run.photos.splits.val
+        if name != predicted:
+            hint = f"the run predicts {quoted(predicted)}" if predicted else "the recipe has no `data.val`"
+            raise UserError("split-missing", f"the run does not predict {quoted(name)}", hint=hint)
+        return self._labels("seg/predictions", image_id)
 
     def scores(self) -> dict[str, Any]:
         """What `eval` found: the content of `eval/scores.json`, its `results` one a dictionary.
@@ -203,16 +213,29 @@ class Run:
         return row(panels, [(index, self.classes[index - 1]) for index in sorted(seen)])
 
     @cached_property
-    def _by_split(self) -> dict[str, list[Photo]]:
+    def _by_id(self) -> dict[str, tuple[str, Photo]]:
+        """Every photo of every split, with the first split that has it."""
         splits = self._run.photos.splits
         names = dict.fromkeys(name for name in (splits.train, splits.val, splits.score) if name is not None)
-        return {name: self._run.photos.photos(name) for name in names}
+        return {photo.id: (name, photo) for name in reversed(names) for photo in self._photos(name)}
 
-    def _photo(self, image_id: str) -> Photo:
-        photos = {photo.id: photo for photos in self._by_split.values() for photo in photos}
-        if image_id not in photos:
-            raise self._unknown(image_id, photos)
-        return photos[image_id]
+    @cached_property
+    def _tags(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """Of the splits that were asked for, by id."""
+        return {}
+
+    def _photos(self, split: str, *, tags: bool = False) -> list[Photo]:
+        try:
+            return self._run.photos.photos(split, tags=tags)
+        except UserError as error:
+            moved = f"data that were moved: Run({str(self.path)!r}, changes=['data.root=FOLDER'])"
+            hint = f"{error.hint}; {moved}" if error.hint else moved
+            raise UserError(error.reference, error.problem, error.where, hint) from None
+
+    def _found(self, image_id: str) -> tuple[str, Photo]:
+        if self._checked(image_id) not in self._by_id:
+            raise self._unknown(image_id, self._by_id)
+        return self._by_id[image_id]
 
     def _split(self, split: str) -> str:
         """The name of a split, which may be said by the part it plays."""
@@ -226,34 +249,35 @@ class Run:
             raise UserError("split-missing", problem, hint=f"it has {names}")
         return name
 
-    def _labels(self, step: str, image_id: str, split: str | None = None) -> NDArray[np.uint8]:
+    def _labels(self, step: str, image_id: str) -> NDArray[np.uint8]:
         from puzzlecam_cli.data.pixels.mask_file import read_labels
 
-        return read_labels(self._made(step, image_id, split))
+        return read_labels(self._made(step, image_id))
 
-    def _path(self, step: str, image_id: str, split: str | None = None) -> Path:
-        split = split or self._run.photos.splits.val
+    def _path(self, step: str, image_id: str) -> Path:
+        split = self._run.photos.splits.val
         return self.path / STEPS[step].each.format(id=self._checked(image_id), split=split)
 
-    def _made(self, step: str, image_id: str, split: str | None = None) -> Path:
+    def _made(self, step: str, image_id: str) -> Path:
         """The file that a step made of a photo.
 
         Raises:
             UserError: it did not.
         """
-        path = self._path(step, image_id, split)
+        path, part = self._path(step, image_id), STEPS[step].of
         if path.is_file():
             return path
         if self._run.ledger.get(step) is None:
             raise self._not_made(step)
-        known = self.ids(part := split or STEPS[step].of)
+        known = self.ids(part)
         if image_id not in known:
             raise self._unknown(image_id, known, f" in `{self._split(part)}`")
         raise UserError("artifact-missing", f"{path} is not there", hint=_again(step, self.path))
 
     def _checked(self, image_id: str) -> str:
-        if problem := check_id(image_id):
-            raise UserError("image-id", f"the image id {quoted(image_id)} {problem}")
+        problem = check_id(image_id) if isinstance(image_id, str) else "is no text"
+        if problem:
+            raise UserError("image-id", f"the image id {quoted(str(image_id))} {problem}")
         return image_id
 
     def _unknown(self, image_id: str, known: Collection[str], where: str = "") -> UserError:
@@ -263,6 +287,12 @@ class Run:
 
     def _not_made(self, step: str) -> UserError:
         return UserError("stage-missing", f"{self.path} has no {step} yet", hint=_again(step, self.path))
+
+
+def _stride(stride: int) -> int:
+    if stride not in (1, 4):
+        raise UserError("usage", f"maps are given at stride 1 or 4, not {quoted(str(stride))}")
+    return stride
 
 
 def _again(step: str, path: Path) -> str:

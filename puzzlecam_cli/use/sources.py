@@ -66,7 +66,8 @@ def _of_network(path: Path, changes: Sequence[str]) -> Source:
     if is_folder(path):
         values = _recipe(path).model_dump(mode="json")
     else:
-        values = {"seg": {"predict": dict(description.predict)}}
+        carried = dict(description.predict)
+        values = {"runtime": {"mixed_precision": carried.pop("mixed_precision", "no")}, "seg": {"predict": carried}}
     settings = settings_of("seg", values, changes, path)
     decides = {"from": "seg", "version": VERSION, "model": digest_of_tensors(file), **_flat(settings)}
     return Source("seg", file.absolute(), description.classes, description.colours, settings, decides)

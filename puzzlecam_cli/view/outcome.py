@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from puzzlecam_cli.data.disk.walk import MADE, MARK
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
+from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.scores import Scores
-from puzzlecam_cli.text import several
+from puzzlecam_cli.text import several, shell
 
 SHOWN = 12  # classes named in a line
 
 
-def outcome(folder: RunFolder, scores: Scores) -> list[str]:
-    """A line each: predictions, pseudo labels, the numbers in them, the scores; of what is not there, none."""
+def outcome(folder: RunFolder, scores: Scores | None, stages: Collection[str]) -> list[str]:
+    """A line each: predictions, pseudo labels, the numbers in them, the scores; of what is not there, none.
+
+    Args:
+        scores: those of the run; None: it has none, and its classifier names the classes.
+        stages: that ran; of other stages' files nothing is said, but `eval` scores those of all.
+    """
     ledger, lines = Ledger(folder.ledger), []
     for step, what, place in (
         ("seg/predictions", "predictions", folder.predictions),
         ("rw/pseudo_labels", "pseudo labels", folder.pseudo_labels),
     ):
-        record = ledger.get(step)
+        record = ledger.get(step) if {step.partition("/")[0], "eval"} & set(stages) else None
         if record is None or not record.files or not place.is_dir():
             continue
         splits = [path for path in place.iterdir() if path.is_dir()] if what == "predictions" else []
         lines.append(f"{record.files:,} {what}: {splits[0] if len(splits) == 1 else place}")
-    if lines and meanings(scores):
+    if lines and scores is None and (described := read_description(folder.model("train-cls"), stage="train-cls")):
+        known = {"results": [], "classes": ["background", *described.classes]}
+        lines.append(f"numbers in them: {numbers_line(known, f'`puzzlecam data check {shell(str(folder.root))}`')}")
+    if lines and scores and meanings(scores):
         lines.append(f"numbers in them: {numbers_line(scores, str(folder.scores_table))}")
-    if scores["results"]:
+    if scores and scores["results"]:
         lines.append(f"Scores in full: {folder.scores.parent}")
     return lines
 

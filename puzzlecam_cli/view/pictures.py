@@ -1,20 +1,46 @@
-"""A photo and what was made of it, side by side in one picture."""
+"""What a person sees of a photo: the photo under its labels or maps, several side by side, a legend below."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
+from puzzlecam_cli.data.pixels.colours import RGB, VOC_PALETTE, voc_colour
 from puzzlecam_cli.data.pixels.sizes import size_at
 
-OPACITY = 0.65  # of a label, and of a map where its score is 1
-GAP, TEXT = 6, 14  # pixels
-COLOURS = np.array(VOC_PALETTE, np.uint8).reshape(-1, 3)
+SHARE = 0.5  # of a label's colour, over the photo
+DENSEST = 0.65  # share of a map's colour where its score is 1
+SMALLEST_TEXT = 13  # pixels
+LONGEST_NAME = 40  # characters
+GAP = 6  # pixels between two pictures
+PAPER, INK = (255, 255, 255), (20, 20, 20)
+VOC_COLOURS = np.array(VOC_PALETTE, np.uint8).reshape(-1, 3)
+
+
+def with_labels(photo: Image.Image, labels: NDArray[np.uint8], colours: NDArray[np.uint8] = VOC_COLOURS) -> Image.Image:
+    """A photo with half of each label's colour, and all of it along its border; background is clear.
+
+    Args:
+        photo: RGB, (H, W).
+        labels: of any size.
+        colours: (256, 3), of each label.
+    """
+    shown = np.asarray(Image.fromarray(labels).resize(photo.size, Image.Resampling.NEAREST))
+    pixels = np.asarray(photo)
+    mixed, inside = pixels.copy(), shown > 0
+    mixed[inside] = (pixels[inside] * (1 - SHARE) + colours[shown[inside]] * SHARE).astype(np.uint8)
+    border = np.zeros_like(inside)
+    border[:, 1:] |= shown[:, 1:] != shown[:, :-1]
+    border[1:] |= shown[1:] != shown[:-1]
+    border &= inside
+    mixed[border] = colours[shown[border]]
+    return Image.fromarray(mixed)
 
 
 def with_scores(photo: Image.Image, classes: Sequence[int], scores: NDArray[np.float32]) -> Image.Image:
@@ -29,19 +55,9 @@ def with_scores(photo: Image.Image, classes: Sequence[int], scores: NDArray[np.f
         return photo
     resized = np.stack([np.asarray(Image.fromarray(s).resize(photo.size, Image.Resampling.BILINEAR)) for s in scores])
     best = np.asarray(classes)[resized.argmax(axis=0)]  # (H, W)
-    return _laid_over(photo, COLOURS[best], OPACITY * resized.max(axis=0))
-
-
-def with_labels(photo: Image.Image, labels: NDArray[np.uint8]) -> Image.Image:
-    """A photo under its (h, w) labels, in VOC's colours; background is clear."""
-    resized = np.asarray(Image.fromarray(labels).resize(photo.size, Image.Resampling.NEAREST))
-    return _laid_over(photo, COLOURS[resized], OPACITY * (resized != 0))
-
-
-def _laid_over(photo: Image.Image, colours: NDArray[np.uint8], opacity: NDArray[Any]) -> Image.Image:
-    """(H, W, 3) colours over a photo, (H, W) opaque in [0, 1]."""
-    part = opacity[..., None]
-    return Image.fromarray((np.asarray(photo) * (1 - part) + colours * part).round().astype(np.uint8))
+    share: NDArray[Any] = DENSEST * resized.max(axis=0)[..., None]
+    mixed = np.asarray(photo) * (1 - share) + VOC_COLOURS[best] * share
+    return Image.fromarray(mixed.round().astype(np.uint8))
 
 
 def sized(photo: Image.Image, side: int) -> Image.Image:
@@ -51,27 +67,64 @@ def sized(photo: Image.Image, side: int) -> Image.Image:
 
 
 def row(panels: Sequence[tuple[str, Image.Image]], classes: Sequence[tuple[int, str]]) -> Image.Image:
-    """Pictures of equal size side by side, with a caption below each, and the classes with their colours below all.
+    """Pictures of equal size side by side, a caption below each, and below all the classes with their colours.
 
     Args:
         panels: caption and picture.
         classes: index and name.
     """
-    font = ImageFont.load_default(TEXT)
     width, height = panels[0][1].size
-    steps = [int(font.getlength(name)) + TEXT + 3 * GAP for _, name in classes]
-    full = max(GAP + len(panels) * (width + GAP), GAP + sum(steps))
-    line = TEXT + 2 * GAP
-    picture = Image.new("RGB", (full, GAP + height + line * (1 + bool(classes))), "white")
-    draw = ImageDraw.Draw(picture)
+    line = SMALLEST_TEXT + 2 * GAP
+    sheet = Image.new("RGB", (GAP + len(panels) * (width + GAP), GAP + height + line), PAPER)
+    draw = ImageDraw.Draw(sheet)
     for number, (caption, panel) in enumerate(panels):
         left = GAP + number * (width + GAP)
-        picture.paste(panel, (left, GAP))
-        draw.text((left, 2 * GAP + height), caption, "black", font)
-    left, top = GAP, GAP + height + line
-    for (index, name), step in zip(classes, steps, strict=True):
-        red, green, blue = COLOURS[index].tolist()
-        draw.rectangle((left, top + 2, left + TEXT - 2, top + TEXT), (red, green, blue))
-        draw.text((left + TEXT + GAP, top), name, "black", font)
-        left += step
-    return picture
+        sheet.paste(panel, (left, GAP))
+        draw.text((left, GAP + height + line // 2), caption, INK, _font(SMALLEST_TEXT), anchor="lm")
+    entries = [(voc_colour(index), written(name, index)) for index, name in classes]
+    return with_legend(sheet, entries, SMALLEST_TEXT) if entries else sheet
+
+
+def with_legend(picture: Image.Image, entries: Sequence[tuple[RGB, str]], height: int | None = None) -> Image.Image:
+    """The picture on a sheet with a legend below it, as wide as both need.
+
+    Args:
+        entries: colour and text.
+        height: of the text in pixels; None: by the picture's size.
+    """
+    height = height or max(SMALLEST_TEXT, max(picture.size) // 50)
+    font = _font(height)
+    gap, line = height, round(1.6 * height)
+    lengths = [round(font.getlength(text)) + round(1.5 * height) for _, text in entries]
+    width = max(picture.width, *(length + 2 * gap for length in lengths))
+    places: list[tuple[int, int]] = []
+    x, y = gap, picture.height + gap // 2
+    for length in lengths:
+        if x > gap and x + length > width - gap:
+            x, y = gap, y + line
+        places.append((x, y))
+        x += length + gap
+    sheet = Image.new("RGB", (width, y + line + gap // 2), PAPER)
+    sheet.paste(picture, (0, 0))
+    draw = ImageDraw.Draw(sheet)
+    for (x, y), (colour, text) in zip(places, entries, strict=True):
+        top = y + (line - height) // 2
+        draw.rectangle((x, top, x + height - 1, top + height - 1), fill=colour, outline=INK)
+        draw.text((x + round(1.5 * height), y + line // 2), text, fill=INK, font=font, anchor="lm")
+    return sheet
+
+
+def written(name: str, label: int) -> str:
+    """A class's name in the letters of the font that comes with Pillow, which are ASCII's: `crème` as `creme`.
+
+    Where others are left, the number of the class follows.
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    known = "".join(c if c.isascii() else "?" for c in plain)
+    short = known if len(known) <= LONGEST_NAME else f"{known[: LONGEST_NAME - 3]}..."
+    return short if plain.isascii() else f"{short} (class {label})"
+
+
+@cache
+def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(height)

@@ -13,6 +13,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} m"
 
 
+def size(count: int) -> str:
+    """`812 B`, `3.4 kB`, `120 MB`, `1.2 GB`."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if unit != "B" and value < 9.95 else f"{value:.0f} {unit}"
+
+
 def metric_words(values: dict[str, float]) -> str:
     """`loss 0.412  loss_re 0.081  lr 0.0100`."""
     names = [name for name in ("loss", "loss_cls", "loss_p_cls", "loss_re", "alpha") if name in values]

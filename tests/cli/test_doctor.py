@@ -116,5 +116,3 @@ def test_an_interrupted_self_test_leaves_nothing(
     monkeypatch.setattr(doctor, "look_around", lambda tell: [])
     assert puzzlecam("doctor").exit_code == 130
     assert not list(temporary.iterdir())
-
-

@@ -19,12 +19,16 @@ def near_identical(thumbnails: list[bytes]) -> list[list[int]]:
     return groups_alike(thumbnails, len(thumbnails))[0]
 
 
-def scene(number: int, size: tuple[int, int] = (200, 150)) -> Image.Image:
-    """Light, shade and coloured shapes, as different from the next as photos are."""
-    rng = np.random.default_rng(number)
-    coarse, fine = (rng.integers(0, 256, (side, side, 3)).astype(np.uint8) for side in (4, 12))
-    layers = [np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC)) for grid in (coarse, fine)]
-    return Image.fromarray((0.6 * layers[0] + 0.4 * layers[1]).astype(np.uint8))
+def scene(
+    number: int, size: tuple[int, int] = (200, 150), fine: float = 0.4, with_details_of: int | None = None
+) -> Image.Image:
+    """Light, shade and coloured shapes, as different from the next as photos are, `fine` of it details."""
+    coarse, details = (
+        np.random.default_rng(seed).integers(0, 256, (side, side, 3)).astype(np.uint8)
+        for seed, side in ((number, 4), (10_000 + (number if with_details_of is None else with_details_of), 12))
+    )
+    layers = [np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC)) for grid in (coarse, details)]
+    return Image.fromarray(((1 - fine) * layers[0] + fine * layers[1]).astype(np.uint8))
 
 
 def saved(picture: Image.Image, quality: int) -> Image.Image:
@@ -103,6 +107,12 @@ def test_what_is_changed_beyond_recognition_is_another_photo(
 ) -> None:
     changed = [thumbnail(change(scene(number))) for number in range(COUNT)]
     assert len(near_identical([*originals, *changed])) <= 0.05 * COUNT
+
+
+def test_two_photos_with_the_same_light_and_shade_are_not_near_identical() -> None:
+    """As two portraits taken in one place."""
+    ours, others = ([scene(n, fine=0.22, with_details_of=n + other) for n in range(COUNT)] for other in (100, 200))
+    assert near_identical([thumbnail(photo) for photo in (*ours, *others)]) == []
 
 
 def sky(number: int) -> Image.Image:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import socket
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -194,7 +198,7 @@ class Broken(Patches):
 )
 def test_a_broken_promise_is_found_by_the_plugins_test(how, multiple, words, monkeypatch):
     made: Any = Backbone(Broken(how), [8] * 5, multiple=multiple)
-    monkeypatch.setattr("puzzlecam_cli.testing.load_backbone", lambda name, **options: made)
+    monkeypatch.setattr("puzzlecam_cli.testing.backbone.load_backbone", lambda name, **options: made)
     if words is None:
         assert check_backbone("broken") is made
         return
@@ -202,11 +206,65 @@ def test_a_broken_promise_is_found_by_the_plugins_test(how, multiple, words, mon
         check_backbone("broken")
 
 
+class Batched(nn.Module):
+    """A network with batch normalisation that breaks a promise of training."""
+
+    def __init__(self, how: str):
+        super().__init__()
+        self.how = how
+        self.convs = nn.ModuleList(nn.Conv2d(3, 8, 3, stride, 1) for stride in (4, 4, 8, 16, 16))
+        self.norm = nn.BatchNorm2d(8)
+        self.idle = nn.Linear(2, 2) if how == "idle" else None
+        self.scale = float(torch.rand(())) if how == "hidden" else 1.0
+        self.steps = nn.Buffer(torch.zeros(()))
+        if how == "chance":
+            nn.init.constant_(self.convs[0].weight, float(np.random.default_rng().random()))
+        if how == "network":
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", 9), timeout=1)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        if self.how == "counts" and not self.training:
+            self.steps += 1
+        first, *rest = [conv(images) * self.scale for conv in self.convs]
+        if self.how == "always frozen":
+            self.norm.eval()
+        if self.how == "never frozen" and self.training:
+            self.norm.train()
+        return [self.norm(first), *rest]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("nothing", None),
+        ("idle", r"passes no gradient to network.idle.weight \(of 2 parameters\)"),
+        ("hidden", "not in plain attributes"),
+        ("chance", "other first weights for the same seed"),
+        ("network", "asks the network"),
+        ("counts", "changes its buffers in eval mode"),
+        ("always frozen", "keeps its running statistics in training"),
+        ("never frozen", "changes its running statistics where all is frozen"),
+    ],
+)
+def test_a_broken_promise_of_training_is_found(how, words, monkeypatch, capsys):
+    def made(name: str, **options: Any) -> Backbone:
+        return Backbone(Batched(how), [8] * 5)
+
+    monkeypatch.setattr("puzzlecam_cli.testing.backbone.load_backbone", made)
+    if words is None:
+        check_backbone("batched")
+        assert re.match(r"batched: [\d.]+ ms an image of 224×224 pixels; resnet18 [\d.]+ ms", capsys.readouterr().out)
+        return
+    with pytest.raises(AssertionError, match=words):
+        check_backbone("batched")
+
+
 def test_a_multiple_that_is_not_declared_is_found_by_the_plugins_test(monkeypatch):
     monkeypatch.setattr(
-        "puzzlecam_cli.testing.load_backbone", lambda name, **options: Backbone(Broken("nothing"), [8] * 5)
+        "puzzlecam_cli.testing.backbone.load_backbone", lambda name, **options: Backbone(Broken("nothing"), [8] * 5)
     )
-    with pytest.raises(ValueError, match="whole patches"):
+    with pytest.raises(AssertionError, match=r"declare the `multiple`.*whole patches"):
         check_backbone("broken")
 
 

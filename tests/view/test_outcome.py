@@ -58,3 +58,24 @@ def test_a_run_ends_with_where_its_files_are(
     assert ("No masks: nothing was scored." in lines) != has_masks
     notes = [line for line in result.stderr.splitlines() if "has no masks: nothing of it is scored" in line]
     assert len(notes) == (0 if has_masks else 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run-all", "--until", "rw"), ["6 pseudo labels: {run}/rw/pseudo_labels"]),
+        (("rw",), ["6 pseudo labels: {run}/rw/pseudo_labels"]),
+        (("seg",), ["3 predictions: {run}/seg/predictions/val"]),
+        (("run-all", "--until", "cams"), []),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_part_of_a_run_ends_with_where_its_own_files_are(
+    puzzlecam: Callable[..., Result], finished_run: Path, tmp_path: Path, words: tuple[str, ...], told: list[str]
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    result = puzzlecam(words[0], run, *words[1:])
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[: len(told)] == [line.format(run=run) for line in told]
+    assert [line.partition(", ")[0] for line in lines[len(told) :]] == ["numbers in them: 0 background"] * len(told)

@@ -30,13 +30,21 @@ def forget(*places: str) -> Callable[[Path], None]:
 
 
 def overwrite(place: str, text: bytes) -> Callable[[Path], None]:
-    return lambda run: (run / place).write_bytes(text) and None
+    def change(run: Path) -> None:
+        (run / place).write_bytes(text)
+
+    return change
 
 
 def unmade(run: Path) -> None:
     """A run whose first stage has only begun."""
     forget("cams", "affinity", "rw", "seg", "eval", "made")(run)
     (run / "run.json").write_text('{"schema": 1, "recipe": "", "stages": {}}')
+
+
+def without_models(run: Path) -> None:
+    unmade(run)
+    forget("train-cls", "data")(run)
 
 
 def nothing(run: Path) -> None:
@@ -62,7 +70,8 @@ def test_a_folder_that_cannot_be_opened(run: Path, case: str) -> None:
     with pytest.raises(UserError) as caught:
         Run(run)
     assert caught.value.reference == reference
-    check_message(str(caught.value), *words)
+    check_message(str(caught.value))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 ASKED: dict[str, tuple[Callable[[Path], None], Callable[[Run], object], str, tuple[str, ...]]] = {
@@ -72,7 +81,7 @@ ASKED: dict[str, tuple[Callable[[Path], None], Callable[[Run], object], str, tup
     "an absolute id": (nothing, lambda r: r.pseudo_label("/etc/passwd"), "image-id", ("absolute",)),
     "an empty id": (nothing, lambda r: r.walked(""), "image-id", ("empty",)),
     "an id with its suffix": (nothing, lambda r: r.photo(f"{TRAINED}.jpg"), "image-id", (f"`{TRAINED}`",)),
-    "a path for an id": (nothing, lambda r: r.tags(Path(TRAINED)), "image-id", ("PosixPath",)),  # type: ignore[arg-type]
+    "a path for an id": (nothing, lambda r: r.tags(Path(TRAINED)), "image-id", ("no text",)),  # type: ignore[arg-type]
     "a number for an id": (nothing, lambda r: r.photo(7), "image-id", ("7",)),  # type: ignore[arg-type]
     "an unknown photo": (nothing, lambda r: r.photo("cat"), "image-id", ("cat",)),
     "the tags of an unknown photo": (nothing, lambda r: r.tags("cat"), "image-id", ("cat",)),
@@ -105,7 +114,7 @@ ASKED: dict[str, tuple[Callable[[Path], None], Callable[[Run], object], str, tup
     "a photo of data that are gone": (forget("data"), lambda r: r.photo(TRAINED), "data-missing", ("changes=",)),
     "data that are gone, to show": (forget("data"), lambda r: r.show(TRAINED), "data-missing", ("changes=",)),
     "classes that nothing names any more": (
-        lambda run: (unmade(run), forget("train-cls", "data")(run)) and None,
+        without_models,
         lambda r: r.classes,
         "data-missing",
         ("changes=",),
@@ -120,7 +129,8 @@ def test_what_a_run_cannot_give(run: Path, case: str) -> None:
     with pytest.raises(UserError) as caught:
         ask(Run(run))
     assert caught.value.reference == reference, str(caught.value)
-    check_message(str(caught.value), *words)
+    check_message(str(caught.value))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 def test_a_run_before_its_maps_shows_the_photo_alone(run: Path) -> None:

@@ -98,6 +98,7 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
         "line 1: the photo `b` has no tags",
     ),
     "an empty list": (PART | TABLE | {"val.txt": "\n"}, {"val": "val.txt"}, "val.txt names no photo"),
+    "a share in digits of Arabic": (PART | TABLE, {"val": "٢٠%"}, "no file `٢٠%`, and no column"),
     "a list and no file": (PART | TABLE, {"val": "vall.txt"}, "no file `vall.txt`, and no column"),
     "a column that is not there": (
         PART | TABLE,

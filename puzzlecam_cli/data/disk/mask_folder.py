@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from puzzlecam_cli.data.disk.near_misses import MASKS
 from puzzlecam_cli.data.disk.walk import Walk
@@ -16,7 +17,17 @@ MASK_SUFFIXES = (*PHOTO_SUFFIXES, ".gif")  # those that cannot be masks are refu
 ENDING = re.compile(r"(.+)[_-](masks?|seg|segmentation|labels?|gt)", re.IGNORECASE)  # may follow the photo's name
 
 
-def masks_of(photos: Walk, listed: Container[str], masks: Walk) -> tuple[dict[str, Path], list[str]]:
+class Files(Protocol):
+    """Files by the name they have without suffix, below a place; a `Walk` is one."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def files(self) -> Mapping[str, Path]: ...
+
+
+def masks_of(photos: Walk, listed: Container[str], masks: Files) -> tuple[dict[str, Path], list[str]]:
     """The mask file of each photo that has one, by id, and what a person should know about them, a sentence each.
 
     A mask is called like its photo, or `<photo>_mask`. It lies at the photo's path, or where only one photo's path ends

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from puzzlecam_cli.data.parts.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.parts.listed import ListedData, Listing
 from puzzlecam_cli.data.parts.listed_settings import Part
+from puzzlecam_cli.data.parts.outlined import OutlinedPhotos
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.section import Location, default
 from puzzlecam_cli.text import are, quoted, several
@@ -35,20 +36,11 @@ class CocoData(ListedData):
     )
 
 
-class CocoPhotos(ListedPhotos):
+class CocoPhotos(OutlinedPhotos):
     """Tags are the categories of a photo's objects, crowds apart; masks are drawn from their outlines."""
 
     Settings = CocoData
     settings: CocoData
-
-    @property
-    def tags_from(self) -> str:
-        return "annotations"
-
-    def check_masks(self) -> None:
-        from puzzlecam_cli.data.coco.outlines import check_package
-
-        check_package()
 
     @cached_property
     def walk(self) -> Walk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from puzzlecam_cli.data.classes.class_list import FILES, read_classes
 from puzzlecam_cli.data.classes.class_names import named_classes
-from puzzlecam_cli.data.disk.mask_folder import MASK_SUFFIXES, is_beside, like_masks, masks_of
+from puzzlecam_cli.data.disk.mask_folder import is_beside, like_masks
 from puzzlecam_cli.data.disk.tag_file import annotation_folder, find_tag_file, no_tag_file
 from puzzlecam_cli.data.disk.walk import Walk
 from puzzlecam_cli.data.ids import canonical
@@ -26,8 +27,8 @@ from puzzlecam_cli.recipe.section import Location, default
 from puzzlecam_cli.text import quoted
 
 if TYPE_CHECKING:
+    from puzzlecam_cli.data.masks.source import Masks
     from puzzlecam_cli.data.pixels.colours import RGB
-    from puzzlecam_cli.data.pixels.mask_file import MaskFile
 
 
 class FolderData(ListedData):
@@ -41,7 +42,9 @@ class FolderData(ListedData):
         "root/tags.csv, labels.csv and the like, else `folders` [ours].",
     )
     masks: Location | None = default(
-        None, "Folder of masks called like the photos, of some or all of them; null: nothing is scored [ours]."
+        None,
+        "Masks of some or all photos: a folder of pictures called like them, CVAT's `Segmentation mask` as a zip or "
+        "unpacked, instances JSON, or a folder with data.yaml and labels; null: nothing is scored [ours].",
     )
     classes: Location | None = default(
         None, "One class name a line, in the order of masks; null: root/classes.txt, else those of the tags [ours]."
@@ -66,13 +69,15 @@ class FolderPhotos(ListedPhotos):
     def listing(self) -> Listing:
         tagged, (classes, about_classes) = self._tagged, self._class_list
         numbers = {name: number for number, name in enumerate(classes, start=1)}
-        masks, about_masks = self._masks
+        masks = self._masks
         photos = tuple(
-            Photo(i, self._walk.files[i], tuple(sorted({numbers[n] for n in names if n in numbers})), masks.get(i))
+            Photo(
+                i, self._walk.files[i], tuple(sorted({numbers[n] for n in names if n in numbers})), masks.by_id.get(i)
+            )
             for i, names in tagged.tags.items()
         )
         about_file = [] if self.settings.tags or not self._tag_file else [f"tags are those of {self._tag_file}"]
-        facts = (*about_file, *tagged.facts, *about_classes, *about_masks)
+        facts = (*about_file, *tagged.facts, *about_classes, *masks.facts)
         return Listing(photos, classes, facts, tagged.missing)
 
     @property
@@ -111,14 +116,14 @@ class FolderPhotos(ListedPhotos):
     def _walk(self) -> Walk:
         if _are_one(self.run, self.root):
             raise UserError("run-folder", f"{self.run} holds the photos and the run", hint="--run names another folder")
-        masks = self._mask_folder
+        masks = self._mask_place
         return Walk(self.root, but=(self.run, *((masks,) if masks and masks != self.root else ())), tell=self.tell)
 
     @cached_property
     def _ids(self) -> tuple[str, ...]:
         """All photos but masks that lie beside them."""
         files = self._walk.files
-        return tuple(i for i in files if not (self._mask_folder == self.root and is_beside(i, files)))
+        return tuple(i for i in files if not (self._mask_place == self.root and is_beside(i, files)))
 
     @cached_property
     def _tagged(self) -> Tagged:
@@ -175,32 +180,36 @@ class FolderPhotos(ListedPhotos):
         return ids_of_column(name, value, columns, self._tag_source)
 
     @cached_property
-    def _mask_folder(self) -> Path | None:
+    def _mask_place(self) -> Path | None:
         """As its setting stands, else below the root; the root itself where masks lie beside photos."""
         written = self.settings.masks
         if written is None:
             return None
-        place = next((place for place in (written, self.root / written) if is_folder(place)), written)
+        place = next((place for place in (written, self.root / written) if os.path.lexists(place)), written)
         return self.root if _are_one(place, self.root) else place
 
     @cached_property
-    def _masks(self) -> tuple[dict[str, MaskFile], list[str]]:
-        """Masks by id, and what a person should know about them."""
-        from puzzlecam_cli.data.pixels.mask_file import MaskFile
+    def _masks(self) -> Masks:
+        from puzzlecam_cli.data.masks.source import Masks, Meaning, masks_at
 
-        folder, white, count = self._mask_folder, self.settings.white, len(self.classes)
-        if folder is None:
+        place, white, count = self._mask_place, self.settings.white, len(self.classes)
+        if place is None:
             suspect = like_masks(self._ids)
             about = f"photos in {quoted(suspect)} are called like others: if they are masks" if suspect else ""
-            return {}, [f"{about}, say so: --set data.masks={suspect}"] if about else []
+            return Masks({}, (f"{about}, say so: --set data.masks={suspect}",) if about else ())
         if white == "class" and count > 1:
             raise UserError(
                 "recipe-invalid", f"data.white: class is for masks of one class; there are {count}", self.classes[:3]
             )
-        walk = self._walk if folder == self.root else Walk(folder, MASK_SUFFIXES, but=(self.root,), what="mask")
-        found, facts = masks_of(self._walk, self._tagged.tags, walk)
-        colours = self._mask_colours
-        return {i: MaskFile(path, count, colours, white) for i, path in found.items()}, facts
+        are_given, ignore = self.settings.colours is not None, self.settings.unlisted == "ignore"
+        meaning = Meaning(self.classes, self._mask_colours, are_given, white, ignore)
+        return masks_at(place, self._walk, self._tagged.tags, meaning)
+
+    def check_masks(self) -> None:
+        if self._masks.are_drawn:
+            from puzzlecam_cli.data.coco.outlines import check_package
+
+            check_package()
 
     @cached_property
     def _mask_colours(self) -> tuple[RGB, ...] | None:
@@ -215,7 +224,7 @@ class FolderPhotos(ListedPhotos):
     @property
     def mask_meaning(self) -> str:
         white = f", white {self.settings.white}" if self.settings.white != "void" else ""
-        return f"{super().mask_meaning}{white}" + (f", colours {self._mask_colours}" if self._mask_colours else "")
+        return f"{super().mask_meaning}{white}{self._masks.meaning}"
 
 
 def _are_one(one: Path, other: Path) -> bool:

@@ -6,19 +6,17 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import Field, field_validator
+from typing import TYPE_CHECKING
 
 from puzzlecam_cli.data.disk.lists import find_list, read_ids
-from puzzlecam_cli.data.disk.resolver import FileIndex
-from puzzlecam_cli.data.ids import PHOTO_SUFFIXES, check_id
-from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
+from puzzlecam_cli.data.disk.resolver import FileIndex, stat_of
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
+from puzzlecam_cli.data.parts.voc_settings import VocData
+from puzzlecam_cli.data.photos import Mask, Photo, PhotoSet, Splits
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.recipe.data import DataSettings
-from puzzlecam_cli.recipe.section import Location, default
 
 if TYPE_CHECKING:
+    from puzzlecam_cli.data.masks.source import Masks
     from puzzlecam_cli.data.pixels.colours import RGB
     from puzzlecam_cli.data.pixels.mask_file import MaskFile
 
@@ -30,46 +28,6 @@ VOC_CLASSES = (
 # fmt: on
 MASK_SUFFIXES = (*PHOTO_SUFFIXES, ".gif")  # those that cannot be masks are refused when they are read
 SHIPPED_LISTS = Path(__file__).parents[1] / "voc2012"
-
-
-class VocData(DataSettings):
-    """A folder in PASCAL VOC layout."""
-
-    kind: Literal["voc"]
-    root: Location = Field(description="Folder with JPEGImages, Annotations and ImageSets.")
-    train: str = default("train_aug", "List trained on; VOC's train_aug (10,582 ids) is shipped [paper].")
-    val: str | None = default("val", "List predicted at the end; null: none [paper].")
-    score: str | None = default(
-        None,
-        "List on which maps and pseudo labels are scored; null: `train`, for train_aug VOC's train [code].",
-    )
-    classes: Location | None = default(
-        None,
-        "One class name a line; null: root/classes.txt, class_names.txt, labels.txt or labelmap.txt, or VOC's [ours].",
-    )
-    tags: Literal["auto", "annotations", "lists", "masks"] = default(
-        "auto",
-        "Where tags come from: XML in Annotations; ImageSets/Main/<class>_<list>.txt; auto: the first, where there is "
-        "such a folder, else the second; `masks` reads them off pixel masks: the scores will say so [ours].",
-    )
-    boxes: Literal["any", "clipped"] = default(
-        "any", "Whether an object whose box is empty once it is clipped to the photo counts; clipped: no [ours]."
-    )
-    white: Literal["void", "class"] = default(
-        "void", "What 255 in a mask is; `class`: the one class of masks in black and white [ours]."
-    )
-    colours: Location | None = default(
-        None, "The classes' colours in RGB masks, as CVAT's labelmap.txt; null: root/labelmap.txt, else VOC's [ours]."
-    )
-
-    @field_validator("train", "val", "score")
-    @classmethod
-    def _a_name(cls, value: str | None) -> str | None:
-        if value is not None and ("/" in value or value.startswith(".") or check_id(value)):
-            raise ValueError("must be the name of a list in ImageSets/Segmentation or ImageSets/Main, no path")
-        if value is not None and value.lower().endswith(".txt"):
-            raise ValueError("must be the name of a list: leave out .txt")
-        return value
 
 
 class VocPhotos(PhotoSet):
@@ -142,7 +100,7 @@ class VocPhotos(PhotoSet):
         return self._gone[split]
 
     def masks_left_out(self, split: str) -> dict[str, str]:
-        if not self.settings.skips:
+        if not self.settings.skips or self._given is not None:
             return {}
         if ("masks", split) not in self._gone:
             ids = self.ids(split)
@@ -150,9 +108,20 @@ class VocPhotos(PhotoSet):
             self._gone["masks", split] = self._masks.unusable(ids, needed=some)
         return self._gone["masks", split]
 
+    @property
+    def scores_some(self) -> bool:
+        return self.settings.masks is not None
+
+    def check_masks(self) -> None:
+        if self._given is not None and self._given.are_drawn:
+            from puzzlecam_cli.data.coco.outlines import check_package
+
+            check_package()
+
     def count(self, split: str) -> tuple[int, int]:
         ids, gone = self.ids(split), self.masks_left_out(split)
-        return len(ids), sum(i in self._masks and i not in gone for i in ids)
+        masks = self._masks if self._given is None else self._given.by_id
+        return len(ids), sum(i in masks and i not in gone for i in ids)
 
     def photos(self, split: str, *, tags: bool = False) -> list[Photo]:
         key = split, tags
@@ -175,7 +144,8 @@ class VocPhotos(PhotoSet):
                 "complete the folder, correct the list, or leave them out: --set data.on_error=skip",
                 tuple(missing),
             )
-        if unusable := self._masks.unusable([i for i in ids if i not in no_mask], needed=False):
+        wanted = [i for i in ids if i not in no_mask] if self._given is None else []
+        if unusable := self._masks.unusable(wanted, needed=False):
             raise UserError(
                 "mask-unreadable",
                 f"{len(unusable)} masks of `{split}` in {self._masks.folder} cannot be used",
@@ -184,9 +154,26 @@ class VocPhotos(PhotoSet):
             )
         tags_of = self._tags(split, ids) if tags else {}
         return [
-            Photo(i, self._images.find(i) or Path(), tags_of.get(i, ()), None if i in no_mask else self._mask(i))
+            Photo(i, self._images.find(i) or Path(), tags_of.get(i, ()), None if i in no_mask else self._scored(i))
             for i in ids
         ]
+
+    def _scored(self, image_id: str) -> Mask | None:
+        """The mask that a photo is scored with."""
+        return self._mask(image_id) if self._given is None else self._given.by_id.get(image_id)
+
+    @cached_property
+    def _given(self) -> Masks | None:
+        """Those of `data.masks`; None: those of the layout."""
+        if self.settings.masks is None:
+            return None
+        from puzzlecam_cli.data.disk.walk import Walk
+        from puzzlecam_cli.data.masks.source import Meaning, masks_at
+
+        walk = Walk(self._images.folder, tell=self.tell)
+        are_given = self.settings.colours is not None
+        meaning = Meaning(self.classes, self._mask_colours, are_given, self.settings.white)
+        return masks_at(self.settings.masks, walk, walk.files, meaning)
 
     def _mask(self, image_id: str) -> MaskFile | None:
         from puzzlecam_cli.data.pixels.mask_file import MaskFile
@@ -206,8 +193,12 @@ class VocPhotos(PhotoSet):
         sources = {"JPEGImages": self._images}
         if tags:
             self._add_tag_sources(split, sources, digest)
-        if masks:
+        if masks and self._given is not None:
+            found = (self._given.by_id.get(listed[number]) for number in kept)
+            digest.update("\n".join(stat_of(str(mask.path)) if mask else "-" for mask in found).encode())
+        elif masks:
             sources["SegmentationClass"] = self._masks
+        if masks:
             digest.update(self._mask_rules.encode())
         for name, index in sorted(sources.items()):
             if (name, split) not in self._stats:
@@ -231,10 +222,13 @@ class VocPhotos(PhotoSet):
     def why_no_masks(self, split: str) -> str:
         from puzzlecam_cli.data.disk.near_misses import masks_elsewhere
 
+        if self._given is not None:
+            return ""
         return masks_elsewhere(self._masks, self.ids(split)[0])
 
     def facts(self, split: str) -> list[str]:
-        return [*self._class_list[1], *self._facts.get(split, [])]
+        about_masks = self._given.facts if self._given is not None else ()
+        return [*self._class_list[1], *about_masks, *self._facts.get(split, [])]
 
     @cached_property
     def _images(self) -> FileIndex:
@@ -278,7 +272,8 @@ class VocPhotos(PhotoSet):
     def _mask_rules(self) -> str:
         """What masks mean by settings that are not the default; empty without any."""
         white = f", white {self.settings.white}" if self.settings.white != "void" else ""
-        return white + (f", colours {self._mask_colours}" if self._mask_colours else "")
+        colours = f", colours {self._mask_colours}" if self._mask_colours else ""
+        return white + (colours if self._given is None else self._given.meaning)
 
     def _tags(self, split: str, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
         from puzzlecam_cli.data.tags.voc_tags import tags_in_annotations, tags_in_lists, tags_in_masks

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from puzzlecam_cli.data.ids import canonical
-from puzzlecam_cli.data.parts.listed import ListedData, ListedPhotos, Listing
+from puzzlecam_cli.data.parts.listed import ListedData, Listing
 from puzzlecam_cli.data.parts.listed_settings import Part
+from puzzlecam_cli.data.parts.outlined import OutlinedPhotos
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.recipe.section import Location, default
@@ -39,24 +40,15 @@ class YoloData(ListedData):
     val: Part = default("val", "A part of data.yaml, a list, a folder, or a share; null: none [ours].")
 
 
-class YoloPhotos(ListedPhotos):
+class YoloPhotos(OutlinedPhotos):
     """Tags are the classes of a photo's objects; masks are drawn where all of them are polygons."""
 
     Settings = YoloData
     settings: YoloData
 
     @property
-    def tags_from(self) -> str:
-        return "annotations"
-
-    @property
     def classes(self) -> tuple[str, ...]:
         return self._classes[0]
-
-    def check_masks(self) -> None:
-        from puzzlecam_cli.data.coco.outlines import check_package
-
-        check_package()
 
     @cached_property
     def listing(self) -> Listing:

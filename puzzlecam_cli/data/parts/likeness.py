@@ -25,8 +25,10 @@ BYTES = GREYS + 2 * COLOUR_SIDE * COLOUR_SIDE
 
 FREQUENCIES = 10  # a side, of the cosine transform of the greys
 FLAT = 3.0  # grey levels, standard deviation of details: where there is less, only an equal thumbnail is alike
-ALIKE = 0.9  # correlation of details: of a photo with one of which 3 % a side were cut off
-STRICTER = (0.94, 0.96, 0.975, 0.985, 0.995)  # where likeness goes from photo to photo through too many
+MAYBE = 0.82  # correlation of details: of a photo with one of which 3 % a side were cut off
+ALIKE = 0.95  # the same, one laid on the other; of photos of the same scene, or two portraits, it is less
+MOVED = 0.6  # of a thumbnail's pixels: how far copies are moved or stretched at most
+STRICTER = (0.96, 0.975, 0.985, 0.995)  # where likeness goes from photo to photo through too many
 COLOURS_APART = 14.0  # mean difference
 
 BITS, ROUNDS, FIRST, WEAK = 64, 3, 12, 3  # of a hash; orders of its bits; bits in front, and turned of them
@@ -121,11 +123,10 @@ def _pairs(table: Array, tick: Callable[[int, int], None]) -> tuple[Array, Array
 
     greys, colours = table[:, :GREYS], table[:, GREYS:].astype(np.float32)
     frequencies = np.concatenate([_frequencies(greys[start : start + CHUNK]) for start in range(0, len(table), CHUNK)])
-    details = frequencies @ _details()
-    strength = np.linalg.norm(details, axis=1)
+    strength = np.linalg.norm(frequencies @ _details(), axis=1)
     lively = np.flatnonzero(strength >= FLAT * SIDE)
-    details = details[lively] / strength[lively, None]
-    frequencies, colours, count = frequencies[lively], colours[lively], len(lively)
+    frequencies, colours, count = frequencies[lively] / strength[lively, None], colours[lively], len(lively)
+    details = frequencies @ _details()  # of length 1
     values = frequencies[:, _lowest()]
     pairs, likeness = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for number, (is_mirrored, turn) in enumerate(product((False, True), range(ROUNDS)), start=1):
@@ -136,13 +137,33 @@ def _pairs(table: Array, tick: Callable[[int, int], None]) -> tuple[Array, Array
                 i, j = first[start : start + CHUNK], second[start : start + CHUNK]
                 close = np.abs(painted[i] - colours[j]).mean(axis=1) <= COLOURS_APART
                 i, j = i[close], j[close]
-                found = np.einsum("pf,pf->p", details[i] * mirror, details[j])
+                maybe = np.einsum("pf,pf->p", details[i] * mirror, details[j]) >= MAYBE
+                i, j = i[maybe], j[maybe]
+                found = _likeness(frequencies[i] * mirror, frequencies[j])
                 alike = found >= ALIKE
                 pairs.append(np.minimum(i, j)[alike] * count + np.maximum(i, j)[alike])
                 likeness.append(found[alike])
         tick(number, COMPARISONS)
     pair, where = np.unique(np.concatenate(pairs), return_index=True)
     return lively[pair // max(count, 1)], lively[pair % max(count, 1)], np.concatenate(likeness)[where]
+
+
+def _likeness(first: Array, second: Array) -> Array:
+    """The correlation of details (p, 100) where each photo is moved and stretched half the way to the other: (p,)."""
+    import numpy as np
+
+    one, other = first @ _details(), second @ _details()
+    # (p, 4, 100): what half a pixel's move of each changes
+    of_one, of_other = ((photos @ _moves()).reshape(-1, 4, FREQUENCIES**2) / 2 for photos in (first, second))
+    steps = of_one + of_other
+    products = steps @ steps.transpose(0, 2, 1)
+    products += 1e-3 * np.trace(products, axis1=1, axis2=2)[:, None, None] * np.eye(4, dtype=np.float32)
+    moved = np.linalg.solve(products, steps @ (one - other)[..., None])[:, None, :, 0].clip(-MOVED, MOVED)  # (p, 1, 4)
+    one = one - (moved @ of_one)[:, 0]
+    other = other + (moved @ of_other)[:, 0]
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    found: Array = np.einsum("pf,pf->p", one, other) / lengths
+    return found
 
 
 def _candidates(asked: Array, values: Array, turn: int) -> Iterator[tuple[Array, Array]]:
@@ -213,6 +234,23 @@ def _details() -> Array:
     even = np.stack([np.ones_like(down), down, right, down**2, down * right, right**2])  # (6, 16, 16)
     basis = np.linalg.qr(_frequencies(even).T.astype(np.float64))[0]  # (100, 6)
     found: Array = (np.eye(FREQUENCIES**2) - basis @ basis.T).astype(np.float32)
+    return found
+
+
+@cache
+def _moves() -> Array:
+    """(100, 4·100): of frequencies, what their details gain where a photo is moved by a pixel: down, to the right.
+
+    Or stretched, by a pixel at its edges: in height, in width.
+    """
+    import numpy as np
+
+    waves, place = np.arange(FREQUENCIES)[:, None], np.arange(SIDE)
+    slope = -np.pi * waves / SIDE * np.sin(np.pi * waves * (2 * place + 1) / (2 * SIDE)) * np.sqrt(2 / SIDE)  # (10, 16)
+    move, stretch = _cosines() @ slope.T, _cosines() @ (np.linspace(-1, 1, SIDE) * slope).T
+    still = np.eye(FREQUENCIES)
+    all_four = [np.kron(move, still), np.kron(still, move), np.kron(stretch, still), np.kron(still, stretch)]
+    found: Array = np.concatenate([gain.T @ _details() for gain in all_four], axis=1).astype(np.float32)
     return found
 
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, model_validator
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Location, default
 
-_SHARE = re.compile(r"([+-]?\d+(?:\.\d*)?|\.\d+)\s*(%?)")
+_SHARE = re.compile(r"([+-]?\d+(?:\.\d*)?|\.\d+)\s*(%?)", re.ASCII)
 
 
 def _part(value: Any) -> Any:

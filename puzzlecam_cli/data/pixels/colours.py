@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from puzzlecam_cli.errors import UserError, shorten
@@ -33,9 +34,14 @@ def read_colours(path: Path) -> tuple[tuple[str, RGB], ...]:
     Raises:
         UserError: as `lines` does; `colours-invalid` names every line that is wrong or repeats.
     """
+    return colours_in(lines(path), path)
+
+
+def colours_in(text: Iterable[tuple[int, str]], path: Path) -> tuple[tuple[str, RGB], ...]:
+    """The same out of numbered lines; `path` is where they are from."""
     found: dict[str, RGB] = {}
     problems = []
-    for number, line in lines(path):
+    for number, line in text:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = LINE.fullmatch(line)

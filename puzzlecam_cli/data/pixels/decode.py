@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import re
 import warnings
 from collections.abc import Iterator
@@ -108,15 +109,18 @@ def _can_read(extra: str) -> bool:
 
 
 @contextmanager
-def opened(path: Path, kind: Kind) -> Iterator[ImageFile]:
+def opened(path: Path, kind: Kind, data: bytes | None = None) -> Iterator[ImageFile]:
     """A picture whose header has been read, and whose pixels can be asked for while it is open.
 
     Whatever goes wrong inside is a `UserError` of the file: broken files make Pillow raise almost anything.
 
+    Args:
+        data: what is in it, where `path` is but its name.
+
     Raises:
         UserError: `KIND-missing`, or `KIND-unreadable`: no picture of a known format, too large, cut, broken.
     """
-    with _file(path, kind) as stream, warnings.catch_warnings():
+    with _file(path, kind) if data is None else io.BytesIO(data) as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         extra = _extra_format(stream)
         if extra and not _can_read(extra):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from puzzlecam_cli.data.pixels.colours import RGB, VOC_PALETTE
+from puzzlecam_cli.data.pixels.colours import RGB, voc_colour
 from puzzlecam_cli.data.pixels.decode import ORIENTATION, kind_of_pixels, opened, prepare, raw_mode, refused
 from puzzlecam_cli.data.pixels.photo_file import PHOTOMETRIC, TURNS
 from puzzlecam_cli.errors import UserError
@@ -38,12 +40,14 @@ class MaskFile:
         num_classes: the object classes, 1 to 254; 0 is background, 255 void.
         colours: red, green, blue of class 0 (background), 1, ...; None: PASCAL VOC's.
         white: what 255 in grey, and the colour white, stand for: void, or the only class of masks in black and white.
+        voids: further colours that stand for void.
     """
 
     path: Path
     num_classes: int
     colours: tuple[RGB, ...] | None = None
     white: Literal["void", "class"] = "void"
+    voids: tuple[RGB, ...] = ()
 
     def __post_init__(self) -> None:
         if self.white == "class" and self.num_classes != 1:
@@ -64,7 +68,7 @@ class MaskFile:
             UserError: `mask-missing`; `mask-unreadable` for a file that is broken, of several frames or compressed
                 with loss; `mask-invalid` for a number above the classes, an unknown colour, partly transparent pixels.
         """
-        with opened(self.path, "mask") as file:
+        with self.opened() as file:
             self._refuse_format(file)
             if file.mode == "P":
                 indices = _as_stored(file)
@@ -75,24 +79,29 @@ class MaskFile:
                 labels = self._of_numbers(self._grey(file))
         return self._checked(labels)
 
+    @contextmanager
+    def opened(self) -> Iterator[ImageFile]:
+        with opened(self.path, "mask") as file:
+            yield file
+
     def is_grey(self) -> bool:
         """Whether numbers stand for classes without colours that could tell what they are."""
-        with opened(self.path, "mask") as file:
+        with self.opened() as file:
             return file.mode not in ("P", "RGB", "RGBA")
 
     def _refuse_format(self, file: ImageFile) -> None:
         compression = file.info.get("compression")
         if file.format not in LOSSLESS or (file.format == "TIFF" and compression in LOSSY_TIFF):
             name = f"{file.format}" if file.format not in LOSSLESS else "TIFF with JPEG's or WebP's compression"
-            raise refused("mask", self.path, f"is a {name}: its compression changes labels", SAVE_AS_PNG)
-        prepare(file, "mask", self.path)
+            raise refused("mask", self.key, f"is a {name}: its compression changes labels", SAVE_AS_PNG)
+        prepare(file, "mask", self.key)
         raw = raw_mode(file)
         if ";16" in raw and file.mode in ("RGB", "RGBA", "LA"):
-            raise refused("mask", self.path, "holds 16 bits a colour", SAVE_AS_PNG)
+            raise refused("mask", self.key, "holds 16 bits a colour", SAVE_AS_PNG)
         if isinstance(file, TiffImageFile) and file.tag_v2.get(PHOTOMETRIC) == 0:
-            raise refused("mask", self.path, "is a TIFF that counts from white, so that 0 is white", SAVE_AS_PNG)
+            raise refused("mask", self.key, "is a TIFF that counts from white, so that 0 is white", SAVE_AS_PNG)
         if file.mode not in ("1", "L", "LA", "P", "I", "I;16", "I;16B", "RGB", "RGBA"):
-            raise refused("mask", self.path, f"holds {kind_of_pixels(file)}", SAVE_AS_PNG)
+            raise refused("mask", self.key, f"holds {kind_of_pixels(file)}", SAVE_AS_PNG)
 
     def _grey(self, file: ImageFile) -> Numbers:
         """The stored numbers; Pillow spreads 2 and 4 bits over 0..255."""
@@ -114,7 +123,7 @@ class MaskFile:
         An optimiser drops the colours that are not used and sorts the rest: then all that are left are known ones, or
         greys that were the numbers of a grey mask. A palette with one foreign colour is another's: its numbers count.
         """
-        known = _known(self.colours, self.white)
+        known = _known(self.colours, self.white, self.voids)
         by_colour = np.array([known.get(_packed(*colour), UNKNOWN) for colour in palette.tolist()])
         greys = palette[:, 0] if (palette == palette[:, :1]).all() else np.full(len(palette), UNKNOWN)
         used = np.flatnonzero(np.bincount(indices.ravel(), minlength=len(palette)))
@@ -135,7 +144,7 @@ class MaskFile:
         # masks are flat: only where a colour begins is looked up
         starts = np.concatenate(([0], np.flatnonzero(packed[1:] != packed[:-1]) + 1))
         found, which = np.unique(packed[starts], return_inverse=True)
-        known = _known(self.colours, self.white)
+        known = _known(self.colours, self.white, self.voids)
         labels = np.array([known.get(colour, UNKNOWN) for colour in found.tolist()])
         if (labels == UNKNOWN).any():
             strange = [(c >> 16, c >> 8 & 255, c & 255) for c in found[labels == UNKNOWN].tolist()]
@@ -143,7 +152,7 @@ class MaskFile:
             whose = "VOC's" if self.colours is None else "of the colours given"
             raise UserError(
                 "mask-invalid",
-                f"{self.path} holds colours that are not {whose}: {some}",
+                f"{self.key} holds colours that are not {whose}: {some}",
                 hint="save it as a PNG, grey or with a palette, of class numbers, or give the colours as a file",
             )
         return np.repeat(labels[which], np.diff(starts, append=len(packed))).reshape(pixels.shape[:2])
@@ -151,7 +160,7 @@ class MaskFile:
     def _refuse_transparency(self, alpha: NDArray[np.uint8]) -> None:
         if (alpha != 255).any():
             raise UserError(
-                "mask-invalid", f"{self.path} is transparent in places, which stands for no class", hint=SAVE_AS_PNG
+                "mask-invalid", f"{self.key} is transparent in places, which stands for no class", hint=SAVE_AS_PNG
             )
 
     def _allowed(self, labels: Numbers) -> NDArray[np.bool_]:
@@ -166,7 +175,7 @@ class MaskFile:
             classes = "1 class" if self.num_classes == 1 else f"{self.num_classes} classes"
             raise UserError(
                 "mask-invalid",
-                f"{self.path} holds class {wrong[0]}{more}; there are {classes} (0 is background, 255 void)",
+                f"{self.key} holds class {wrong[0]}{more}; there are {classes} (0 is background, 255 void)",
                 hint="is the list of classes another's, or does the mask count its classes from another number?",
             )
         return labels.astype(np.uint8)
@@ -205,12 +214,13 @@ def _packed(red: int, green: int, blue: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def _known(colours: tuple[RGB, ...] | None, white: Literal["void", "class"]) -> dict[int, int]:
+def _known(
+    colours: tuple[RGB, ...] | None, white: Literal["void", "class"], voids: tuple[RGB, ...] = ()
+) -> dict[int, int]:
     """What each colour, packed, stands for. Given colours go before VOC's void and white."""
-    void = _packed(*VOC_PALETTE[3 * VOID : 3 * VOID + 3])
-    known = {void: VOID}
+    known = {_packed(*colour): VOID for colour in (voc_colour(VOID), *voids)}
     if colours is None:
-        known = {_packed(*VOC_PALETTE[3 * label : 3 * label + 3]): label for label in range(256)}
+        known = {_packed(*voc_colour(label)): label for label in range(256)}
         known[_packed(*WHITE)] = VOID
     else:
         known |= {_packed(*colour): label for label, colour in enumerate(colours)}

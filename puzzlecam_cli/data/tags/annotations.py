@@ -19,14 +19,13 @@ from puzzlecam_cli.data.disk.resolver import FileIndex
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.plain_file import read_file
-from puzzlecam_cli.text import decode_text, marked, quoted
+from puzzlecam_cli.text import decode_text, marked, number_in, quoted
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 LARGEST = 8 << 20  # bytes: 40,000 objects
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.-]*)["']""")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 # Python calls these encodings, too; no annotation is written in them, and some take time without bound.
 _NO_ENCODINGS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7", "mbcs", "oem"}
@@ -178,7 +177,7 @@ def _look_at_box(item: Element, size: tuple[float, float] | str) -> tuple[str | 
     found = _children(item, "bndbox")
     if not found:
         return "has no box", True
-    sides = [_number(_text(found[0], side)) for side in _SIDES]
+    sides = [number_in(_text(found[0], side)) for side in _SIDES]
     for side, value in zip(_SIDES, sides, strict=True):
         if value is None:
             text = _text(found[0], side)
@@ -204,16 +203,11 @@ def _size(root: Element) -> tuple[float, float] | str:
     sides = []
     for side in ("width", "height"):
         text = _text(found[0], side) if found else ""
-        value = _number(text) if text else 0.0
+        value = number_in(text) if text else 0.0
         if value is None or value < 0:
             return f"stands in a photo whose {side} is {quoted(text)}"
         sides.append(value or math.inf)
     return sides[0], sides[1]
-
-
-def _number(text: str) -> float | None:
-    value = float(text) if len(text) <= 40 and _NUMBER.fullmatch(text) else math.nan
-    return value if math.isfinite(value) else None
 
 
 def _local(element: Element) -> str:

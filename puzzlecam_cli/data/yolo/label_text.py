@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from puzzlecam_cli.data.coco.outlines import POINTS, draw, run_lengths
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.text import lines, quoted
+from puzzlecam_cli.text import lines, number_in, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,11 +68,10 @@ def read_objects(path: Path, known: frozenset[int]) -> tuple[list[Object], list[
 
 def _object(fields: list[str], known: frozenset[int]) -> Object | str:
     """What a line tells, or what is wrong with it."""
-    try:
-        values = [float(field) for field in fields]
-    except ValueError:
+    values = [value for field in fields if (value := number_in(field)) is not None]
+    if len(values) < len(fields):
         return f"{quoted(' '.join(fields), 40)} is not numbers alone"
-    which, places = values[0], values[1:]
+    which, *places = values
     if which not in known:
         return f"there is no class {fields[0][:20]}: {_numbers(known)} have names"
     count = len(places)
@@ -121,7 +120,11 @@ class YoloMask:
         objects, problems = read_objects(self.path, frozenset(label_of)) if self.path.is_file() else ([], [])
         if problems or not all(found.polygon for found in objects):
             problem = problems[0] if problems else f"{self.path} holds boxes"
-            raise UserError("mask-invalid", problem, hint="it has changed since it was read: start again")
+            raise UserError(
+                "mask-invalid",
+                problem,
+                hint="correct it: masks are drawn of outlines; or start again, if it has changed since it was read",
+            )
         drawn = [(label_of[number], polygon) for number, polygon in objects if label_of[number]]
         scale = (width, height)
         in_pixels = [(label, [place * scale[n % 2] for n, place in enumerate(polygon)]) for label, polygon in drawn]

@@ -1,0 +1,210 @@
+"""Ways in: plugins of every kind as other distributions bring them, and the names of those to be written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from puzzlecam_cli.registry import crf_engine
+from tests.conftest import Run
+from tests.recipe.messages import check_message
+
+GROUPS = {"backbone": "puzzlecam.backbones", "dataset": "puzzlecam.datasets", "crf": "puzzlecam.crf"}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("way_in_")]:
+        del sys.modules[name]
+
+
+def install(
+    path: Path, distribution: str, source: str, *, group: str, name: str = "mine", value: str = "", needs: str = ""
+) -> None:
+    """A distribution of one module, as pip leaves it behind."""
+    module = f"way_in_{distribution}"
+    (path / f"{module}.py").write_text(source)
+    info = path / f"{distribution}-1.2.dist-info"
+    info.mkdir()
+    required = f"Requires-Dist: {needs}\n" if needs else ""
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n{required}")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value or f'{module}:make'}\n")
+
+
+def row(puzzlecam: Run, *options: str, name: str = "mine") -> dict[str, str]:
+    """What `puzzlecam plugins` says of it; whatever it is, the others stay as they are."""
+    result = puzzlecam("plugins", "--json", *options)
+    rows = json.loads(result.stdout)
+    good = {row["name"] for row in rows if row["error"] is None}
+    assert {"resnet18", "voc", "timm:<model>"} <= good
+    (found,) = [row for row in rows if row["name"] == name and row["distribution"] != "puzzlecam-cli"]
+    assert result.exit_code == (2 if found["error"] and "--check" in options else 0)
+    if result.exit_code:
+        check_message(result.stderr[result.stderr.index("error:") :].rstrip())
+    return found
+
+
+# the module, what its entry point names, what it requires, a part of what is said; whether it is known without loading
+BROKEN: dict[str, tuple[str, str, str, str, bool]] = {
+    "no module": ("", "way_in_gone:make", "", "ModuleNotFoundError", False),
+    "no such name": ("", "", "", "AttributeError", False),
+    "an error when it is imported": ("1 / 0", "", "", "ZeroDivisionError", False),
+    "an exit when it is imported": ("import sys; sys.exit(3)", "", "", "SystemExit: 3", False),
+    "wrong Python": ("def (", "", "", "SyntaxError", False),
+    "a number": ("make = 3", "", "", "int", False),
+    "nothing": ("make = None", "", "", "NoneType", False),
+    "escape codes": ("raise OSError('\\x1b[31m')", "", "", "OSError", False),
+    "no address": ("", "no address", "", "not `module:attribute`", True),
+    "a module alone": ("make = 3", "way_in_theirs", "", "not `module:attribute`", True),
+    "for a newer version": ("make = 3", "", "puzzlecam-cli>=99.1", "needs puzzlecam-cli >=99.1; this is", True),
+    "for an older version": ("make = 3", "", "Puzzlecam_CLI<0.0.1", "needs puzzlecam-cli <0.0.1; this is", True),
+}
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+@pytest.mark.parametrize(("source", "value", "needs", "words", "is_known"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_plugin_is_listed_with_what_is_wrong(
+    kind: str, source: str, value: str, needs: str, words: str, is_known: bool, path: Path, puzzlecam: Run
+) -> None:
+    install(path, "theirs", source, group=GROUPS[kind], value=value, needs=needs)
+    if kind == "dataset" and words in ("int", "NoneType"):
+        words = "is no PhotoSet"
+    unloaded = row(puzzlecam)
+    assert (unloaded["kind"], unloaded["distribution"], unloaded["version"]) == (kind, "theirs", "1.2")
+    assert "way_in_theirs" not in sys.modules
+    assert (unloaded["error"] is not None) is is_known
+    assert words in row(puzzlecam, "--check")["error"]
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+def test_two_plugins_of_one_name_are_both_named(kind: str, path: Path, puzzlecam: Run) -> None:
+    for distribution in ("ours", "theirs"):
+        install(path, distribution, "def make(*given): pass", group=GROUPS[kind])
+    rows = [row for row in json.loads(puzzlecam("plugins", "--json").stdout) if row["name"] == "mine"]
+    assert [row["distribution"] for row in rows] == ["ours", "theirs"]
+    assert all("ours 1.2 and theirs 1.2 both bring" in row["error"] for row in rows)
+
+
+def test_what_a_plugin_prints_is_named_and_no_data(path: Path, puzzlecam: Run) -> None:
+    install(path, "theirs", "print('welcome')\ndef make(*given): pass", group=GROUPS["crf"])
+    result = puzzlecam("plugins", "--json", "--check")
+    assert result.exit_code == 0
+    json.loads(result.stdout)
+    assert "theirs 1.2 says:\nwelcome\n" in result.stderr
+
+
+def test_damaged_metadata_are_named_and_break_nothing(path: Path, puzzlecam: Run) -> None:
+    install(path, "theirs", "", group=GROUPS["crf"])
+    (path / "theirs-1.2.dist-info" / "entry_points.txt").write_bytes(b"\xff\xfe[nothing")
+    rows = json.loads(puzzlecam("plugins", "--json").stdout)
+    assert [row["distribution"] for row in rows if row["error"]] == ["theirs"]
+    assert {"resnet18", "voc"} <= {row["name"] for row in rows}
+
+
+def test_a_shadow_of_an_older_installation_is_no_clash(path: Path, puzzlecam: Run) -> None:
+    """An editable installation of this package may have metadata from before."""
+    install(path, "puzzlecam_cli", "", group=GROUPS["backbone"], name="resnet18", value="gone:resnet18")
+    found = [row for row in json.loads(puzzlecam("plugins", "--json").stdout) if row["name"] == "resnet18"]
+    assert [row["error"] for row in found] == [None]
+
+
+ENGINES = {
+    "an error": ("def make(*given): raise IndexError('no grid')", "failed: IndexError: no grid"),
+    "an exit": ("def make(*given): raise SystemExit", "failed: SystemExit"),
+    "no field": ("def make(*given): pass", "failed: AttributeError"),
+    "another shape": (
+        "class make:\n def __init__(self, *given): pass\n def infer(self, u, n): return u[:1]",
+        "gave (1,",
+    ),
+    "no numbers": (
+        "class make:\n def __init__(self, *g): pass\n def infer(self, u, n): return u * float('nan')",
+        "finite",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "words"), ENGINES.values(), ids=ENGINES)
+def test_a_crf_engine_that_fails_at_work_is_named(
+    source: str, words: str, path: Path, puzzlecam: Run, finished_run: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    name = "".join(filter(str.isalpha, words)).lower()
+    install(path, "theirs", source, group=GROUPS["crf"], name=name)
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    result = puzzlecam("rw", run, "--run", run, "-s", f"rw.crf.engine={name}")
+    assert result.exit_code == 2, result.output
+    check_message(result.stderr[result.stderr.rindex("error:") :].rstrip())
+    assert words in result.stderr
+    assert f"CRF engine `{name}` from theirs 1.2" in result.stderr
+
+
+def test_an_unknown_engine_is_told_at_the_start(puzzlecam: Run, tiny_recipe: Path, tmp_path: Path) -> None:
+    result = puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", "--plan", "-s", "rw.crf.engine=pydense")
+    assert result.exit_code == 2, result.output
+    check_message(result.stderr.rstrip())
+    for words in ("no CRF engine is called `pydense`", "did you mean `pydensecrf`?", "--set rw.crf.iterations=0"):
+        assert words in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_auto_takes_ours_before_a_plugin(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(path, "theirs", "class make:\n def __init__(self, *given): pass", group=GROUPS["crf"])
+    assert "PydensecrfField" in str(crf_engine())
+    monkeypatch.setattr("puzzlecam_cli.registry.installed_engines", lambda: [])
+    assert "way_in_theirs" in str(crf_engine())
+
+
+# --- names of plugins to be written: what is typed, the reference, a part of the message
+
+NAMES: dict[str, tuple[list[str], str, str]] = {
+    "nothing": ([""], "plugin-name", "must begin with a letter"),
+    "blanks": (["my net"], "plugin-name", "must begin with a letter"),
+    "a path": (["../mine"], "plugin-name", "must begin with a letter"),
+    "capitals": (["Mine"], "plugin-name", "must begin with a letter"),
+    "a digit first": (["3d"], "plugin-name", "must begin with a letter"),
+    "a dash last": (["mine-"], "plugin-name", "must begin with a letter"),
+    "another alphabet": (["größe"], "plugin-name", "must begin with a letter"),
+    "escape codes": (["a\x1b[31m"], "plugin-name", "\\x1b[31m"),
+    "500 letters": (["x" * 500], "plugin-name", "is longer than 60"),
+    "a word of Python": (["class"], "plugin-name", "`class`"),
+    "a module of Python": (["json"], "plugin-name", "would hide the module `json`"),
+    "this tool": (["puzzlecam-cli"], "plugin-clash", "is this tool"),
+    "the tool's name": (["puzzlecam"], "plugin-name", "would hide the module `puzzlecam`"),
+    "a library of networks": (["puzzlecam-timm"], "plugin-name", "means something else"),
+    "the word for any engine": (["puzzlecam-auto", "--kind", "crf"], "plugin-name", "means something else"),
+    "a built-in backbone": (["puzzlecam-resnet18"], "plugin-clash", "puzzlecam-cli 0.1.0 brings a plugin `resnet18`"),
+    "a built-in kind of data": (["voc", "--kind", "dataset"], "plugin-clash", "brings a plugin `voc`"),
+    "a package that is installed": (["numpy"], "plugin-clash", "is installed"),
+    "a kind that is not there": (["mine", "--kind", "loss"], "usage", "kinds: backbone, dataset, crf"),
+    "a folder that is there": (["mine", "there"], "folder-exists", "`there` exists already"),
+    "a file that is there": (["mine", "file"], "folder-exists", "`file` exists already"),
+    "a link to nothing": (["mine", "link"], "folder-exists", "`link` exists already"),
+    "this folder": (["mine", "."], "folder-exists", "exists already"),
+    "no folder": (["mine", ""], "folder-exists", "exists already"),
+    "below a file": (["mine", "file/mine"], "path", "a part of the path is a file"),
+}
+
+
+@pytest.mark.parametrize(("typed", "reference", "words"), NAMES.values(), ids=NAMES)
+def test_a_plugin_that_cannot_be_written_is_refused(
+    typed: list[str], reference: str, words: str, path: Path, puzzlecam: Run
+) -> None:
+    (path / "there").mkdir()
+    (path / "file").touch()
+    (path / "link").symlink_to("nowhere")
+    before = sorted(path.rglob("*"))
+    result = puzzlecam("plugins", "new", *typed)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith(f"error: {reference}\n")
+    check_message(result.stderr.rstrip())
+    assert words in result.stderr
+    assert sorted(path.rglob("*")) == before
