@@ -104,8 +104,9 @@ def read_description_with(description: Any, **changes: Any) -> Any:
 
 
 def test_a_notebook_shows_photo_and_labels(model: Model, photo: Path) -> None:
-    shown = Image.open(BytesIO(model.predict(photo)._repr_png_()))
-    assert shown.width > shown.height
+    found = model.predict(photo)
+    shown = Image.open(BytesIO(found._repr_png_()))
+    assert shown.width > 2 * found.labels.shape[1] * 0.9
     assert shown.format == "PNG"
 
 

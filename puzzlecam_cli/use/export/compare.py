@@ -63,7 +63,7 @@ def compare(runner: Runner, network: Runner, pictures: Sequence[Picture], tick: 
 
 
 def _inputs(pictures: Sequence[Picture]) -> Iterator[Array]:
-    together = []
+    together: list[Array] = []
     for picture in pictures:
         image = picture()
         own = size_within((image.height, image.width), LARGEST)

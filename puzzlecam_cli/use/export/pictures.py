@@ -28,6 +28,7 @@ MADE_UP = 160  # pixels of the longer side, more or less
 
 Picture = Callable[[], Image.Image]
 
+
 @dataclass(frozen=True)
 class Pictures:
     """What there is to try an export on.

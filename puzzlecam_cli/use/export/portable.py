@@ -29,6 +29,9 @@ class Portable(nn.Module):
         half: whether the network computes in float16; normalisation and softmax do not.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, network: nn.Module, description: Description, *, half: bool = False):
         super().__init__()
         self.network = network

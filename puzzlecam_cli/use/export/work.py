@@ -59,7 +59,7 @@ class Exported:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """`pets.onnx  18.4 MB  100.00 % of labels equal, probabilities differ by up to 3.6e-06 (8 photos, 25 inputs)`"""
+        """`pets.onnx  18.4 MB  100.00 % of labels equal, probabilities differ by up to 4e-06 (8 photos, 25 inputs)`"""
         parts = [f"{self.path}  {self.megabytes:.1f} MB  {100 * self.equal:.2f} % of labels equal"]
         parts.append(f"probabilities differ by up to {self.difference:.2g} ({self.pictures}, {self.inputs} inputs)")
         if self.miou:
