@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydensecrf import densecrf
 
 from puzzlecam_cli.method.constants import Kernels
+
+if TYPE_CHECKING:  # a plan looks whether this can be imported, and needs no NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class PydensecrfField:
@@ -21,6 +23,8 @@ class PydensecrfField:
     """
 
     def __init__(self, image: NDArray[np.uint8], labels: int, kernels: Kernels):
+        import numpy as np
+
         height, width = image.shape[:2]
         self._field: Any = densecrf.DenseCRF2D(width, height, labels)
         self._field.addPairwiseGaussian(sxy=kernels.smooth_xy, compat=kernels.smooth_weight)
@@ -32,5 +36,7 @@ class PydensecrfField:
 
     def infer(self, unary: NDArray[np.float32], iterations: int) -> NDArray[np.float32]:
         """(K, H·W) energies → (K, H·W) probabilities after mean-field steps."""
+        import numpy as np
+
         self._field.setUnaryEnergy(np.ascontiguousarray(unary))
         return np.array(self._field.inference(iterations), dtype=np.float32)

@@ -9,7 +9,6 @@ from puzzlecam_cli.data.disk.walk import MADE, MARK
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
-from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.scores import Scores
 from puzzlecam_cli.text import several, shell
 
@@ -23,6 +22,8 @@ def outcome(folder: RunFolder, scores: Scores | None, stages: Collection[str]) -
         scores: those of the run; None: it has none, and its classifier names the classes.
         stages: that ran; of other stages' files nothing is said, but `eval` scores those of all.
     """
+    from puzzlecam_cli.run.model_file import read_description  # PyTorch is not for a plan
+
     ledger, lines = Ledger(folder.ledger), []
     for step, what, place in (
         ("seg/predictions", "predictions", folder.predictions),
