@@ -12,7 +12,7 @@ from puzzlecam_cli.registry import BACKBONES, distribution_of, installed
 from puzzlecam_cli.text import several
 from puzzlecam_cli.use.card_facts import Facts, in_yaml, scrubbed, shareable_recipe
 from puzzlecam_cli.use.hub import MODEL
-from puzzlecam_cli.view.markdown import literal, markdown_table
+from puzzlecam_cli.view.markdown import markdown_table
 from puzzlecam_cli.view.scores import HEADER, score_notes, score_rows
 from puzzlecam_cli.view.words import duration
 
@@ -51,7 +51,7 @@ def card_of(facts: Facts, name: str, *, repository: str | None = None, licence: 
         ("Made with", _made_with(facts)),
         ("Citation", [CITATION]),
     )
-    lines = ["---", _front(facts, title, licence), "---", "", f"# {literal(title)}"]
+    lines = ["---", _front(facts, title, licence), "---", "", f"# {_plain(title).replace('<', '&lt;')}"]
     for heading, text in sections:
         lines += ["", f"## {heading}", ""] if heading else [""]
         lines += text
@@ -115,6 +115,11 @@ def _code(text: str) -> str:
     return f"`{printable(text).replace('`', chr(39))}`"
 
 
+def _plain(text: str) -> str:
+    """Text of the data outside of sentences: none of it is a link, a picture, code or emphasis."""
+    return re.sub(r"[`*\[\]~]|\\(?!\w)|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)  # inside a word `_` is itself
+
+
 def _prose(text: str, most: int = 600) -> str:
     """Sentences that may hold code and addresses, but no HTML and no pictures."""
     return printable(text, most).replace("<", "&lt;").replace("![", "\\!\\[").replace("](", "\\](")
@@ -130,7 +135,7 @@ def _classes(facts: Facts) -> list[str]:
     predicted = _predictions(facts)
     rows = []
     for number, (name, colour) in enumerate(zip(named, facts.description.colours, strict=True)):
-        row = [str(number), name, "#{:02x}{:02x}{:02x}".format(*colour)]
+        row = [str(number), _plain(name), "#{:02x}{:02x}{:02x}".format(*colour)]
         if predicted is not None:
             iou = predicted["iou"].get(name)
             row.append("–" if iou is None else f"{iou:.3f}")
