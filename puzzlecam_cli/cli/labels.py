@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from puzzlecam_cli.errors import printable
+from puzzlecam_cli.errors import UserError, printable
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.photos import Tick
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
-OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where they are written.")]
+OutOption = Annotated[str, typer.Option("--out", metavar="DIR", help="Where they are written.")]
 FormatOption = Annotated[
     str,
     typer.Option("--format", metavar="NAMES", help="One or several of png,overlay,json,coco,yolo,cvat."),
@@ -42,6 +42,8 @@ def labels(run: RunArgument, out: OutOption, format_: FormatOption = "png", forc
         return tick
 
     formats = chosen(format_)
+    if not out.strip():
+        raise UserError("usage", "--out names no folder")
     with gentle_stop():
         count = write_labels(run, out, formats, force=force, told=told, tell=teller)
     print(printable(f"labels of {count:,} photos are in {out}: {', '.join(formats)}"), file=sys.stderr)

@@ -54,6 +54,7 @@ def test_what_is_no_run_or_no_format_is_refused(finished_run: Path, tmp_path: Pa
         ((tmp_path, "--out", tmp_path / "out"), "run-missing"),
         ((finished_run, "--out", tmp_path / "out", "--format", "jpg"), "there is no format `jpg`"),
         ((finished_run, "--out", tmp_path / "out", "--format", ","), "names no format"),
+        ((finished_run, "--out", " "), "--out names no folder"),
         ((finished_run, "--out", finished_run), "is the folder of a run"),
     ):
         result = puzzlecam("labels", *arguments)

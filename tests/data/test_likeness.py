@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ def near_identical(thumbnails: list[bytes]) -> list[list[int]]:
     return groups_alike(thumbnails, len(thumbnails))[0]
 
 
+@cache
 def scene(
     number: int, size: tuple[int, int] = (200, 150), fine: float = 0.4, with_details_of: int | None = None
 ) -> Image.Image:
