@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -18,6 +21,7 @@ from typer.core import TyperGroup
 from puzzlecam_cli.cli.start import CONTINUES, INTERRUPTED
 from puzzlecam_cli.errors import UserError, printable
 
+_HEAD = r"× |╰─> |hint: | *"  # what follows a line of a message is set in by
 ISSUES = "https://github.com/puzzlecam/puzzlecam-cli/issues"
 
 
@@ -36,8 +40,18 @@ def error_boundary() -> Iterator[None]:
         raise typer.Exit from None
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("typer", "click"):  # exits and usage errors: they say it all
+            _tell_choices(error)
             raise
         _fail(*_message(error))
+
+
+def _tell_choices(error: Any) -> None:
+    """Put the message about a value that is none of several into our words, with what may have been meant."""
+    message = str(getattr(error, "message", ""))
+    if " is not one of " in message:
+        given, *known = re.findall(r"'([^']*)'", message)
+        close = get_close_matches(given, known, 1)
+        error.message = message.removeprefix("Value error, ") + (f" Did you mean {close[0]!r}?" if close else "")
 
 
 @contextmanager
@@ -87,6 +101,11 @@ def _message(error: Exception) -> tuple[str, int]:
 
 
 def _fail(message: str, code: int) -> NoReturn:
+    if code != 1 and sys.stderr is not None:  # a traceback is for us
+        from puzzlecam_cli.view.lines import fitted
+
+        lines = [fitted(line, sys.stderr, len(re.match(_HEAD, line)[0])) for line in message.split("\n")]  # type: ignore[index]
+        message = "\n".join(lines)
     print(message, file=sys.stderr, flush=True)
     raise typer.Exit(code) from None
 
@@ -94,6 +113,25 @@ def _fail(message: str, code: int) -> NoReturn:
 class BoundaryGroup(TyperGroup):
     """The commands, inside the boundary."""
 
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._hidden = {name: command for name, command in self.commands.items() if command.hidden}
+        for name in self._hidden:  # what is listed is suggested
+            del self.commands[name]
+        _join_paragraphs(self)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or self._hidden.get(cmd_name)
+
     def invoke(self, ctx: Any) -> Any:
         with error_boundary():
             return super().invoke(ctx)
+
+
+def _join_paragraphs(group: TyperGroup) -> None:
+    """Leave it to the terminal where the paragraphs of `--help` are broken."""
+    for command in group.commands.values():
+        paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        if isinstance(command, TyperGroup):
+            _join_paragraphs(command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -34,11 +34,12 @@ def card(
     Nothing is in it that the run's files do not say; of the recipe's paths it shows the last name only.
     """
     from puzzlecam_cli.recipe.writing import write_text_file
+    from puzzlecam_cli.run.found import model_of
     from puzzlecam_cli.run.run import Run
-    from puzzlecam_cli.use.card import card_of
-    from puzzlecam_cli.use.card_facts import facts_of
-    from puzzlecam_cli.use.hub import read_reference, the_hub
-    from puzzlecam_cli.use.published import check_licence, hub_files
+    from puzzlecam_cli.use.hub import check_extra, read_reference, the_hub
+    from puzzlecam_cli.use.licence import check_licence
+    from puzzlecam_cli.view.lines import say
+    from puzzlecam_cli.view.telling import Teller
     from puzzlecam_cli.view.words import size
 
     if private and not push_to_hub:
@@ -50,11 +51,23 @@ def card(
         if reference.revision:
             raise UserError("hub-name", "a model is put on the main branch", hint=f"leave out @{reference.revision}")
         repository = reference.repository
+        check_extra()
+    if out is not None and os.path.lexists(out):
+        raise UserError("file-exists", f"{out} is there already", hint="--out names another file")
+    model_of(Path(run))  # what is wrong with it is told before PyTorch is loaded
+    Teller().now("loading PyTorch")
+    from puzzlecam_cli.use.card import card_of
+    from puzzlecam_cli.use.card_facts import facts_of
+    from puzzlecam_cli.use.published import hub_files
+
     facts = facts_of(Run.of(Path(run)))
     name = repository.partition("/")[2] if repository else Path(run).resolve().name
     text = card_of(facts, name, repository=repository, licence=licence)
     if out is not None:
         write_text_file(out, text)
+        say(f"written {out}")
+    if licence is None and (out is not None or repository is not None):
+        say("no licence is chosen, and the card says so: --licence ID names one")
     if repository is None:
         if out is None:
             print(text, end="")
@@ -62,5 +75,5 @@ def card(
     files = hub_files(facts, text)
     bytes_ = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
     whose = "private" if private else "as public as the owner's settings say"
-    print(printable(f"to hf://{repository} ({whose}): {', '.join(files)}; {size(bytes_)}"), file=sys.stderr)
+    say(f"to hf://{repository} ({whose}): {', '.join(files)}; {size(bytes_)}")
     print(printable(the_hub().push(files, repository, private=private)))

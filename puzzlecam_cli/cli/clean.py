@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
-from puzzlecam_cli.errors import printable
+from puzzlecam_cli.errors import LINE
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Delete it; without this, nothing is deleted.")]
@@ -46,9 +46,9 @@ def clean(run: RunArgument, yes: YesOption = False, as_json: JsonOption = False)
         print(json.dumps({"schema": 1, "deleted": yes, "bytes": freed, "items": items, "stays": waits}, indent=1))
         return
     for item in done.items:
-        print(printable(f"{size(item.bytes):>8} {len(item.files):>8,} files  {item.place:20} {item.what}"))
+        _say(f"{size(item.bytes):>8} {len(item.files):>8,} files  {item.place:20} {item.what}", sys.stdout)
     for place, because in done.waits:
-        print(printable(f"{'stays':>8} {'':>14}  {place:20} {because}"))
+        _say(f"{'stays':>8} {'':>14}  {place:20} {because}", sys.stdout)
     if not done.items:
         _say("there is nothing to delete")
     elif yes:
@@ -57,5 +57,7 @@ def clean(run: RunArgument, yes: YesOption = False, as_json: JsonOption = False)
         _say(f"{size(freed)} can go; nothing is deleted yet: --yes deletes it")
 
 
-def _say(text: str) -> None:
-    print(printable(text), file=sys.stderr, flush=True)
+def _say(text: str, stream: TextIO | None = None) -> None:
+    from puzzlecam_cli.view.lines import say
+
+    say(text, hang=46 if stream else 0, most=LINE, stream=stream)

@@ -57,7 +57,9 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _say(text: str) -> None:
-    print(for_terminal(printable(text, 2 * LINE), getattr(sys.stdout, "encoding", None)))
+    from puzzlecam_cli.view.lines import say
+
+    say(for_terminal(text, getattr(sys.stdout, "encoding", None)), hang=31, most=2 * LINE, stream=sys.stdout)
 
 
 def _tell(text: str) -> None:

@@ -10,8 +10,6 @@ from typing import Annotated
 
 import typer
 
-from puzzlecam_cli.errors import printable
-
 
 class Kind(StrEnum):
     onnx = "onnx"
@@ -49,14 +47,23 @@ def export(
     the network does is not written.
     """
     from puzzlecam_cli.use.export.work import export as work
+    from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.telling import Teller
 
+    teller = Teller()
     done = work(
-        model, kind and kind.value, out=out, precision=precision.value, check=check or (), force=force, tell=Teller()
+        model,
+        kind and kind.value,
+        out=out,
+        precision=precision.value,
+        check=check or (),
+        force=force,
+        tell=teller,
+        begin=teller.now,
     )
     for note in done.notes:
-        print(printable(f"note: {note}", most=5000), file=sys.stderr)
+        say(f"note: {note}")
     if as_json:
         print(json.dumps(asdict(done) | {"path": str(done.path)}, indent=1))
     else:
-        print(printable(str(done), most=5000))
+        say(str(done), stream=sys.stdout)

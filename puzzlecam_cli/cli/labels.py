@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from puzzlecam_cli.errors import UserError, printable
+from puzzlecam_cli.errors import LINE, UserError
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.photos import Tick
@@ -30,6 +29,7 @@ def labels(run: RunArgument, out: OutOption, format_: FormatOption = "png", forc
     from puzzlecam_cli.group.interrupt import gentle_stop, stop_if_asked
     from puzzlecam_cli.use.formats.table import chosen
     from puzzlecam_cli.use.labels import write_labels
+    from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.telling import Teller
 
     teller = Teller()
@@ -46,4 +46,4 @@ def labels(run: RunArgument, out: OutOption, format_: FormatOption = "png", forc
         raise UserError("usage", "--out names no folder")
     with gentle_stop():
         count = write_labels(run, out, formats, force=force, told=told, tell=teller)
-    print(printable(f"labels of {count:,} photos are in {out}: {', '.join(formats)}"), file=sys.stderr)
+    say(f"labels of {count:,} photos are in {out}: {', '.join(formats)}", most=LINE)

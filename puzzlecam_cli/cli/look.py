@@ -18,6 +18,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
     """Say what is done, what is stale, and why."""
     from puzzlecam_cli.session.plan import hint_of, status_of
+    from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.telling import Teller
 
     found = status_of(recipe, run, changes=set_ or (), tell=Teller())
@@ -25,12 +26,12 @@ def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None
         print(json.dumps([asdict(entry) for entry in found], indent=1))
         return
     for entry in found:
-        print(printable(f"{entry.state:12} {entry.step:17} {entry.because}", 2 * LINE))
+        say(f"{entry.state:12} {entry.step:17} {entry.because}", hang=31, most=2 * LINE, stream=sys.stdout)
     if gone := [entry.step for entry in found if entry.state == "cleaned"]:
         works = "predictions and scores are whole, and `seg`, `predict` and `export` work without them"
-        print(printable(f"deleted by `puzzlecam clean`: {', '.join(gone)}; {works}"), file=sys.stderr)
+        say(f"deleted by `puzzlecam clean`: {', '.join(gone)}; {works}", most=LINE)
     if hint := hint_of(found, recipe, run, changes=set_ or ()):
-        print(printable(hint, 5000), file=sys.stderr)
+        say(hint)
 
 
 def backbones(as_json: JsonOption = False) -> None:

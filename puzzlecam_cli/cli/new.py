@@ -36,14 +36,15 @@ def new(
     from puzzlecam_cli.recipe.writing import no_home
     from puzzlecam_cli.session.new import new_recipe
     from puzzlecam_cli.text import shell
+    from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.telling import Teller
 
     may_ask = not yes and sys.stdin.isatty() and sys.stderr.isatty()
     written = new_recipe(folder, out, tags, _ask if may_ask else None, Teller())
     for what, words in written.found:
-        print(f"{what:9} {printable(words, 2 * LINE)}")
+        say(f"{what:9} {words}", hang=10, most=2 * LINE, stream=sys.stdout)
     for note in written.notes:
-        print(f"note      {printable(note, 2 * LINE)}")
+        say(f"note      {note}", hang=10, most=2 * LINE, stream=sys.stdout)
     name = shell(str(no_home(written.path)))
     head = "next" if written.can_learn else "then"  # once there is what a note says is missing
     print(f"\n{head}: puzzlecam data check {name}\n      puzzlecam run-all {name}", flush=True)
@@ -56,11 +57,13 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
     from puzzlecam_cli.cli.mendable import as_mendable
     from puzzlecam_cli.session.forecast import forecast_recipe
     from puzzlecam_cli.view.costs import cost_line
+    from puzzlecam_cli.view.lines import say
 
     said = (
         "The recipe is ready. Reckoning how long a run takes: a minute or so, about two at most; Ctrl-C leaves it out."
     )
-    print(f"\n{said}", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    say(said)
     try:
         machine, costs, untimed = forecast_recipe(recipe, [], 4, plain, LIMIT)
     except KeyboardInterrupt:
@@ -76,7 +79,8 @@ def _forecast(recipe: str, name: str, plain: bool) -> None:
     if not costs:
         print(f"\nno forecast: two minutes were not enough{machine.busy and f'; {machine.busy}'}; {more}")
         return
-    print(f"\na run takes {cost_line(costs, untimed, machine.busy)}; {more}")
+    print()
+    say(f"a run takes {cost_line(costs, untimed, machine.busy)}; {more}", stream=sys.stdout)
 
 
 def _ask(question: str, answers: Sequence[str]) -> int:

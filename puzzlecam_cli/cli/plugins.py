@@ -25,6 +25,7 @@ def list_(
         return
     from puzzlecam_cli.registry import listed, not_installed
     from puzzlecam_cli.text import are, several, shell
+    from puzzlecam_cli.view.lines import say
 
     found = listed(check=check)
     if as_json:
@@ -32,9 +33,12 @@ def list_(
     else:
         for plugin in found:
             row = f"{plugin.kind:9} {plugin.name:20} {plugin.distribution} {plugin.version}"
-            print(printable(f"{row}   × {plugin.error}" if plugin.error else row, 2 * LINE))
+            row += f"   × {plugin.error}" if plugin.error else ""
+            say(row, hang=31, most=2 * LINE, stream=sys.stdout)
     for folder in sorted(set(not_installed().values())):
-        print(f"not installed: {folder.name}: python -m pip install {shell(str(folder))}", file=sys.stderr)
+        say(f"not installed: {folder.name}: python -m pip install {shell(str(folder))}")
+    if check and not any(plugin.error for plugin in found):
+        say(f"{several(len(found), 'plugin')}: none is broken")
     if check and (broken := [plugin for plugin in found if plugin.error]):
         sys.stdout.flush()
         where = tuple(f"{plugin.kind} {plugin.name}: {plugin.error}" for plugin in broken)
@@ -61,4 +65,5 @@ def new(
     path = new_plugin(name, kind, folder)
     print(printable(str(path), 5000), flush=True)
     there, with_test = (printable(shell(text), 5000) for text in (str(path), f"{path}[test]"))
+    print(f"written {there}: package, test, README", file=sys.stderr)
     print(f"\nnext: python -m pip install -e {with_test}\n      python -m pytest {there}", file=sys.stderr)

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from puzzlecam_cli.cli.options import CpuOption, PlainOption, PrecisionOption, ProcessesOption, runtime_changes
-from puzzlecam_cli.errors import printable
 
 
 class From(StrEnum):
@@ -65,6 +64,7 @@ def predict(
     that cannot be read are named at the end, with exit code 2; all others are done.
     """
     from puzzlecam_cli.session.predict import predict as work
+    from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.outcome import predicted_lines
 
     done = work(
@@ -85,7 +85,7 @@ def predict(
     if done is None:
         return
     for line in predicted_lines(done.out, done.classes, done.made, done.kept, done.formats, done.confidence):
-        print(printable(line, most=5000))
+        say(line, stream=sys.stdout)
     if done.unreadable:
         sys.stdout.flush()
         raise done.refusal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from puzzlecam_cli.cli.options import (
     SetOption,
     runtime_changes,
 )
-from puzzlecam_cli.errors import LINE, printable
+from puzzlecam_cli.errors import LINE
 from puzzlecam_cli.run.pipeline import Stage, choose, named
 from puzzlecam_cli.stages import PIPELINE
 
@@ -78,11 +79,13 @@ def run_all(
 def show_plan(recipe: str, run: str | None, changes: Sequence[str], stages: tuple[Stage, ...], force: bool) -> None:
     """Print one line a step: what would be done, and why."""
     from puzzlecam_cli.session.plan import plan_stages
+    from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.telling import Teller
 
     names = [stage.name for stage in stages]
     for decision in plan_stages(recipe, run, changes=changes, stages=names, force=force, tell=Teller()):
-        print(printable(f"{decision.action:7} {decision.step:17} {decision.because}", 2 * LINE))
+        said = f"{decision.action:7} {decision.step:17} {decision.because}"
+        say(said, hang=26, most=2 * LINE, stream=sys.stdout)
 
 
 def work(
@@ -99,6 +102,7 @@ def work(
     from puzzlecam_cli.run.folder import RunFolder
     from puzzlecam_cli.run.scores import read_scores
     from puzzlecam_cli.session.stages import run_stages
+    from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.outcome import outcome
     from puzzlecam_cli.view.tables import score_table, show
 
@@ -111,4 +115,4 @@ def work(
         if scores:
             show(score_table(scores), width=120)
         for line in outcome(folder, scores, names):
-            print(printable(line, most=5000))
+            say(line, stream=sys.stdout)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,7 +46,9 @@ def new_plugin(name: str, kind: str, folder: str | None) -> Path:
         UserError: no such kind, a bad name, one that something installed has, or a folder that exists.
     """
     if kind not in KINDS:
-        raise UserError("usage", f"there is no kind of plugin called {quoted(kind)}", hint=f"kinds: {', '.join(KINDS)}")
+        guess = "".join(f"did you mean `{close}`? " for close in get_close_matches(kind, KINDS, 1))
+        problem = f"there is no kind of plugin called {quoted(kind)}"
+        raise UserError("usage", problem, hint=f"{guess}--kind takes {', '.join(KINDS)}")
     package = name.replace("-", "_")
     plugin = package.removeprefix("puzzlecam_")
     _check_name(name, package, plugin)

@@ -19,6 +19,7 @@ from puzzlecam_cli.text import quoted
 
 MODEL = "model.safetensors"
 FORM = "a model of the hub is named hf://OWNER/NAME, or hf://OWNER/NAME@REVISION"
+TIMEOUT = 10.0  # seconds to wait for the first answer
 LONGEST = 96  # characters of owner and name, as the hub counts
 _SCHEME = re.compile(r"hf:/{1,2}", re.IGNORECASE)  # a `Path` of it has one slash left
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?", re.ASCII)
@@ -110,24 +111,42 @@ class HuggingFace:
 
     def fetch(self, reference: Reference) -> Path:
         """See `Hub`; what was fetched before is used where the hub cannot be reached."""
-        _check_extra()
+        check_extra()
         from huggingface_hub import hf_hub_download
 
         with _in_words(reference):
-            found = hf_hub_download(
-                reference.repository,
-                MODEL,
-                revision=reference.revision,
-                cache_dir=self.cache,
-                endpoint=self.endpoint,
-                token=self.token,
-                library_name="puzzlecam",
-            )
+            unreachable = self._asked_once(reference)
+            try:
+                found = hf_hub_download(
+                    reference.repository,
+                    MODEL,
+                    revision=reference.revision,
+                    cache_dir=self.cache,
+                    endpoint=self.endpoint,
+                    token=self.token,
+                    library_name="puzzlecam",
+                    local_files_only=unreachable is not None,
+                )
+            except Exception:
+                if unreachable is not None:  # and it is not on this disk
+                    raise unreachable from None
+                raise
         return Path(found)
+
+    def _asked_once(self, reference: Reference) -> Exception | None:
+        """Why the hub cannot be reached, if so: a download would try for the better part of a minute."""
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+        url = hf_hub_url(reference.repository, MODEL, revision=reference.revision, endpoint=self.endpoint)
+        try:
+            get_hf_file_metadata(url, token=self.token, timeout=TIMEOUT, library_name="puzzlecam")
+        except Exception as error:  # whatever else it is, the download says it better
+            return error if _is_of_network(error) else None
+        return None
 
     def push(self, files: Mapping[str, bytes | Path], repository: str, *, private: bool) -> str:
         """See `Hub`; a repository that is there stays as public or private as it is, so a public one may be refused."""
-        _check_extra()
+        check_extra()
         from huggingface_hub import CommitOperationAdd, HfApi
         from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -153,7 +172,12 @@ def the_hub() -> Hub:
     return HuggingFace()
 
 
-def _check_extra() -> None:
+def check_extra() -> None:
+    """Whether the hub can be asked.
+
+    Raises:
+        UserError: `extra-missing`.
+    """
     if find_spec("huggingface_hub") is None:
         raise UserError(
             "extra-missing",
@@ -164,13 +188,25 @@ def _check_extra() -> None:
 
 @contextmanager
 def _in_words(reference: Reference, *, writes: bool = False) -> Iterator[None]:
-    """Turn whatever the library raises into a sentence: nothing of its text is shown."""
+    """Turn whatever the library raises into a sentence: nothing of its text is shown, and nothing of its waiting."""
+    from huggingface_hub.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)  # it tells every try
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         raise _problem(error, reference, writes) from None
+    finally:
+        logging.set_verbosity(before)
+
+
+def _is_of_network(error: Exception) -> bool:
+    is_answer = getattr(error, "response", None) is not None
+    of_library = type(error).__module__.partition(".")[0] in _NETWORK
+    return not is_answer and (of_library or isinstance(error, ConnectionError | TimeoutError))
 
 
 def _problem(error: Exception, reference: Reference, writes: bool) -> UserError:
@@ -203,7 +239,7 @@ def _problem(error: Exception, reference: Reference, writes: bool) -> UserError:
         return UserError("hub-failed", f"the hub answered {status} for hf://{name}", hint=again)
     if isinstance(error, UnicodeError) or type(error).__name__ in ("LocalProtocolError", "InvalidHeader"):
         return UserError("hub-token", "the token on this machine holds characters that no token has", hint=log_in)
-    if type(error).__module__.partition(".")[0] in _NETWORK or isinstance(error, ConnectionError | TimeoutError):
+    if _is_of_network(error):
         hint = "check the network, a proxy (HTTPS_PROXY) and HF_ENDPOINT; the same command tries again"
         return UserError("hub-unreachable", "the hub cannot be reached, or the connection was lost", hint=hint)
     if isinstance(error, ValueError) and writes:

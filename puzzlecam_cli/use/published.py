@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import as_json
 from puzzlecam_cli.run.model_file import read_description
-from puzzlecam_cli.text import quoted
 from puzzlecam_cli.use.card_facts import Facts, in_yaml, scrubbed, shareable_recipe
 from puzzlecam_cli.use.hub import MODEL
-
-LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}", re.ASCII)
 
 
 def hub_files(facts: Facts, card: str) -> dict[str, bytes | Path]:
@@ -36,15 +32,3 @@ def hub_files(facts: Facts, card: str) -> dict[str, bytes | Path]:
     if facts.scores is not None:
         files["scores.json"] = (as_json(facts.scores, indent=1) + "\n").encode()
     return files
-
-
-def check_licence(text: str) -> str:
-    """A licence by the hub's name, such as `mit`.
-
-    Raises:
-        UserError: it cannot be one.
-    """
-    if not LICENCE.fullmatch(text.lower()):
-        hint = "the hub's names are such as mit, apache-2.0, cc-by-4.0, other"
-        raise UserError("usage", f"--licence {quoted(text)} is no name of a licence", hint=hint)
-    return text.lower()

@@ -274,7 +274,7 @@ def test_what_to_do_next_can_be_typed_and_does_nothing_to_the_terminal(folder: s
     result = puzzlecam("plugins", "new", "--", "mine", folder)
     assert result.exit_code == 0, result.output
     assert all(line.isprintable() for line in result.output.split("\n"))
-    install_it, test_it = (line.removeprefix("next:").split() for line in result.stderr.strip().split("\n"))
+    install_it, test_it = (line.removeprefix("next:").split() for line in result.stderr.strip().split("\n")[-2:])
     assert install_it[:5] == ["python", "-m", "pip", "install", "-e"]
     if folder.isprintable():
         (named,) = shlex.split(" ".join(install_it[5:]))

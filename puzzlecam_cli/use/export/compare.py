@@ -21,6 +21,7 @@ from puzzlecam_cli.use.export.pictures import Picture
 LARGEST = 512  # pixels of a side of what is compared
 SCORED = 1024  # and of what is scored
 SMALLEST = 32  # and of what is made smaller on purpose: some networks cannot see less
+RESIZED = 2  # pictures that are tried at other sizes too
 BATCH, BATCH_SIZE = 3, (75, 101)
 
 Tick = Callable[[], None]
@@ -49,12 +50,14 @@ class View:
 def compare(runner: Runner, network: Runner, pictures: Sequence[Picture], tick: Tick) -> list[View]:
     """The same pictures through an exported file and the network itself.
 
-    Each picture at its own size or what of it fits `LARGEST`, at half and at one and a half times that, and the first
-    three as one batch.
+    Each picture at its own size or what of it fits `LARGEST`, the first few at half and at one and a half times that as
+    well, and the first three as one batch.
+
+    Args:
+        tick: is called for each picture.
     """
     views = []
-    for images in _inputs(pictures):
-        tick()
+    for images in _inputs(pictures, tick):
         (labels, probabilities), (wanted, truth) = runner(images), network(images)
         batch, _, height, width = images.shape
         off = abs(probabilities - truth).max() if np.isfinite(probabilities).all() else np.nan
@@ -62,12 +65,13 @@ def compare(runner: Runner, network: Runner, pictures: Sequence[Picture], tick: 
     return views
 
 
-def _inputs(pictures: Sequence[Picture]) -> Iterator[Array]:
+def _inputs(pictures: Sequence[Picture], tick: Tick) -> Iterator[Array]:
     together: list[Array] = []
-    for picture in pictures:
+    for number, picture in enumerate(pictures):
+        tick()
         image = picture()
         own = size_within((image.height, image.width), LARGEST)
-        for factor in (1.0, 0.5, 1.5):
+        for factor in (1.0, 0.5, 1.5) if number < RESIZED else (1.0,):
             size = [max(1, round(side * factor)) for side in own]
             if factor == 1 or SMALLEST <= min(size) <= max(size) <= LARGEST:
                 yield as_input(image, max(size) / max(image.size))

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
-from numpy.typing import NDArray
-from torch import nn
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import nn
 
-from puzzlecam_cli.models.description import Description
+    from puzzlecam_cli.models.description import Description
 
-Array = NDArray[Any]
+Array: TypeAlias = "NDArray[Any]"
 # (B, 3, H, W) uint8 → labels (B, H, W) uint8, probabilities (B, C+1, H, W) float32
-Runner = Callable[[Array], tuple[Array, Array]]
+Runner: TypeAlias = "Callable[[Array], tuple[Array, Array]]"
 
 
 class Writer(Protocol):
@@ -37,9 +38,6 @@ class Writer(Protocol):
     def open_runner(self, path: Path) -> Runner:
         """What runs a file that `write` wrote, in its own runtime, on the CPU."""
 
-    def is_ours(self, path: Path) -> bool:
-        """Whether a file is an export of this program, so that another export may take its place."""
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -50,12 +48,14 @@ class Kind:
         suffix: of its files.
         precisions: in which it can be written.
         packages: that it needs, of the extra `onnx`.
+        is_copy: it holds the same tensors and nothing that computes, so these are compared.
     """
 
     module: str
     suffix: str
     precisions: tuple[str, ...]
     packages: tuple[str, ...] = ()
+    is_copy: bool = False
 
     @property
     def writer(self) -> Writer:
@@ -65,5 +65,5 @@ class Kind:
 KINDS = {
     "onnx": Kind("onnx_file", ".onnx", ("fp32", "fp16", "int8"), ("onnx", "onnxruntime")),
     "torchscript": Kind("torchscript_file", ".pt", ("fp32", "fp16")),
-    "safetensors": Kind("safetensors_file", ".safetensors", ("fp32",)),
+    "safetensors": Kind("safetensors_file", ".safetensors", ("fp32",), is_copy=True),
 }

@@ -105,14 +105,3 @@ def open_runner(path: Path) -> Runner:
         return labels, probabilities
 
     return run
-
-
-def is_ours(path: Path) -> bool:
-    """See `Writer`."""
-    import onnx
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception:  # protobuf's own, of what is no ONNX
-        return False
-    return any(entry.key == "format" and entry.value.startswith("puzzlecam-") for entry in model.metadata_props)

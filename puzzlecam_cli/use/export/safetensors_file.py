@@ -31,8 +31,3 @@ def open_runner(path: Path) -> Runner:
         return labels.numpy(), probabilities.numpy()
 
     return run
-
-
-def is_ours(path: Path) -> bool:
-    """Never: it may be a training's only result."""
-    return False

@@ -41,15 +41,3 @@ def open_runner(path: Path) -> Runner:
         return labels.numpy(), probabilities.numpy()
 
     return run
-
-
-def is_ours(path: Path) -> bool:
-    """See `Writer`."""
-    found = {"format": ""}
-    try:
-        with quietly():
-            jit.load(str(path), map_location="cpu", _extra_files=found)
-    except (RuntimeError, ValueError):
-        return False
-    text = found["format"]
-    return (text.decode(errors="replace") if isinstance(text, bytes) else text).startswith("puzzlecam-")
