@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +56,8 @@ def card(
     if out is not None and os.path.lexists(out):
         raise UserError("file-exists", f"{out} is there already", hint="--out names another file")
     model_of(Path(run))  # what is wrong with it is told before PyTorch is loaded
-    Teller().now("loading PyTorch")
+    if "torch" not in sys.modules:
+        Teller().now("loading PyTorch")
     from puzzlecam_cli.use.card import card_of
     from puzzlecam_cli.use.card_facts import facts_of
     from puzzlecam_cli.use.published import hub_files
