@@ -112,6 +112,8 @@ def predict(
     if source == "pseudo" and (tags is None or confidence):
         problem = "--from pseudo gives no probabilities" if tags else "--from pseudo needs the tags of the photos"
         raise UserError("usage", problem, hint="--tags names a file of tags, or is `folders`; --confidence is for seg")
+    if keep and source != "pseudo":
+        raise UserError("usage", "--keep-maps is for --from pseudo: the network of seg makes no maps")
     with _named_out():
         check_folder(root)
     runtime = opened.settings.runtime

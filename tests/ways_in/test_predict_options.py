@@ -21,7 +21,13 @@ REFUSED: dict[str, tuple[dict[str, object], str, str]] = {
         "tags-unmatched",
         "8 photos",
     ),
+    "maps of the network": ({"keep": True}, "usage", "--keep-maps"),
     "an unknown format": ({"formats": "jsn"}, "usage", "did you mean `json`"),
+    "a setting of seg for pseudo labels": (
+        {"source": "pseudo", "tags": "folders", "changes": ["seg.predict.flip=false"]},
+        "recipe-invalid",
+        "is not a key",
+    ),
     "a key of another stage": ({"changes": ["seg.epochs=3"]}, "recipe-invalid", "seg.epochs"),
     "a value that cannot be": ({"changes": ["seg.predict.flip=7"]}, "recipe-invalid", "seg.predict.flip"),
 }
@@ -38,6 +44,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_made(
         predict(str(finished_run), [str(photos)], tmp_path / "out", **given)  # type: ignore[arg-type]
     assert caught.value.reference == reference
     assert told in str(caught.value)
+    assert "did you mean `seg`" not in str(caught.value)
     assert "data.encoding" not in str(caught.value)  # it is no setting of this command
     assert not (tmp_path / "out").exists()
 
