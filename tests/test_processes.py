@@ -190,7 +190,8 @@ def test_a_training_by_two_processes_that_was_stopped_ends_as_if_it_had_not_been
 
 def test_a_group_that_fails_ends_with_the_exit_code_of_its_member(tiny_recipe: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "puzzlecam_cli", "seg", str(tiny_recipe), "--run", str(tmp_path)]
-    result = subprocess.run([*command, "--num-processes", "2"], capture_output=True, text=True, check=False, timeout=300)
+    command += ["--num-processes", "2"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode == 2
     assert "stage-missing" in result.stderr
 
