@@ -74,6 +74,14 @@ def test_a_folder_that_cannot_be_opened(run: Path, case: str) -> None:
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "path", ["~nobody-is-called-so/run", "x" * 300, "a\0b", ""], ids=["home", "long", "NUL", "empty"]
+)
+def test_a_path_that_can_be_no_run(path: str) -> None:
+    with pytest.raises(UserError, match="run-missing"):
+        Run(path)
+
+
 ASKED: dict[str, tuple[Callable[[Path], None], Callable[[Run], object], str, tuple[str, ...]]] = {
     "a misspelt id": (nothing, lambda r: r.cams("synthetic_train_002"), "image-id", (f"did you mean `{TRAINED}`",)),
     "an id of another split": (nothing, lambda r: r.cams(NEW), "image-id", ("`train`",)),
