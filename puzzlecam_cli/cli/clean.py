@@ -26,6 +26,7 @@ def clean(run: RunArgument, yes: YesOption = False, as_json: JsonOption = False)
     from puzzlecam_cli.run.clean import what_can_go
     from puzzlecam_cli.run.run import Run
     from puzzlecam_cli.stages import PIPELINE
+    from puzzlecam_cli.text import shell
     from puzzlecam_cli.view.telling import Teller
     from puzzlecam_cli.view.words import size
 
@@ -51,7 +52,7 @@ def clean(run: RunArgument, yes: YesOption = False, as_json: JsonOption = False)
     if not done.items:
         _say("there is nothing to delete")
     elif yes:
-        _say(f"freed {size(freed)}; what is kept predicts and is scored as before: `puzzlecam status {run}`")
+        _say(f"freed {size(freed)}; the run predicts as before, and its scores stay: `puzzlecam status {shell(run)}`")
     else:
         _say(f"{size(freed)} can go; nothing is deleted yet: --yes deletes it")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -29,9 +31,9 @@ def doctor(as_json: JsonOption = False, quick: QuickOption = False) -> None:
     if not as_json:
         for finding in found:
             mark = {"there": "ok", "lacking": "--", "needed": "!!"}[finding.state]
-            _say(f"{mark} {finding.what:27} {finding.found}")
-            for line in filter(None, (finding.costs, finding.mend)):
-                _say(f"{'':31}{line}")
+            lines = [*_wrapped(finding.found), *_wrapped(finding.costs), *filter(None, [finding.mend])]
+            for number, line in enumerate(lines):  # a command stays in one line
+                _say(f"{f'{mark} {finding.what}' if number == 0 else '':30} {line}")
     seconds: dict[str, float] | None = None
     if not quick and not needed:
         _tell("self-test: every stage on a few made-up pictures")
@@ -48,6 +50,10 @@ def doctor(as_json: JsonOption = False, quick: QuickOption = False) -> None:
             tuple(f"{finding.what}: {finding.found}" for finding in needed),
             "; ".join(finding.mend for finding in needed),
         )
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(printable(text, 2 * LINE), max(40, get_terminal_size().columns - 31))
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ from traceback import walk_tb
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.registry import plugin_packages
+from puzzlecam_cli.registry.loaded import said_by
 
 FULL = "free some, or name a folder on another disk with --run; the same command continues"
 PATH = "check the path: --run, data.root, backbone.weights and the recipe's own are read from the working folder"
@@ -133,7 +134,7 @@ def _of_plugin(error: Exception) -> UserError | None:
     frame, line = known[-1]
     return UserError(
         "plugin-broken",
-        f"the plugin {plugins[package]} failed: {type(error).__name__}: {error}",
+        f"the plugin {plugins[package]} failed: {said_by(error)}",
         (f"{frame.f_code.co_filename} line {line}, in {frame.f_code.co_name}",),
         f"tell its authors, or remove it: python -m pip uninstall {plugins[package].split()[0]}",
     )

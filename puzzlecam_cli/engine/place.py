@@ -49,7 +49,7 @@ class Device:
         name = name or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             device = torch.device(name)
-            torch.empty(0, device=device)
+            torch.zeros(1, device=device).item()  # `meta` is one by name, and computes nothing
         except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
             said = str(error).partition("\n")[0][:200]
             raise UserError(

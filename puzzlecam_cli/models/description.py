@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.constants import IGNORE
-from puzzlecam_cli.text import quoted
+from puzzlecam_cli.text import CONTROL, quoted
 
 if TYPE_CHECKING:
     from puzzlecam_cli.recipe.schema import Predict
@@ -67,6 +67,8 @@ class Description:
             raise ValueError("its mean and std are not of three colours")
         if min(self.std) <= 0 or self.multiple < 1:
             raise ValueError("its std or its multiple is not above 0")
+        if self.precision not in ("no", "fp16", "bf16"):
+            raise ValueError("its precision is none")
 
     @property
     def is_segmenter(self) -> bool:
@@ -150,6 +152,10 @@ def _values(metadata: Mapping[str, str]) -> dict[str, Any]:
         if len(metadata[name]) > LONGEST:
             raise ValueError(f"its `{name}` is too long")
         values[name] = json.loads(metadata[name])
+    if isinstance(names := values["classes"], list):
+        for name in (name for name in names if isinstance(name, str)):
+            if not name.strip() or name == "background" or CONTROL.search(name):
+                raise ValueError(f"{quoted(name, 40)} is no name of a class")
     backbone = values["backbone"]
     if not isinstance(backbone, dict):
         raise ValueError("its `backbone` is no table")

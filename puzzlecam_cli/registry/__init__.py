@@ -12,7 +12,7 @@ from puzzlecam_cli.method.crf_engines import ENGINES, FieldOf, installed_engines
 from puzzlecam_cli.registry.found import (
     brought_by,
     distribution_of,
-    entries_of,
+    in_order,
     installed,
     name_and_version,
     not_installed,
@@ -20,8 +20,9 @@ from puzzlecam_cli.registry.found import (
     unreadable,
     why_unusable,
 )
-from puzzlecam_cli.registry.loaded import GuardedField, load
+from puzzlecam_cli.registry.loaded import GuardedField, its_output, load
 from puzzlecam_cli.registry.tables import BACKBONES, CRF, DATA_KINDS, DATASETS, KINDS, LIBRARIES, OWN, WORDS
+from puzzlecam_cli.registry.tried import why_broken
 from puzzlecam_cli.text import shell
 
 __all__ = [
@@ -44,19 +45,16 @@ def listed(*, check: bool = False) -> list[Plugin]:
     """All that is installed, by kind and name.
 
     Args:
-        check: load each, to say of those that fail what is wrong; otherwise none is imported, and only what their
-            metadata tell is said.
+        check: load each in a process of their own, to say of those that fail what is wrong; otherwise none is
+            imported, and only what their metadata tell is said.
     """
     rows = []
+    entries = {group: in_order(group) for group in KINDS.values()}
+    broken = iter(why_broken(sum(map(len, entries.values()))) if check else ())
     for kind, group in KINDS.items():
-        entries = entries_of(group)
-        for entry in sorted(entries, key=lambda entry: (entry.name, brought_by(entry))):
-            problem = why_unusable(entry, entries)
-            if check and problem is None:
-                try:
-                    load(entry)
-                except UserError as error:
-                    problem = error.problem
+        for entry in entries[group]:
+            problem = next(broken, None)
+            problem = why_unusable(entry, entries[group]) or problem
             rows.append(Plugin(kind, entry.name, *brought_by(entry), problem))
         rows += [
             Plugin(kind, f"{name}:<model>", *brought_by(library), None)
@@ -78,7 +76,12 @@ def backbone_factory(name: str) -> Callable[..., Any]:
         return partial(LIBRARIES[library].load(), model)
     otherwise = "`puzzlecam backbones` lists them; `timm:<model>` takes any timm network"
     factory: Callable[..., Any] = _chosen(BACKBONES, name, "backbone-missing", "no backbone is called", otherwise)
-    return factory
+
+    def build(**options: Any) -> Any:
+        with its_output(installed(BACKBONES)[name]):
+            return factory(**options)
+
+    return build
 
 
 def dataset(kind: str) -> Any:

@@ -79,6 +79,11 @@ def entries_of(group: str) -> list[EntryPoint]:
     return own + [entry for entry in others if entry.dist and _plain(name_and_version(entry.dist)[0]) != OWN]
 
 
+def in_order(group: str) -> list[EntryPoint]:
+    """All of a group, also those whose names clash, as they are listed."""
+    return sorted(entries_of(group), key=lambda entry: (entry.name, brought_by(entry)))
+
+
 def unreadable() -> list[Distribution]:
     """Distributions that may bring plugins or not: who knows."""
     return [dist for dist in distributions() if not _is_readable(dist)]

@@ -27,13 +27,13 @@ def load(entry: EntryPoint) -> Any:
             raise UserError("plugin-clash", problem, hint="remove one of them: python -m pip uninstall NAME")
         raise UserError("plugin-broken", problem, hint=remedy)
     try:
-        with redirect_stdout(_Named(distribution_of(entry))):
+        with its_output(entry):
             loaded = entry.load()
     except (Exception, SystemExit) as error:
         engine = ENGINES.get(entry.name) if entry.group == CRF and entry.dist is None else None
         if engine and isinstance(error, ModuleNotFoundError):
             raise UserError("crf-missing", f"{engine.needs} is not installed", hint=engine.install) from None
-        said = f"{what} failed to load: {type(error).__name__}: {error}"
+        said = f"{what} failed to load: {said_by(error)}"
         raise UserError("plugin-broken", said, hint=remedy) from error
     if entry.group == DATASETS:
         lacks = sorted(getattr(loaded, "__abstractmethods__", ()))
@@ -46,8 +46,21 @@ def load(entry: EntryPoint) -> Any:
     return loaded
 
 
+def said_by(error: BaseException) -> str:
+    """The kind and the words of an error of others, which may fail to give them."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def its_output(entry: EntryPoint) -> redirect_stdout[Any]:
+    """What a plugin prints in the block goes to stderr, after its name: standard output is for data."""
+    return redirect_stdout(_Named(distribution_of(entry)))
+
+
 class _Named:
-    """Standard output while a plugin is loaded: what it prints goes to stderr, after the name of who says it."""
+    """A stream to stderr that says once who writes."""
 
     def __init__(self, who: str):
         self._who, self._is_named = who, False
@@ -79,11 +92,12 @@ class GuardedField:
 
     def _tried(self, function: Callable[..., Any], *given: Any) -> Any:
         try:
-            return function(*given)
+            with its_output(self._entry):
+                return function(*given)
         except UserError:
             raise
         except (Exception, SystemExit) as error:
-            raise self._broken(f"failed: {type(error).__name__}: {error}") from error
+            raise self._broken(f"failed: {said_by(error)}") from error
 
     def _broken(self, said: str) -> UserError:
         remedy = "tell its authors, or set the recipe's crf.engine to another one"

@@ -129,11 +129,11 @@ def _look(run: Run, pipeline: Sequence[Stage]) -> Cleaning:
     return Cleaning(tuple(item for item in items if item.files), tuple(waits))
 
 
-KILLED = "files that a killed process was writing"
+KILLED = "what a killed process was writing"
 WHAT = {
-    "cams": "maps of the training photos, which the pseudo labels are made of",
-    "affinity/labels": "labels that the affinity network learned from",
-    "rw/scores": "maps after the walk, which the pseudo labels are made of",
+    "cams": "maps of the training photos",
+    "affinity/labels": "what the affinity network learned",
+    "rw/scores": "maps after the random walk",
 }
 
 
@@ -144,10 +144,10 @@ def _of_step(run: Run, step: Step) -> Iterator[Item]:
         return
     checkpoints = [pattern for pattern in step.traces if "/checkpoint/" in pattern]
     if record.is_made and checkpoints:
-        what, place = "checkpoints of a training that is finished", f"{Path(step.own[0]).parent}/checkpoint"
+        what, place = "checkpoints of a finished training", f"{Path(step.own[0]).parent}/checkpoint"
         yield _item(root, place, what, step.name, "checkpoints", _found(root, checkpoints))
     if coming is not None and coming.state != "whole":
-        base, what = root / UNFINISHED, f"a try of {step.name}, with another recipe or forced, which would begin anew"
+        base, what = root / UNFINISHED, f"a try of {step.name} that is not finished"
         names = [f"{UNFINISHED}/{name}" for name in (*present(base, step), *_found(base, step.traces))]
         yield _item(root, f"{UNFINISHED}/{step.own[0]}", what, step.name, "try", names)
     begun = _names(root, (path for place in step.places for path in leftovers(root / place)))

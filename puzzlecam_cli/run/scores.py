@@ -4,9 +4,49 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Scores = dict[str, Any]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Checked(BaseModel):
+    """What other code relies on; more may be there."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Result(_Checked):
+    what: Literal["cams", "rw", "pseudo-labels", "predictions"]
+    split: str
+    images: Count
+    miou: Share | None
+    fp: Share | None
+    fn: Share | None
+    threshold: float | None
+    threshold_from: str | None
+    crf: bool
+    iou: dict[str, Share | None]
+
+
+class _Tags(_Checked):
+    photos: Count
+    tags: Count
+    classes: Count
+    photos_without: Count
+
+
+class _Scores(_Checked):
+    version: Literal[1] = Field(alias="schema")
+    results: list[_Result]
+    classes: list[str] = []
+    tags: _Tags | None = None
+    tags_from: str | None = None
+    left_out: dict[str, Count] = {}
+    masks_left_out: dict[str, Count] = {}
 
 
 def read_scores(path: Path) -> Scores:
@@ -19,8 +59,9 @@ def read_scores(path: Path) -> Scores:
 
     with damaged_files(path, "eval"):
         scores: Scores = json.loads(path.read_text(encoding="utf-8"))
-        if scores["schema"] != 1 or not all({"what", "split", "miou"} <= result.keys() for result in scores["results"]):
-            raise ValueError("it holds no scores")
-        if not all(isinstance(name, str) for name in scores.get("classes", [])):
-            raise ValueError("its classes are none")
+        try:
+            _Scores.model_validate(scores)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}") from None
     return scores

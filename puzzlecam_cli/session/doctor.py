@@ -205,7 +205,7 @@ def _engines(plugins: Sequence[Plugin]) -> Iterator[Finding]:
             yield Finding(f"CRF {name}", "not installed", "lacking", "no recipe that names it", engine.install)
         else:
             costs = "the shipped recipes need a dense CRF; with their crf.iterations set to 0 they go without"
-            yield Finding(f"CRF {name}", "not installed", "needed", costs, engine.install)
+            yield Finding(f"CRF {name}", "not installed", "lacking", costs, engine.install)
 
 
 def _plugins(plugins: Sequence[Plugin]) -> Iterator[Finding]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from puzzlecam_cli.data.disk.walk import MARK
 from puzzlecam_cli.errors import LINES, UserError, shorten
@@ -26,9 +25,6 @@ from puzzlecam_cli.use.photo_tags import tags_of
 from puzzlecam_cli.use.results import CONFIDENCE, Given, Results
 from puzzlecam_cli.use.sources import Source, open_source
 from puzzlecam_cli.view.telling import Teller
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def card_of(facts: Facts, name: str, *, repository: str | None = None, licence: 
         repository: `owner/name` on the hub; None: it is not there, and the model is a file.
         licence: of the model, by the hub's name; None: nobody chose one.
     """
-    title = " ".join(printable(name).replace("<", "&lt;").split()) or "model"
+    title = " ".join(printable(name).split()) or "model"
     sections = (
         ("", _what(facts)),
         ("Classes", _classes(facts)),
@@ -51,7 +51,7 @@ def card_of(facts: Facts, name: str, *, repository: str | None = None, licence: 
         ("Made with", _made_with(facts)),
         ("Citation", [CITATION]),
     )
-    lines = ["---", _front(facts, title, licence), "---", "", f"# {title}"]
+    lines = ["---", _front(facts, title, licence), "---", "", f"# {_plain(title).replace('<', '&lt;')}"]
     for heading, text in sections:
         lines += ["", f"## {heading}", ""] if heading else [""]
         lines += text
@@ -115,6 +115,16 @@ def _code(text: str) -> str:
     return f"`{printable(text).replace('`', chr(39))}`"
 
 
+def _plain(text: str) -> str:
+    """Text of the data outside of sentences: none of it is a link, a picture, code or emphasis."""
+    return re.sub(r"[`*\[\]~]|\\(?!\w)|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)  # inside a word `_` is itself
+
+
+def _prose(text: str, most: int = 600) -> str:
+    """Sentences that may hold code and addresses, but no HTML and no pictures."""
+    return printable(text, most).replace("<", "&lt;").replace("![", "\\!\\[").replace("](", "\\](")
+
+
 def _seeds(facts: Facts) -> str:
     return f"one seed, {facts.recipe.seed}"
 
@@ -125,7 +135,7 @@ def _classes(facts: Facts) -> list[str]:
     predicted = _predictions(facts)
     rows = []
     for number, (name, colour) in enumerate(zip(named, facts.description.colours, strict=True)):
-        row = [str(number), name, "#{:02x}{:02x}{:02x}".format(*colour)]
+        row = [str(number), _plain(name), "#{:02x}{:02x}{:02x}".format(*colour)]
         if predicted is not None:
             iou = predicted["iou"].get(name)
             row.append("–" if iou is None else f"{iou:.3f}")
@@ -155,7 +165,7 @@ def _data(facts: Facts) -> list[str]:
 def _supervision(facts: Facts) -> list[str]:
     said = facts.description.supervision
     names = {"tags": "Tags", "masks": "Masks", "first_weights": "First weights"}
-    return [f"- **{name}**: {printable(said[key], 600)}." for key, name in names.items() if said.get(key)]
+    return [f"- **{name}**: {_prose(said[key])}." for key, name in names.items() if said.get(key)]
 
 
 def _measured(facts: Facts) -> list[str]:
@@ -186,7 +196,7 @@ def _measured(facts: Facts) -> list[str]:
             "too good. Pseudo labels are cut where the recipe says."
         )
     lines.append(f"- {_spread(facts)}")
-    lines += [f"- {printable(note, 2000)}" for note in score_notes(facts.scores)]
+    lines += [f"- {_prose(note, 2000)}" for note in score_notes(facts.scores)]
     if facts.outdated:
         lines.append("- Some scores are of what was made before, and left out.")
     return lines
@@ -270,7 +280,7 @@ def _plugin(facts: Facts) -> list[str]:
 def _licences(facts: Facts, licence: str | None) -> list[str]:
     said = f"- **The model**: {f'`{licence}`' if licence else 'none was chosen, so ask its author before you use it'}."
     first = facts.description.supervision.get("licence")
-    return [said, *([f"- **The first weights**: {printable(first, 600)}."] if first else [])]
+    return [said, *([f"- **The first weights**: {_prose(first)}."] if first else [])]
 
 
 def _recipe(facts: Facts) -> list[str]:

@@ -23,8 +23,6 @@ from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.opened import model_of, upgraded
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.scores import Scores, read_scores
-from puzzlecam_cli.text import shell
-from puzzlecam_cli.view.scores import score_rows
 
 SCORED = {"cams": "cams", "rw": "rw/scores", "pseudo-labels": "rw/pseudo_labels", "predictions": "seg/predictions"}
 HOMES = ("home", "Users", "Benutzer")
@@ -120,11 +118,6 @@ def _scores(run: Run) -> tuple[Scores | None, bool]:
     if record is None or not record.is_made or not run.folder.scores.is_file():
         return None, False
     scores = read_scores(run.folder.scores)
-    try:
-        score_rows(scores), [float(iou or 0) for result in scores["results"] for iou in result["iou"].values()]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        hint = f"`puzzlecam eval {shell(str(run.folder.root))}` makes it again"
-        raise UserError("artifact-unreadable", f"{run.folder.scores} is damaged", hint=hint) from None
     known = [result for result in scores["results"] if _is_of_now(run, record, SCORED.get(result["what"], ""))]
     return scores | {"results": known} if known else None, len(known) < len(scores["results"])
 

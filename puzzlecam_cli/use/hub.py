@@ -5,6 +5,7 @@ Messages are our own words: a library's may hold a token.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ def located(text: str | Path, hub: Hub | None = None) -> Path:
         name = "/".join(page[1].split("/")[:2])
         raise UserError("hub-name", f"{quoted(text)} is the address of a page", hint=f"write hf://{name}; {FORM}")
     if not _SCHEME.match(text):
-        return Path(text)
+        return Path(os.path.expanduser(text))  # noqa: PTH111 -- Path's own fails where there is no such user
     return (hub or the_hub()).fetch(read_reference(text))
 
 

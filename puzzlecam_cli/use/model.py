@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from io import BytesIO
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ class Model:
         if isinstance(crf, Mapping):
             changes["crf"] = crf
         elif crf is not None and crf is not True:
-            changes["crf"] = {"iterations": int(crf)}
+            changes["crf"] = {"iterations": int(crf) if isinstance(crf, Integral) else crf}
         return self.description.settings(changes)
 
     def _indices(self, tags: Sequence[str] | None) -> tuple[int, ...] | None:
@@ -198,9 +199,9 @@ def _picture(photo: Photo) -> Image.Image:
     """
     if isinstance(photo, str | Path):
         return open_image(Path(photo))
-    if isinstance(photo, Image.Image):
+    if isinstance(photo, Image.Image) and all(photo.size):
         return as_rgb(photo)
-    given = np.asarray(photo)
+    given = np.asarray(photo)  # of a picture without pixels as well
     if given.dtype != np.uint8 or given.ndim != 3 or given.shape[2] != 3 or 0 in given.shape:
         said = f"an array must be (H, W, 3) of uint8 in RGB, not {given.shape} of {given.dtype}"
         raise UserError("image-array", said, hint="for other pixels give a file or a PIL image")

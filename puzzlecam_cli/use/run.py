@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.data.ids import check_id
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.plain_file import is_folder, why_no_file
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.made import claimed
 from puzzlecam_cli.run.pipeline import all_steps
@@ -46,10 +47,10 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, changes: Sequence[str] = ()):
-        self.path = Path(path).expanduser()
+        self.path = Path(os.path.expanduser(path))  # noqa: PTH111 -- Path's own fails where there is no such user
         file = self.path / "recipe.yaml"
-        if not file.is_file() or not (self.path / "run.json").is_file():
-            problem = "holds no run: it lacks recipe.yaml or run.json" if self.path.is_dir() else "is no folder"
+        if why_no_file(file) or why_no_file(self.path / "run.json"):
+            problem = "holds no run: it lacks recipe.yaml or run.json" if is_folder(self.path) else "is no folder"
             hint = "name the folder that a command said, such as `runs/quickstart`"
             raise UserError("run-missing", f"{self.path} {problem}", hint=hint)
         self._run = Working.at(load_recipe(str(file), changes), self.path)
@@ -186,14 +187,14 @@ class Run:
         """A photo beside all that the run has made of it, as one picture, which a notebook displays.
 
         Args:
-            size: of the longer side of each, in pixels.
+            size: of the longer side of each, in pixels; at most 4096.
 
         Raises:
             UserError: there is no such photo, or a file cannot be read.
         """
         from puzzlecam_cli.view.pictures import row, sized, with_labels, with_scores
 
-        photo = sized(self.photo(image_id), size)
+        photo = sized(self.photo(image_id), min(size, 4096))
         panels = [("photo", photo)]
         seen: set[int] = set()
         maps: dict[str, tuple[str, Callable[..., Any]]] = {

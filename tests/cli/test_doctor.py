@@ -65,6 +65,14 @@ def test_a_missing_extra_names_the_line_that_brings_it(puzzlecam: Run, monkeypat
     assert "export" in extra["costs"]
 
 
+def test_no_line_is_wider_than_the_terminal_but_for_commands(puzzlecam: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    without(monkeypatch, "wandb")
+    result = puzzlecam("doctor", "--quick")
+    assert "no runtime.trackers: [wandb]" in result.stdout
+    assert [line for line in result.stdout.splitlines() if len(line) > 80 and "pip install" not in line] == []
+
+
 def test_a_missing_package_ends_with_exit_code_2(puzzlecam: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "timm")
     result = puzzlecam("doctor")
@@ -75,11 +83,18 @@ def test_a_missing_package_ends_with_exit_code_2(puzzlecam: Run, monkeypatch: py
     assert "self-test" not in result.output
 
 
-def test_no_crf_engine_ends_with_exit_code_2(puzzlecam: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_crf_engine_is_told_and_every_stage_works_without(
+    puzzlecam: Run, monkeypatch: pytest.MonkeyPatch, temporary: Path
+) -> None:
     (name, engine), *_ = crf_engines.ENGINES.items()
-    monkeypatch.setattr(crf_engines, "ENGINES", {name: engine._replace(needs="no_module_of_this_name")})
-    monkeypatch.setattr(doctor, "ENGINES", crf_engines.ENGINES)
-    assert engine.install in looked(puzzlecam, code=2)[f"CRF {name}"]["mend"]
+    monkeypatch.setitem(crf_engines.ENGINES, name, engine._replace(needs="no_module_of_this_name"))
+    result = puzzlecam("doctor", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    (finding,) = [finding for finding in found["findings"] if finding["what"] == f"CRF {name}"]
+    assert engine.install in finding["mend"]
+    assert finding["costs"]
+    assert list(found["self_test"])[-1] == "eval"
 
 
 def test_a_broken_plugin_is_named_and_breaks_nothing(

@@ -40,6 +40,21 @@ def stale(run: Path) -> None:
     recipe.write_text(recipe.read_text().replace("log2_steps: 3", "log2_steps: 4"))
 
 
+def scored(change: Callable[[dict], object]) -> Callable[[Path], object]:  # type: ignore[type-arg]
+    """Scores with something changed."""
+
+    def build(run: Path) -> None:
+        scores = json.loads((run / "eval/scores.json").read_text())
+        change(scores)
+        put(run, "eval/scores.json", json.dumps(scores))
+
+    return build
+
+
+def last(**values: object) -> Callable[[Path], object]:
+    return scored(lambda scores: scores["results"][-1].update(values))
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing": (shutil.rmtree, "run-missing"),
     "a file": (lambda run: (shutil.rmtree(run), run.write_text("x")), "run-missing"),
@@ -67,6 +82,13 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         ),
         "artifact-unreadable",
     ),
+    "a score above 1": (last(miou=9), "artifact-unreadable"),
+    "a score that is no number": (last(miou=float("nan")), "artifact-unreadable"),
+    "a split that is no text": (last(split=[1]), "artifact-unreadable"),
+    "photos in words": (last(images="many"), "artifact-unreadable"),
+    "scores of another thing": (last(what="mine"), "artifact-unreadable"),
+    "tags that are no counts": (scored(lambda scores: scores.update(tags="some")), "artifact-unreadable"),
+    "results that are no list": (scored(lambda scores: scores.update(results={})), "artifact-unreadable"),
     "a damaged list of what is left out": (lambda run: put(run, "left_out.json", "[]"), "run-unreadable"),
 }
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from puzzlecam_cli.errors import UserError
@@ -53,6 +54,21 @@ def without_data(run: Path) -> None:
 
 
 Make = Callable[[Path], Path]
+
+
+def saying(**metadata: object) -> Make:
+    """The model with other metadata: values that are no text are written as JSON."""
+
+    def make(run: Path) -> Path:
+        with safe_open(seg(run), "pt") as file:
+            said = file.metadata() | {key: json.dumps(value) for key, value in metadata.items()}
+        save_file(load_file(seg(run)), run / "said.safetensors", said)
+        return run / "said.safetensors"
+
+    return make
+
+
+NAMES = ("striped", "checkered", "dotted")
 
 
 def seg(run: Path) -> Path:
@@ -154,6 +170,16 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
     "an affinity network": (lambda run: run / "affinity/model.safetensors", "model-unfit", "affinity network"),
     "a backbone that is not installed": (of_another_backbone, "backbone-missing", "dino_giant"),
     "metadata of another network": (of_other_classes, "artifact-unreadable", "tensors differ"),
+    "a class without a name": (saying(classes=["", *NAMES[1:]]), "model-unreadable", "no name of a class"),
+    "a class called background": (saying(classes=["background", *NAMES[1:]]), "model-unreadable", "`background`"),
+    "a class of escape codes": (saying(classes=["\x1b[31m", *NAMES[1:]]), "model-unreadable", "`\\x1b[31m`"),
+    "classes of one name": (saying(classes=[NAMES[0], *NAMES[:2]]), "model-unreadable", "names that differ"),
+    "a precision there is not": (saying(predict={"mixed_precision": "fp4"}), "model-unreadable", "precision"),
+    "a header of 2^60 bytes": (
+        lambda run: wrote(run, "h.safetensors", (1 << 60).to_bytes(8, "little") + b"{}"),
+        "model-unreadable",
+        "damaged",
+    ),
     "weights that are not finite": (with_nan, "artifact-unreadable", "not finite in 1 tensors"),
     "an older run whose data are gone": (with_data_gone, "classes-unknown", "put the data back"),
 }

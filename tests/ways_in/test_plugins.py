@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.registry import crf_engine
+from puzzlecam_cli.models.backbone import load_backbone
+from puzzlecam_cli.registry import crf_engine, tried
+from puzzlecam_cli.registry.found import in_order
+from puzzlecam_cli.registry.tables import KINDS
 from tests.conftest import Run
 from tests.recipe.messages import check_message
 
@@ -38,25 +42,28 @@ def install(
     (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value or f'{module}:make'}\n")
 
 
-def row(puzzlecam: Run, *options: str, name: str = "mine") -> dict[str, str]:
-    """What `puzzlecam plugins` says of it; whatever it is, the others stay as they are."""
-    result = puzzlecam("plugins", "--json", *options)
-    rows = json.loads(result.stdout)
-    good = {row["name"] for row in rows if row["error"] is None}
-    assert {"resnet18", "voc", "timm:<model>"} <= good
-    (found,) = [row for row in rows if row["name"] == name and row["distribution"] != "puzzlecam-cli"]
-    assert result.exit_code == (2 if found["error"] and "--check" in options else 0)
-    if result.exit_code:
-        check_message(result.stderr[result.stderr.index("error:") :].rstrip())
-    return found
-
-
 # the module, what its entry point names, what it requires, a part of what is said; whether it is known without loading
 BROKEN: dict[str, tuple[str, str, str, str, bool]] = {
     "no module": ("", "way_in_gone:make", "", "ModuleNotFoundError", False),
     "no such name": ("", "", "", "AttributeError", False),
     "an error when it is imported": ("1 / 0", "", "", "ZeroDivisionError", False),
+    "an error without words": (
+        "class E(Exception):\n def __str__(self): return 1 / 0\nraise E",
+        "",
+        "",
+        "failed to load: E",
+        False,
+    ),
     "an exit when it is imported": ("import sys; sys.exit(3)", "", "", "SystemExit: 3", False),
+    "a hard exit when it is imported": ("import os; os._exit(0)", "", "", "ends the process: exit code 0", False),
+    "a crash when it is imported": (
+        "import os; os.kill(os.getpid(), 11)",
+        "",
+        "",
+        "ends the process: signal 11",
+        False,
+    ),
+    "a Ctrl-C when it is imported": ("raise KeyboardInterrupt", "", "", "KeyboardInterrupt", False),
     "wrong Python": ("def (", "", "", "SyntaxError", False),
     "a number": ("make = 3", "", "", "int", False),
     "nothing": ("make = None", "", "", "NoneType", False),
@@ -66,21 +73,77 @@ BROKEN: dict[str, tuple[str, str, str, str, bool]] = {
     "for a newer version": ("make = 3", "", "puzzlecam-cli>=99.1", "needs puzzlecam-cli >=99.1; this is", True),
     "for an older version": ("make = 3", "", "Puzzlecam_CLI<0.0.1", "needs puzzlecam-cli <0.0.1; this is", True),
 }
+Rows = dict[tuple[str, str], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory, puzzlecam: Run) -> tuple[Rows, Rows]:
+    """What `puzzlecam plugins` says of all of them at once, by kind and name, without and with --check."""
+    path = tmp_path_factory.mktemp("plugins")
+    for kind, group in GROUPS.items():
+        for number, (source, value, needs, *_) in enumerate(BROKEN.values()):
+            named = f"{kind}{number}"
+            install(path, named, source, group=group, name=f"zz{number}", value=value, needs=needs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(path)
+        listed, checked = puzzlecam("plugins", "--json"), puzzlecam("plugins", "--json", "--check")
+    assert (listed.exit_code, checked.exit_code) == (0, 2)
+    check_message(checked.stderr[checked.stderr.index("error:") :].rstrip())
+    assert not [name for name in sys.modules if name.startswith("way_in_")]
+    unloaded, loaded = ({(r["kind"], r["name"]): r for r in json.loads(done.stdout)} for done in (listed, checked))
+    return unloaded, loaded
 
 
 @pytest.mark.parametrize("kind", GROUPS)
-@pytest.mark.parametrize(("source", "value", "needs", "words", "is_known"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_plugin_is_listed_with_what_is_wrong(
-    kind: str, source: str, value: str, needs: str, words: str, is_known: bool, path: Path, puzzlecam: Run
-) -> None:
-    install(path, "theirs", source, group=GROUPS[kind], value=value, needs=needs)
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_plugin_is_listed_with_what_is_wrong(kind: str, case: str, broken: tuple[Rows, Rows]) -> None:
+    _, _, _, words, is_known = BROKEN[case]
     if kind == "dataset" and words in ("int", "NoneType"):
         words = "is no PhotoSet"
-    unloaded = row(puzzlecam)
-    assert (unloaded["kind"], unloaded["distribution"], unloaded["version"]) == (kind, "theirs", "1.2")
-    assert "way_in_theirs" not in sys.modules
+    number = list(BROKEN).index(case)
+    unloaded, loaded = (rows[kind, f"zz{number}"] for rows in broken)
+    assert (unloaded["distribution"], unloaded["version"]) == (f"{kind}{number}", "1.2")
     assert (unloaded["error"] is not None) is is_known
-    assert words in row(puzzlecam, "--check")["error"]
+    assert words in loaded["error"]
+
+
+def test_broken_plugins_leave_the_others_as_they_are(broken: tuple[Rows, Rows]) -> None:
+    for rows in broken:
+        assert {"resnet18", "voc", "timm:<model>"} <= {name for (_, name), row in rows.items() if row["error"] is None}
+
+
+def test_a_plugin_that_never_ends_to_load_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(path, "theirs", "import time; time.sleep(600)", group=GROUPS["crf"], name="zz_last")
+    monkeypatch.setattr(tried, "SECONDS", 3)
+    end = sum(len(in_order(group)) for group in KINDS.values())
+    assert list(tried._tried(end - 1, end)) == ["loading it takes more than 3 s"]
+
+
+PRINTS = {
+    "in Python": "print('welcome')",
+    "below Python": "import os; os.write(1, b'welcome\\n')",
+    "by a program": "import os; os.system('echo welcome')",
+}
+
+
+@pytest.mark.parametrize("source", PRINTS.values(), ids=PRINTS)
+def test_what_a_plugin_prints_is_no_data(source: str, path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    install(path, "theirs", f"{source}\ndef make(*given): pass", group=GROUPS["crf"], name="zz_last")
+    end = sum(len(in_order(group)) for group in KINDS.values())
+    assert list(tried._tried(end - 1, end)) == [None]
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "welcome\n" in err
+
+
+def test_what_a_backbone_prints_when_it_is_built_is_no_data(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = (
+        "from puzzlecam_cli.models.resnet import resnet18\ndef make(**o):\n print('welcome')\n return resnet18(**o)"
+    )
+    install(path, "theirs", source, group=GROUPS["backbone"])
+    load_backbone("mine")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "theirs 1.2 says:\nwelcome\n")
 
 
 @pytest.mark.parametrize("kind", GROUPS)
@@ -90,14 +153,6 @@ def test_two_plugins_of_one_name_are_both_named(kind: str, path: Path, puzzlecam
     rows = [row for row in json.loads(puzzlecam("plugins", "--json").stdout) if row["name"] == "mine"]
     assert [row["distribution"] for row in rows] == ["ours", "theirs"]
     assert all("ours 1.2 and theirs 1.2 both bring" in row["error"] for row in rows)
-
-
-def test_what_a_plugin_prints_is_named_and_no_data(path: Path, puzzlecam: Run) -> None:
-    install(path, "theirs", "print('welcome')\ndef make(*given): pass", group=GROUPS["crf"])
-    result = puzzlecam("plugins", "--json", "--check")
-    assert result.exit_code == 0
-    json.loads(result.stdout)
-    assert "theirs 1.2 says:\nwelcome\n" in result.stderr
 
 
 def test_damaged_metadata_are_named_and_break_nothing(path: Path, puzzlecam: Run) -> None:
@@ -176,6 +231,8 @@ NAMES: dict[str, tuple[list[str], str, str]] = {
     "escape codes": (["a\x1b[31m"], "plugin-name", "\\x1b[31m"),
     "500 letters": (["x" * 500], "plugin-name", "is longer than 60"),
     "a word of Python": (["class"], "plugin-name", "`class`"),
+    "a word of YAML": (["puzzlecam-yes"], "plugin-name", "`yes`, which is no text"),
+    "a file of pytest": (["conftest"], "plugin-name", "would hide the module `conftest`"),
     "a module of Python": (["json"], "plugin-name", "would hide the module `json`"),
     "this tool": (["puzzlecam-cli"], "plugin-clash", "is this tool"),
     "the tool's name": (["puzzlecam"], "plugin-name", "would hide the module `puzzlecam`"),
@@ -208,3 +265,18 @@ def test_a_plugin_that_cannot_be_written_is_refused(
     check_message(result.stderr.rstrip())
     assert words in result.stderr
     assert sorted(path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "folder", ["my nets", "\x1b[31mnets", "-nets", "it's"], ids=["blank", "escape", "dash", "quote"]
+)
+def test_what_to_do_next_can_be_typed_and_does_nothing_to_the_terminal(folder: str, path: Path, puzzlecam: Run) -> None:
+    result = puzzlecam("plugins", "new", "--", "mine", folder)
+    assert result.exit_code == 0, result.output
+    assert all(line.isprintable() for line in result.output.split("\n"))
+    install_it, test_it = (line.removeprefix("next:").split() for line in result.stderr.strip().split("\n"))
+    assert install_it[:5] == ["python", "-m", "pip", "install", "-e"]
+    if folder.isprintable():
+        (named,) = shlex.split(" ".join(install_it[5:]))
+        assert (Path(named.removesuffix("[test]")) / "pyproject.toml").is_file()
+        assert Path(*shlex.split(" ".join(test_it[3:]))).is_dir()

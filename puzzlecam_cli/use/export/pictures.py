@@ -22,7 +22,7 @@ from puzzlecam_cli.text import several
 from puzzlecam_cli.use.gathered import gather
 
 TRIED = 8  # photos whose results are compared
-CALIBRATING = 64  # photos whose ranges of values are taken for int8
+CALIBRATING = 32  # photos whose ranges of values are taken for int8
 SCORED = 200  # photos that are scored against their masks, where there are more
 MADE_UP = 160  # pixels of the longer side, more or less
 

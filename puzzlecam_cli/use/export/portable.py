@@ -51,8 +51,7 @@ class Portable(nn.Module):
 def portable(network: nn.Module, description: Description, *, half: bool = False) -> Portable:
     """A copy of a network, made ready to be traced: batch normalisations folded, half of the bytes if wanted."""
     inside = deepcopy(network).eval().requires_grad_(False)
-    with torch.inference_mode():
-        fold_batchnorms(inside)
+    fold_batchnorms(inside)
     return Portable(inside.half() if half else inside, description, half=half).eval()
 
 
