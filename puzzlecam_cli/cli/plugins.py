@@ -60,5 +60,5 @@ def new(
 
     path = new_plugin(name, kind, folder)
     print(printable(str(path), 5000), flush=True)
-    there = shell(str(path))
-    print(f"\nnext: python -m pip install -e {there}'[test]'\n      python -m pytest {there}", file=sys.stderr)
+    there, with_test = (printable(shell(text), 5000) for text in (str(path), f"{path}[test]"))
+    print(f"\nnext: python -m pip install -e {with_test}\n      python -m pytest {there}", file=sys.stderr)

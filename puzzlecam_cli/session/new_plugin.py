@@ -26,6 +26,7 @@ KINDS_OF = {
     "dataset": ("The kind of data", "Photos", "check_dataset", "data: {{kind: {0}, root: PHOTOS}}"),
     "crf": ("The CRF engine", "Field", "check_crf_engine", "seg: {{predict: {{crf: {{engine: {0}}}}}}}"),
 }
+YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null"}
 RESERVED = {"auto", *LIBRARIES}  # names that mean something already, where a plugin is chosen
 
 
@@ -93,7 +94,9 @@ def _check_name(name: str, package: str, plugin: str) -> None:
         problem = f"would call the plugin `{plugin}`, which is no name in Python"
     elif plugin in RESERVED:
         problem = f"would call the plugin `{plugin}`, which means something else already"
-    elif package in sys.stdlib_module_names or package in ("puzzlecam", "tests"):
+    elif plugin in YAML_WORDS:
+        problem = f"would call the plugin `{plugin}`, which is no text where a recipe names it"
+    elif package in sys.stdlib_module_names or package in ("puzzlecam", "tests", "conftest"):
         problem = f"would hide the module `{package}`"
     if problem:
         raise UserError("plugin-name", f"the name {quoted(name)} {problem}", hint="for example puzzlecam-mine")

@@ -100,12 +100,16 @@ def predict(
     """
     from puzzlecam_cli.use.formats.table import chosen
 
+    if blank := next((name for name, given in (("--out", out), ("--tags", tags)) if str(given).strip() == ""), None):
+        raise UserError("usage", f"{blank} names nothing", hint="it is empty: is a variable of the shell not set?")
     root = Path(out)
     wanted = chosen(formats)
     opened = open_source(located(model), source, changes)
     if source == "pseudo" and (tags is None or confidence):
         problem = "--from pseudo gives no probabilities" if tags else "--from pseudo needs the tags of the photos"
         raise UserError("usage", problem, hint="--tags names a file of tags, or is `folders`; --confidence is for seg")
+    if keep and source != "pseudo":
+        raise UserError("usage", "--keep-maps is for --from pseudo: the network of seg makes no maps")
     with _named_out():
         check_folder(root)
     runtime = opened.settings.runtime
@@ -165,7 +169,7 @@ def _look(
     Raises:
         UserError: something of it cannot be used.
     """
-    from puzzlecam_cli.use.formats.table import check
+    from puzzlecam_cli.use.formats.table import FORMATS, check
 
     tell = Teller()
     gathered = gather(paths, root, read_list, tell)
@@ -188,8 +192,14 @@ def _look(
     results.check(given, opened.inputs, files, force=force)
     todo = given if force else [photo for photo in given if not results.is_made(photo, by, files)]
     facts = [*gathered.facts, *facts]
-    if others := results.of_others([photo.id for photo in given], by):
-        facts.append(f"{several(others, 'earlier result')} of another model or other settings stay in {root}")
+    others = results.others([photo.id for photo in given])
+    if of_another := sum(made.by != by for made in others):
+        facts.append(f"{several(of_another, 'earlier result')} of another model or other settings stay in {root}")
+    if others and (lists := [name for name in more if any("{" not in file for file in FORMATS[name].files)]):
+        facts.append(
+            f"{' and '.join(lists)}: of the photos named now alone; {several(len(others), 'other')} in {root} "
+            f"{are(len(others))} not in it. Name all photos for one file of all"
+        )
     if edited := [photo.id for photo in given if photo not in todo and results.is_changed(photo.id)]:
         some = ", ".join(shorten([quoted(image_id) for image_id in edited], 3))
         facts.append(f"{several(len(edited), 'result')} that somebody changed {are(len(edited))} kept: {some}")

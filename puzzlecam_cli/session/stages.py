@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from multiprocessing import current_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,12 @@ def run_stages(
         KeyboardInterrupt: it was asked to stop; called again, it continues.
         RankFailed: one of several processes failed.
     """
+    if getattr(current_process(), "_inheriting", False):  # as Python itself tells it
+        problem = "the processes that load photos run the script once more, and with it run_stages"
+        raise UserError("script", problem, hint='put the script\'s own lines below `if __name__ == "__main__":`')
     root = run_folder(recipe, run)
+    changes = [changes] if isinstance(changes, str) else changes
+    stages = [stages] if isinstance(stages, str) else stages
     resolved = load_for(root, recipe, changes)
     chosen = named(PIPELINE, stages)
     check_ours(Run.at(resolved, root), all_steps(chosen))  # before anything is written, the lock included

@@ -56,7 +56,13 @@ def _tagged(photos: Sequence[Photo], source: str, classes: Sequence[str], tell: 
     walk = Walk(Path(os.path.commonpath([os.path.abspath(photo.image.parent) for photo in photos])))  # noqa: PTH100
     walk.files = {photo.id: photo.image for photo in sorted(photos, key=lambda photo: photo.id)}
     tell(f"reading {path}")
-    table = read_tags(path, classes=classes, is_photo=lambda name: bool(walk.named(name)))
+    try:
+        table = read_tags(path, classes=classes, is_photo=lambda name: bool(walk.named(name)))
+    except UserError as error:
+        if error.reference == "tags-encoding" and "--set data." in (error.hint or ""):
+            hint = "save it as UTF-8 (most editors: Save as, encoding UTF-8)"
+            raise UserError(error.reference, error.problem, error.where, hint) from None
+        raise
     tagged = tagged_by(table, walk, list(walk.files), skip=True)
     facts = list(table.facts)
     if without := [photo.id for photo in photos if photo.id not in tagged.tags]:

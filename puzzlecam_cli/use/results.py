@@ -18,6 +18,7 @@ from puzzlecam_cli.files import append_line, as_json, is_whole, ready_to_append,
 from puzzlecam_cli.plain_file import read_file
 from puzzlecam_cli.run.plan import fingerprint, what_changed
 from puzzlecam_cli.text import are, quoted, several
+from puzzlecam_cli.use.formats.output import of_the_wrong_kind
 
 SCHEMA = 1
 LARGEST = 1 << 24  # bytes of `made.json`
@@ -93,7 +94,7 @@ class Results:
     def _take(self, line: str) -> None:
         try:
             made = Made(**json.loads(line))
-        except (ValueError, TypeError):  # torn: its photo is not known then
+        except (ValueError, TypeError, RecursionError):  # torn: its photo is not known then
             return
         self._known[made.id] = [*self._known.get(made.id, []), made][-LAST:]
 
@@ -137,6 +138,8 @@ class Results:
                 "--out names another folder; --force makes those of the given photos anew",
             )
         foreign, others, changed, by = [], [], [], fingerprint(dict(inputs))
+        names = (f"{before}{photo.id}.png" for before in files for photo in photos)
+        foreign += [str(self.root / name) for name in of_the_wrong_kind(self.root, names)]
         for photo in photos:
             last, known = self.last(photo.id), self._known.get(photo.id, ())
             unknown = [name for name in files if not any(name in made.files for made in known)]
@@ -147,7 +150,7 @@ class Results:
                 changed.append(str(self.picture(photo.id)))
             elif last.photo != photo.image and last.state != photo.state and not last.problem:
                 others.append(f"{quoted(photo.id)} is of {quoted(last.photo, 200)}")
-        if foreign:
+        if foreign := list(dict.fromkeys(foreign)):
             said = f"{several(len(foreign), 'file')} in {self.root} {are(len(foreign))} in the way, and not ours"
             raise UserError("folder-not-ours", said, shorten(foreign), "move them away, or name another --out")
         if (others or changed) and not force:
@@ -213,13 +216,14 @@ class Results:
         """Make the own list fit to be added to, where a process was killed while it did."""
         ready_to_append(self._own, '{"id": ')
 
-    def of_others(self, ids: Iterable[str], by: str) -> int:
-        """Pictures of photos other than these that were made by another model or with other settings."""
+    def others(self, ids: Iterable[str]) -> list[Made]:
+        """What is known of photos other than these whose pictures are here."""
         given = set(ids)
-        return sum(
-            image_id not in given and known[-1].by != by and os.path.lexists(self.picture(image_id))
+        return [
+            known[-1]
             for image_id, known in self._known.items()
-        )
+            if image_id not in given and os.path.lexists(self.picture(image_id))
+        ]
 
 
 def _line(made: Made) -> str:

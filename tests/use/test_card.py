@@ -222,10 +222,15 @@ def test_no_folder_of_a_recipe_is_shown(name: str, facts: Facts) -> None:
 
 
 def test_classes_and_names_that_look_like_markdown_stay_what_they_are(facts: Facts) -> None:
-    odd = ("a|b", "<script>", "`x`\n# y")
+    odd = ("a|b", "[click](http://x) ![](http://x) *b*", "`x`\n# y")
     described = replace(facts.description, classes=odd)
-    card = card_of(replace(facts, description=described), "<b>\nx: y</b>\x1b[31m")
+    said = described.supervision | {"licence": "<script> ![x](http://x)"}
+    described = replace(described, supervision=said)
+    card = card_of(replace(facts, description=described), "<b>\nx: y</b>\x1b[31m [z](http://z)")
+    assert "![x]" not in card
+    assert "](http://z)" not in card.partition("---\n\n")[2].replace("\\](", "")
     assert "\n# y" not in card
+    assert r"\[click\](http://x) !\[\](http://x) \*b\*" in section(card, "Classes")
     assert "<script>" not in re.sub("`[^`\n]*`", "", card)
     assert "<b>" not in card.partition("---\n\n")[2]
     assert ModelCard(card).data.license == "unknown"

@@ -84,7 +84,7 @@ def _parts(mask: Any) -> int:
     return parts
 
 
-SAID = ("cat, grey", "it's", 'a "b"', "crème", "猫", "no", "null", "1", "- x", "a # b", "{a}", "a|b", "x" * 200)
+SAID = ("cat, grey", "it's", 'a "b"', "crème", "猫", "no", "null", "1", "1e3", "- x", "a # b", "{a}", "a|b", "x" * 200)
 NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     **{f"{name[:20]}": (name, ()) for name in SAID},
     "with a colon": ("cat: grey", ("cvat",)),
@@ -184,6 +184,8 @@ REFUSED: dict[str, tuple[str, str, Change]] = {
     "another's coco.json": ("coco", "output-exists", lambda out, _: (out / "coco.json").write_text("{}")),
     "another's picture": ("png", "output-exists", lambda out, _: (out / "a.png").write_text("")),
     "a folder in a file's place": ("cvat", "output-exists", lambda out, _: (out / "cvat.zip").mkdir()),
+    "a file in a folder's place": ("overlay", "output-exists", lambda out, _: put(out / "overlay")),
+    "a file in the place of a folder in it": ("yolo", "output-exists", lambda out, _: put(out / "yolo/labels")),
     "a link to nowhere": ("json", "output-exists", lambda out, _: (out / "predictions.json").symlink_to("none")),
     "another's text": ("yolo", "output-exists", lambda out, _: put(out / "yolo/labels/a.txt")),
     "a run's folder": ("json", "output-folder", lambda out, _: [put(out / "run.json"), put(out / "recipe.yaml")]),
@@ -260,6 +262,8 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.M
     assert error.value.where == ("`YOLO/a`",)
     with pytest.raises(UserError, match="holds class 4"):
         written(tmp_path / "out", made(tmp_path, {"a": PICTURE + 1}), ["json"])
+    with pytest.raises(UserError, match="is the name of two classes"):
+        written(tmp_path / "out", made(tmp_path, {"a": PICTURE}), ["coco"], ("\u00e9", "e\u0301", "bird"))
     monkeypatch.setattr(table, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="package-missing") as missing:
         written(tmp_path / "out", made(tmp_path, {"a": PICTURE}), ["coco"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -230,6 +231,8 @@ NAMES: dict[str, tuple[list[str], str, str]] = {
     "escape codes": (["a\x1b[31m"], "plugin-name", "\\x1b[31m"),
     "500 letters": (["x" * 500], "plugin-name", "is longer than 60"),
     "a word of Python": (["class"], "plugin-name", "`class`"),
+    "a word of YAML": (["puzzlecam-yes"], "plugin-name", "`yes`, which is no text"),
+    "a file of pytest": (["conftest"], "plugin-name", "would hide the module `conftest`"),
     "a module of Python": (["json"], "plugin-name", "would hide the module `json`"),
     "this tool": (["puzzlecam-cli"], "plugin-clash", "is this tool"),
     "the tool's name": (["puzzlecam"], "plugin-name", "would hide the module `puzzlecam`"),
@@ -262,3 +265,18 @@ def test_a_plugin_that_cannot_be_written_is_refused(
     check_message(result.stderr.rstrip())
     assert words in result.stderr
     assert sorted(path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "folder", ["my nets", "\x1b[31mnets", "-nets", "it's"], ids=["blank", "escape", "dash", "quote"]
+)
+def test_what_to_do_next_can_be_typed_and_does_nothing_to_the_terminal(folder: str, path: Path, puzzlecam: Run) -> None:
+    result = puzzlecam("plugins", "new", "--", "mine", folder)
+    assert result.exit_code == 0, result.output
+    assert all(line.isprintable() for line in result.output.split("\n"))
+    install_it, test_it = (line.removeprefix("next:").split() for line in result.stderr.strip().split("\n"))
+    assert install_it[:5] == ["python", "-m", "pip", "install", "-e"]
+    if folder.isprintable():
+        (named,) = shlex.split(" ".join(install_it[5:]))
+        assert (Path(named.removesuffix("[test]")) / "pyproject.toml").is_file()
+        assert Path(*shlex.split(" ".join(test_it[3:]))).is_dir()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli import Run, UserError
+from puzzlecam_cli import Run, UserError, run_stages
 from tests.recipe.messages import check_message
 
 TRAINED, NEW = "synthetic_train_0002", "synthetic_val_0001"
@@ -49,6 +51,25 @@ def without_models(run: Path) -> None:
 
 def nothing(run: Path) -> None:
     pass
+
+
+def test_a_script_that_its_own_processes_run_once_more_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from multiprocessing import get_context\nfrom puzzlecam_cli import run_stages\n"
+        "if __name__ == '__main__':\n"
+        "    child = get_context('spawn').Process(target=print)\n    child.start()\n    child.join()\n"
+        "else:\n    run_stages('quickstart', 'run')\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert 'if __name__ == "__main__":' in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("given", [{"stages": "eval"}, {"changes": "seg.epochs=x"}], ids=["a stage", "a change"])
+def test_one_text_is_one_stage_or_change(given: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"stage-missing|seg\.epochs"):
+        run_stages("quickstart", tmp_path / "run", **given)
 
 
 FOLDERS: dict[str, tuple[Callable[[Path], None], str, tuple[str, ...]]] = {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from puzzlecam_cli.data.classes.class_list import is_no_object
 from puzzlecam_cli.data.disk.walk import RUN_FILES
-from puzzlecam_cli.data.ids import result_path
+from puzzlecam_cli.data.ids import canonical, result_path
 from puzzlecam_cli.data.photos import Tick
 from puzzlecam_cli.data.pixels.colours import RGB, voc_colour
 from puzzlecam_cli.errors import UserError, shorten
@@ -21,7 +21,7 @@ from puzzlecam_cli.files import remove_leftovers
 from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.text import CONTROL, quoted, several
 from puzzlecam_cli.use.formats.labelled import VOID, Labelled
-from puzzlecam_cli.use.formats.output import RECORDS, Output
+from puzzlecam_cli.use.formats.output import RECORDS, Output, of_the_wrong_kind
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,15 @@ def check(
             "rename their folder",
         )
     _check_folder(out, photos)
-    if force or not out.is_dir():
+    if not out.is_dir():
         return
-    output = Output(out)
-    if strangers := output.strangers(file for row in rows.values() for file in _files(row, photos)):
+    files = [file for row in rows.values() for file in _files(row, photos)]
+    if wrong := of_the_wrong_kind(out, files):
+        said = f"{out} holds files in the place of folders, or folders in that of files"
+        raise UserError("output-exists", said, shorten(wrong), "move them away, or name another --out")
+    if force:
+        return
+    if strangers := Output(out).strangers(files):
         raise UserError(
             "output-exists",
             f"{several(len(strangers), 'file')} in {out} would be overwritten, and not all are as they were written",
@@ -177,7 +182,7 @@ def _unsayable(name: str, row: Format, classes: Sequence[str]) -> list[str]:
     for number, written in enumerate(classes):
         if not written.strip() or CONTROL.search(written) or written != written.strip():
             problem = "is empty, or holds control characters or blanks around it"
-        elif written in classes[:number]:
+        elif canonical(written) in map(canonical, classes[:number]):
             problem = "is the name of two classes"
         elif row.names_void and is_no_object(written):
             problem = "is what background or unknown pixels are called"

@@ -27,8 +27,6 @@ def write(
     digits, which is less than a tenth of a pixel in photos of up to 100,000: what is drawn of it are the same pixels.
     Unknown pixels are objects of a last class `void`, which is listed where a photo has any.
     """
-    import yaml
-
     void = f"{len(classes)} "
     any_void = False
     for done, photo in enumerate(photos, start=1):
@@ -41,10 +39,17 @@ def write(
             any_void = any_void or any(line.startswith(void) for line in file)
         tick(done, len(photos))
     names = dict(enumerate((*classes, VOID_NAME) if any_void else classes))
-    description = {"train": "images", "val": "images", "names": names}
+    lines = [f"  {number}: {_quoted(name)}" for number, name in names.items()]
     with output.replacing("yolo/data.yaml") as temporary:
-        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True, width=1000)
+        text = "\n".join(("train: images", "val: images", "names:", *lines, ""))
         temporary.write_text(HEAD + text, encoding="utf-8")
+
+
+def _quoted(name: str) -> str:
+    """A name in quotes, so that `1e3` and `no` are names for every reader of YAML."""
+    import yaml
+
+    return str(yaml.safe_dump(name, default_style='"', allow_unicode=True, width=1000)).strip()
 
 
 def _lines(labels: NDArray[np.uint8], areas: dict[int, int], num_classes: int) -> Iterator[str]:
