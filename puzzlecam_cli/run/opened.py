@@ -1,20 +1,21 @@
-"""Open what was trained, to use it: a run folder, or a model file alone wherever it was copied to."""
+"""Open what was trained, to use it: a run folder, or a model file alone wherever it was copied to.
+
+PyTorch is not loaded until a network is built: what is no model is refused at once.
+"""
 
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import nn
-
+from puzzlecam_cli.data.disk.walk import RUN_FILES
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.group.lock import holder_of
-from puzzlecam_cli.models.backbone import load_backbone
-from puzzlecam_cli.models.build import build
 from puzzlecam_cli.models.description import Description
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.load import load_recipe
-from puzzlecam_cli.run.describe import describe, supervised
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.run.model_file import describe_again, load_model, read_description
@@ -22,6 +23,9 @@ from puzzlecam_cli.run.plan import NOT_THERE, flatten, in_words, what_changed
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.scores import read_scores
 from puzzlecam_cli.text import quoted
+
+if TYPE_CHECKING:
+    from torch import nn
 
 STAGES = ("train-cls", "affinity", "seg")  # that train networks
 MODEL = "model.safetensors"
@@ -43,6 +47,8 @@ def open_model(path: Path) -> tuple[Description, nn.Module]:
         UserError: what is there is no run and no model, is damaged, unfinished or stale, is no network that labels
             pixels, or cannot be built here.
     """
+    from puzzlecam_cli.models.build import build
+
     file = model_of(path)
     description = read_description(file) or upgraded(file)
     if not description.is_segmenter:
@@ -62,7 +68,14 @@ def model_of(path: Path) -> Path:
         return _of_run(path)
     if problem := why_no_file(path):
         raise UserError("model-missing", f"{path} {problem}", hint=WANTED)
-    if path.suffix.lower() in (".pth", ".pt", ".bin", ".ckpt", ".onnx"):
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        hint = f"give the folder of its run ({_run_of(path) or f'runs/{path.stem}'}), not the recipe"
+        raise UserError("model-foreign", f"{path} is a recipe, no model", hint=hint)
+    if suffix in PHOTO_SUFFIXES:
+        said = f"{path} is a photo, no model"
+        raise UserError("model-foreign", said, hint=f"the run or model comes first, then photos; {WANTED}")
+    if suffix in (".pth", ".pt", ".bin", ".ckpt", ".onnx"):
         said = f"{path} is a file of weights alone, or of another program: it does not say what its network is"
         raise UserError("model-foreign", said, hint=WANTED)
     return path
@@ -72,7 +85,8 @@ def _of_run(root: Path) -> Path:
     folder = RunFolder(root)
     if not folder.ledger.is_file() or not folder.recipe.is_file():
         below = [str(path.parent) for path in sorted(root.glob("*/run.json"))]
-        hint = f"did you mean {below[0]}?" if below else WANTED
+        near = below[0] if below else _run_of(root)
+        hint = f"did you mean {near}?" if near else WANTED
         raise UserError("model-missing", f"{root} is a folder, but not that of a run", shorten(below), hint)
     made = f"`puzzlecam run-all {root}` makes it"
     record = Ledger(folder.ledger).get("seg/model")
@@ -89,6 +103,11 @@ def _of_run(root: Path) -> Path:
             f"`puzzlecam run-all {root}` makes it anew; {file} opens as it is",
         )
     return file
+
+
+def _run_of(path: Path) -> Path | None:
+    """The run that a file or a folder lies in."""
+    return next((above for above in path.parents if all((above / name).is_file() for name in RUN_FILES)), None)
 
 
 def stale_steps(root: Path) -> list[str]:
@@ -141,6 +160,10 @@ def upgrade(root: Path, stage: str) -> Description:
         UserError: the recipe or the model cannot be read, they do not fit each other, the backbone is not installed,
             or the classes are not known any more.
     """
+    from puzzlecam_cli.models.backbone import load_backbone
+    from puzzlecam_cli.models.build import build
+    from puzzlecam_cli.run.describe import describe, supervised
+
     run = Run.at(load_recipe(str(RunFolder(root).recipe)), root)
     chosen, labels = run.recipe.backbone, run.ledger.get("rw/pseudo_labels")
     backbone, classes = load_backbone(chosen.name, **chosen.options), _classes(run)

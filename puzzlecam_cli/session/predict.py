@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from puzzlecam_cli.data.disk.walk import MARK
+from puzzlecam_cli.data.disk.walk import MADE, MARK
 from puzzlecam_cli.errors import LINES, UserError, shorten
 from puzzlecam_cli.events import Emit, Note, RunStarted, StageEnded, StageStarted
 from puzzlecam_cli.group.interrupt import gentle_stop
@@ -169,6 +169,7 @@ def _look(
     Raises:
         UserError: something of it cannot be used.
     """
+    from puzzlecam_cli.use.formats.output import check_new
     from puzzlecam_cli.use.formats.table import FORMATS, check
 
     tell = Teller()
@@ -189,7 +190,8 @@ def _look(
     check(root, more, {photo.id: Path(photo.image) for photo in given}, opened.classes, force=force)
     results, by = Results(root), fingerprint(opened.inputs)
     files = ("", f"{CONFIDENCE}/") if confidence else ("",)
-    results.check(given, opened.inputs, files, force=force)
+    results.check(given, opened.inputs, files, opened.model, force=force)
+    check_new(root, MADE)
     todo = given if force else [photo for photo in given if not results.is_made(photo, by, files)]
     facts = [*gathered.facts, *facts]
     others = results.others([photo.id for photo in given])
@@ -213,7 +215,7 @@ def _begin(found: _Found, opened: Source, root: Path, job: Job, model: str, emit
     emit(StageStarted(TASK, because))
     for fact in found.facts:
         emit(Note(TASK, fact))
-    Results(root).begin(opened.inputs, opened.classes)
+    Results(root).begin(opened.inputs, opened.classes, opened.model)
     job.write(root, found.todo)
     if job.source == "pseudo":
         from puzzlecam_cli.use.pseudo import forget_stale
