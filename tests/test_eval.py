@@ -57,6 +57,21 @@ def test_masks_against_themselves_score_exactly_one(puzzlecam: Run, masks: Path,
     assert {name for name, value in iou.items() if value is not None} == {"background", "bird", "person"}
 
 
+def test_masks_that_are_the_scored_labels_are_told(puzzlecam: Run, masks: Path, tmp_path: Path) -> None:
+    kept, empty, other = sorted((masks / "SegmentationClass").iterdir())
+    for path in (kept, other):
+        Image.fromarray(np.where(np.array(Image.open(path)) == 255, 0, np.array(Image.open(path)))).save(path)
+    Image.fromarray(np.zeros_like(np.array(Image.open(empty)))).save(empty)
+    predict(masks, tmp_path / "run", lambda mask: mask)
+    labels = np.array(Image.open(other))
+    labels[0, 0] = 3 - labels[0, 0] % 3
+    Image.fromarray(labels).save(other)
+    assert evaluate(puzzlecam, masks, tmp_path / "run")["equal"] == 1
+    said = "1 of 3 masks of `val` is, pixel for pixel, the predictions that are scored"
+    assert said in (tmp_path / "run/eval/scores.md").read_text()
+    assert said in (tmp_path / "run/events.jsonl").read_text()
+
+
 def test_an_empty_prediction_scores_the_share_of_background(puzzlecam: Run, masks: Path, tmp_path: Path) -> None:
     predict(masks, tmp_path / "run", np.zeros_like)
     pixels = np.concatenate([np.array(Image.open(p)).ravel() for p in (masks / "SegmentationClass").iterdir()])

@@ -159,6 +159,15 @@ def test_other_settings_in_one_folder_are_refused(
     assert "8 earlier results of another model" in (out / ".puzzlecam" / "events.jsonl").read_text()
 
 
+def test_what_a_list_of_some_photos_leaves_out_is_said(model: Path, photos: Path, tmp_path: Path) -> None:
+    out, one = tmp_path / "out", photos / "synthetic_val_0001.jpg"
+    done(model, photos, out=out)
+    done(model, one, out=out, formats="overlay")
+    assert "not in it" not in (out / ".puzzlecam" / "events.jsonl").read_text()
+    done(model, one, out=out, formats="json,coco")
+    assert "json and coco: of the photos named now alone; 8 others" in (out / ".puzzlecam/events.jsonl").read_text()
+
+
 def test_files_of_others_are_never_overwritten(model: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

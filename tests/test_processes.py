@@ -190,7 +190,8 @@ def test_a_training_by_two_processes_that_was_stopped_ends_as_if_it_had_not_been
 
 def test_a_group_that_fails_ends_with_the_exit_code_of_its_member(tiny_recipe: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "puzzlecam_cli", "seg", str(tiny_recipe), "--run", str(tmp_path)]
-    result = subprocess.run([*command, "--num-processes", "2"], capture_output=True, text=True, check=False, timeout=60)
+    command += ["--num-processes", "2"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode == 2
     assert "stage-missing" in result.stderr
 
@@ -198,7 +199,7 @@ def test_a_group_that_fails_ends_with_the_exit_code_of_its_member(tiny_recipe: P
 def failed_group(*arguments: object) -> str:
     """What a command by two processes prints to stderr, which the user is to mend."""
     command = [sys.executable, "-m", "puzzlecam_cli", *arguments, "--num-processes", "2"]
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode == 2, result.stderr
     assert result.stderr.count("error: ") == 1
     return result.stderr

@@ -35,7 +35,7 @@ def card(
     Nothing is in it that the run's files do not say; of the recipe's paths it shows the last name only.
     """
     from puzzlecam_cli.recipe.writing import write_text_file
-    from puzzlecam_cli.run.found import model_of
+    from puzzlecam_cli.run.opened import model_of
     from puzzlecam_cli.run.run import Run
     from puzzlecam_cli.use.hub import check_extra, read_reference, the_hub
     from puzzlecam_cli.use.licence import check_licence
@@ -55,14 +55,15 @@ def card(
         check_extra()
     if out is not None and os.path.lexists(out):
         raise UserError("file-exists", f"{out} is there already", hint="--out names another file")
-    model_of(Path(run))  # what is wrong with it is told before PyTorch is loaded
+    found = Run.of(Path(run))
+    model_of(found.folder.root)  # what is wrong with it is told before PyTorch is loaded
     if "torch" not in sys.modules:
         Teller().now("loading PyTorch")
     from puzzlecam_cli.use.card import card_of
     from puzzlecam_cli.use.card_facts import facts_of
     from puzzlecam_cli.use.published import hub_files
 
-    facts = facts_of(Run.of(Path(run)))
+    facts = facts_of(found)
     name = repository.partition("/")[2] if repository else Path(run).resolve().name
     text = card_of(facts, name, repository=repository, licence=licence)
     if out is not None:

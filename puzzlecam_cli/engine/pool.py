@@ -37,6 +37,9 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
     ) as pool:
         try:
             first = list(islice(rest, 2 * workers))
+            if len(first) < 2:  # done before a process would have begun
+                yield from map(function, first)
+                return
             with signals_held_back():
                 running: set[Future[Result]] = {pool.submit(function, item) for item in first}
             while running:

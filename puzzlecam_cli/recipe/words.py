@@ -101,7 +101,7 @@ def _meant(keys: Keys, values: dict[str, Any]) -> str:
     """The key that was meant: one like it in this section, or the same one in another."""
     *section, key = keys
     key = key.lower().replace("-", "_")
-    known = known_keys(tuple(section), values)
+    known = [name for name in known_keys(tuple(section), values) if name != keys[-1]]  # a key of other commands
     if close := get_close_matches(key, known, 1, cutoff=0.5):
         return f"; did you mean `{close[0]}`?"
     elsewhere = [f"`{'.'.join(found)}`" for found in _all_keys(model_of(values)) if found[-1] == key]

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from torch import Tensor, nn
-
-from puzzlecam_cli.engine.state import differences
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.files import replacing
 from puzzlecam_cli.models.description import Description
 from puzzlecam_cli.run.arrays import damaged_files
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def save_model(path: Path, network: nn.Module, description: Description) -> None:
@@ -61,7 +61,7 @@ def read_description(path: Path, *, stage: str | None = None) -> Description | N
     """
     from safetensors import safe_open
 
-    with _readable(path, stage), safe_open(path, "pt") as file:
+    with _readable(path, stage), safe_open(path, "np") as file:  # "pt" would load PyTorch
         metadata: dict[str, str] | None = file.metadata()
     return Description.from_metadata(metadata, path)
 
@@ -77,6 +77,8 @@ def load_model(path: Path, network: nn.Module, *, stage: str | None = None, agai
         UserError: the file is not there, damaged, or of another network: how it differs.
     """
     from safetensors.torch import load_file
+
+    from puzzlecam_cli.engine.state import differences
 
     with _readable(path, stage):
         state: dict[str, Tensor] = load_file(path)

@@ -1,28 +1,35 @@
-"""Open what was trained, to use it: a run folder, or a model file alone wherever it was copied to."""
+"""Open what was trained, to use it: a run folder, or a model file alone wherever it was copied to.
+
+PyTorch is not loaded until a network is built: what is no model is refused at once.
+"""
 
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import nn
-
-from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.data.disk.walk import RUN_FILES
+from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
+from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.group.lock import holder_of
-from puzzlecam_cli.models.backbone import load_backbone
-from puzzlecam_cli.models.build import build
 from puzzlecam_cli.models.description import Description
+from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.load import load_recipe
-from puzzlecam_cli.run.describe import describe, supervised
 from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.found import WANTED, model_of
+from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.run.model_file import describe_again, load_model, read_description
+from puzzlecam_cli.run.plan import NOT_THERE, flatten, in_words, what_changed
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.scores import read_scores
 from puzzlecam_cli.text import quoted
 
+if TYPE_CHECKING:
+    from torch import nn
+
 STAGES = ("train-cls", "affinity", "seg")  # that train networks
 MODEL = "model.safetensors"
+WANTED = "give the folder of a run, or its seg/model.safetensors"
 
 
 def open_model(path: Path) -> tuple[Description, nn.Module]:
@@ -40,6 +47,8 @@ def open_model(path: Path) -> tuple[Description, nn.Module]:
         UserError: what is there is no run and no model, is damaged, unfinished or stale, is no network that labels
             pixels, or cannot be built here.
     """
+    from puzzlecam_cli.models.build import build
+
     file = model_of(path)
     description = read_description(file) or upgraded(file)
     if not description.is_segmenter:
@@ -47,6 +56,82 @@ def open_model(path: Path) -> tuple[Description, nn.Module]:
     network = build(description)
     load_model(file, network)
     return description, network.eval()
+
+
+def model_of(path: Path) -> Path:
+    """The model file that a path stands for: itself, or of a run folder that of its finished `seg`.
+
+    Raises:
+        UserError: there is nothing, or something else.
+    """
+    if why_no_file(path) == "is a folder, not a file":
+        return _of_run(path)
+    if problem := why_no_file(path):
+        raise UserError("model-missing", f"{path} {problem}", hint=WANTED)
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        hint = f"give the folder of its run ({_run_of(path) or f'runs/{path.stem}'}), not the recipe"
+        raise UserError("model-foreign", f"{path} is a recipe, no model", hint=hint)
+    if suffix in PHOTO_SUFFIXES:
+        said = f"{path} is a photo, no model"
+        raise UserError("model-foreign", said, hint=f"the run or model comes first, then photos; {WANTED}")
+    if suffix in (".pth", ".pt", ".bin", ".ckpt", ".onnx"):
+        said = f"{path} is a file of weights alone, or of another program: it does not say what its network is"
+        raise UserError("model-foreign", said, hint=WANTED)
+    return path
+
+
+def _of_run(root: Path) -> Path:
+    folder = RunFolder(root)
+    if not folder.ledger.is_file() or not folder.recipe.is_file():
+        below = [str(path.parent) for path in sorted(root.glob("*/run.json"))]
+        near = below[0] if below else _run_of(root)
+        hint = f"did you mean {near}?" if near else WANTED
+        raise UserError("model-missing", f"{root} is a folder, but not that of a run", shorten(below), hint)
+    made = f"`puzzlecam run-all {root}` makes it"
+    record = Ledger(folder.ledger).get("seg/model")
+    file = folder.model("seg")
+    if record is None or not file.is_file() or record.state != "done":
+        begun = "has not finished" if record is not None and record.state != "done" else "is missing"
+        raise UserError("stage-missing", f"stage `seg` of {root} {begun}: there is no network yet", hint=made)
+    if stale := stale_steps(root):
+        stage = stale[0].partition("/")[0]
+        raise UserError(
+            "stage-stale",
+            f"stage `{stage}` of {root} is stale: its network is not what the recipe makes any more",
+            shorten(stale),
+            f"`puzzlecam run-all {root}` makes it anew; {file} opens as it is",
+        )
+    return file
+
+
+def _run_of(path: Path) -> Path | None:
+    """The run that a file or a folder lies in."""
+    return next((above for above in path.parents if all((above / name).is_file() for name in RUN_FILES)), None)
+
+
+def stale_steps(root: Path) -> list[str]:
+    """Why the network of a run is not what its recipe would make, a line each; its data are not looked at."""
+    folder = RunFolder(root)
+    ledger, recipe = Ledger(folder.ledger), load_recipe(str(folder.recipe))
+    sections = recipe.model_dump(mode="json").items()
+    values = {name: value for key, section in sections for name, value in flatten(key, section)}
+    found, steps = [], ["seg/model"]
+    for step in steps:  # grows while it is read
+        record = ledger.get(step)
+        if record is None:
+            found.append(f"{step}: {NOT_THERE}")
+            continue
+        now = dict(record.inputs)
+        for name in record.inputs:
+            if (need := ledger.get(name)) is not None:
+                now[name] = need.made
+                steps += [name] if name not in steps else []
+            elif name in values and not name.startswith("data."):  # those are fingerprints of photos
+                now[name] = values[name]
+        if changes := what_changed(record.inputs, now):
+            found.append(f"{step}: {in_words(changes)}")
+    return found
 
 
 def upgraded(file: Path) -> Description:
@@ -75,6 +160,10 @@ def upgrade(root: Path, stage: str) -> Description:
         UserError: the recipe or the model cannot be read, they do not fit each other, the backbone is not installed,
             or the classes are not known any more.
     """
+    from puzzlecam_cli.models.backbone import load_backbone
+    from puzzlecam_cli.models.build import build
+    from puzzlecam_cli.run.describe import describe, supervised
+
     run = Run.at(load_recipe(str(RunFolder(root).recipe)), root)
     chosen, labels = run.recipe.backbone, run.ledger.get("rw/pseudo_labels")
     backbone, classes = load_backbone(chosen.name, **chosen.options), _classes(run)

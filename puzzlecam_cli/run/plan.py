@@ -21,6 +21,7 @@ Action = Literal["keep", "repair", "resume", "run"]
 NOT_THERE = "not there"
 NOT_MADE = "not made yet"
 CLEANED = "cleaned to free the disk"
+CLEANED_AWAY = "cleaned away"
 _NO_KEY = object()
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
 UNFINISHED_STATES = {
@@ -84,6 +85,8 @@ def inputs_of(run: Run, step: Step) -> Inputs:
     for need in step.needs:
         record = run.ledger.get(need)
         inputs[need] = record.made if record and record.is_made else _found(run.folder, need)
+        if step.takes_what_is_there and record and record.state == "cleaned":
+            inputs[need] = CLEANED_AWAY
     return inputs
 
 
@@ -159,7 +162,8 @@ def _decide(
     renewed = [need for need in step.needs if need in before]
     if renewed:
         return decision("run", f"{renewed[0]} is made anew")
-    changes = what_changed(record.inputs, inputs := inputs_of(run, step))
+    inputs = inputs_of(run, step)
+    changes = what_changed(record.inputs, inputs | _read_before_cleaning(run, record.inputs, inputs))
     if changes and coming and not what_changed(coming.inputs, inputs):
         return decision("resume", UNFINISHED_STATES[coming.state])
     if changes:
@@ -173,6 +177,12 @@ def _decide(
         lost = f"{missing} of {record.files} files are not there any more{_such_as(run, step)}"
         return decision("repair" if missing < record.files else "run", lost)
     return decision("keep", "recipe and inputs unchanged")
+
+
+def _read_before_cleaning(run: Run, before: Inputs, inputs: Inputs) -> Inputs:
+    """The inputs that a step took before they were cleaned away, which is no change of them."""
+    away = [need for need, value in inputs.items() if value == CLEANED_AWAY]
+    return {need: before[need] for need in away if (r := run.ledger.get(need)) and before.get(need) == r.made}
 
 
 def _ask_for_cleaned(run: Run, pipeline: tuple[Stage, ...], chosen: set[str], decisions: dict[str, Decision]) -> None:
@@ -267,15 +277,6 @@ def _check_there(run: Run, pipeline: tuple[Stage, ...], chosen: set[str], decisi
         if not step.takes_what_is_there or decisions[step.name].stage not in chosen:
             continue
         coming = any(decisions[need].action != "keep" and decisions[need].stage in chosen for need in step.needs)
-        gone = [need for need in step.needs if decisions[need].because.startswith(CLEANED)]
-        gone = [need for need in gone if decisions[need].action == "repair" and decisions[need].stage not in chosen]
-        if gone:
-            stages = dict.fromkeys(f"`puzzlecam {decisions[need].stage}`" for need in gone)
-            raise UserError(
-                "stage-missing",
-                f"{' and '.join(gone)} of {run.folder.root} are cleaned away: scores made now would leave them out",
-                hint=f"{', then '.join(stages)} with the same arguments makes them again",
-            )
         if not coming and not any(name for need in step.needs for name in files_below(run.folder.root / need)):
             raise UserError(
                 "stage-missing",

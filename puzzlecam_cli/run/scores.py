@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Scores = dict[str, Any]
+Result = dict[str, Any]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -23,6 +24,7 @@ class _Result(_Checked):
     what: Literal["cams", "rw", "pseudo-labels", "predictions"]
     split: str
     images: Count
+    equal: Count = 0
     miou: Share | None
     fp: Share | None
     fn: Share | None

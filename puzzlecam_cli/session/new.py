@@ -82,7 +82,7 @@ def new_recipe(folder: str, out: str | None, tags: str | None, ask: Ask, tell: T
     write_recipe(target, recipe_text(heading, BASE, values | fitted))
     lines = (*described(reading, sizes), ("machine", machine), ("recipe", f"{target}, from {BASE}"))
     hopeless = _why_hopeless(reading)
-    return Written(target, lines, (*renamed, *notes, *reading.facts, *unread, *hopeless), not hopeless)
+    return Written(target, lines, (*renamed, *notes, *place.facts, *reading.facts, *unread, *hopeless), not hopeless)
 
 
 def _size(reading: Reading, between: str = ",") -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from puzzlecam_cli.data.disk.walk import MARK
+from puzzlecam_cli.data.disk.walk import MADE, MARK
 from puzzlecam_cli.errors import LINES, UserError, shorten
 from puzzlecam_cli.events import Emit, Note, RunStarted, StageEnded, StageStarted
 from puzzlecam_cli.group.interrupt import gentle_stop
@@ -108,6 +108,8 @@ def predict(
     if source == "pseudo" and (tags is None or confidence):
         problem = "--from pseudo gives no probabilities" if tags else "--from pseudo needs the tags of the photos"
         raise UserError("usage", problem, hint="--tags names a file of tags, or is `folders`; --confidence is for seg")
+    if keep and source != "pseudo":
+        raise UserError("usage", "--keep-maps is for --from pseudo: the network of seg makes no maps")
     with _named_out():
         check_folder(root)
     runtime = opened.settings.runtime
@@ -167,6 +169,7 @@ def _look(
     Raises:
         UserError: something of it cannot be used.
     """
+    from puzzlecam_cli.use.formats.output import check_new
     from puzzlecam_cli.use.formats.table import FORMATS, check
 
     tell = Teller()
@@ -187,7 +190,8 @@ def _look(
     check(root, more, {photo.id: Path(photo.image) for photo in given}, opened.classes, force=force)
     results, by = Results(root), fingerprint(opened.inputs)
     files = ("", f"{CONFIDENCE}/") if confidence else ("",)
-    results.check(given, opened.inputs, files, force=force)
+    results.check(given, opened.inputs, files, opened.model, force=force)
+    check_new(root, MADE)
     todo = given if force else [photo for photo in given if not results.is_made(photo, by, files)]
     facts = [*gathered.facts, *facts]
     others = results.others([photo.id for photo in given])
@@ -211,7 +215,7 @@ def _begin(found: _Found, opened: Source, root: Path, job: Job, model: str, emit
     emit(StageStarted(TASK, because))
     for fact in found.facts:
         emit(Note(TASK, fact))
-    Results(root).begin(opened.inputs, opened.classes)
+    Results(root).begin(opened.inputs, opened.classes, opened.model)
     job.write(root, found.todo)
     if job.source == "pseudo":
         from puzzlecam_cli.use.pseudo import forget_stale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ def spread(
     """Do what is to be done, in one process or in several."""
     from puzzlecam_cli.group.launch import group_size, run_processes
 
+    if "torch" not in sys.modules:
+        emit(Note(TASK, "loading PyTorch"))  # seconds, in which nothing else can be told
     processes = 1 if accelerator is not None else group_size(num_processes, runtime)
     if processes > 1:
         run_processes(["predict-share", str(root)], runtime, processes, emit)

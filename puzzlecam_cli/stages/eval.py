@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -22,10 +22,10 @@ from puzzlecam_cli.events import Note
 from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
 from puzzlecam_cli.run.context import Context
+from puzzlecam_cli.run.scores import Result
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
-from puzzlecam_cli.view.scores import scores_table
-
-Result = dict[str, Any]
+from puzzlecam_cli.text import shell
+from puzzlecam_cli.view.scores import TITLES, said_of_equal, scores_table
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def score(context: Context) -> None:
             f"there is nothing to score in {context.folder.root}",
             hint="run `puzzlecam run-all` or the stages before `eval` first",
         )
+    _tell_of_cleaned(context, rows)
     splits = {split: context.data.photos(split) for split in {row.split for row in rows}}
     photos = {row.what: _with_masks(context, row, splits[row.split]) for row in rows}
     rows = [row for row in rows if photos[row.what]]
@@ -79,16 +80,23 @@ def score(context: Context) -> None:
     total = sum(map(len, mine.values()))
     size = context.num_classes + 1
     totals = {row.what: torch.zeros(_columns(context, row), size, size, dtype=torch.int64) for row in rows}
+    equal = {row.what: torch.zeros((), dtype=torch.int64) for row in rows}
     report = context.progress("scoring", "files")
-    for done, (what, counts) in enumerate(
+    for done, (what, counts, is_equal) in enumerate(
         map_unordered(score_photo, jobs, pool_workers(context.recipe.runtime)), start=1
     ):
         totals[what] += counts
+        equal[what] += is_equal
         report(done, total)
     totals = {what: _of_all_processes(counts, context.accelerator) for what, counts in totals.items()}
+    equal = {what: _of_all_processes(count, context.accelerator) for what, count in equal.items()}
     if not context.accelerator.is_main_process:
         return
     results = [_result(context, row, len(photos[row.what]), totals[row.what]) for row in rows]
+    for result in results:
+        if number := int(equal[result["what"]]):
+            result["equal"] = number
+            context.note_once(said_of_equal(result))
     scores = {
         "schema": 1,
         "tags_from": context.data.tags_from,
@@ -103,6 +111,21 @@ def score(context: Context) -> None:
         warn_of_collapse(context, row, totals[row.what])
     write_text(context.folder.scores, as_json(scores, indent=1) + "\n")
     write_text(context.folder.scores_table, scores_table(scores))
+
+
+def _tell_of_cleaned(context: Context, rows: Sequence[Scored]) -> None:
+    """A note where maps cannot be scored because `clean` deleted them, with what brings them back."""
+    there, ledger = {row.what for row in rows}, context.run.ledger
+    gone = [
+        what
+        for what, step in (("cams", "cams"), ("rw", "rw/scores"))
+        if what not in there and (record := ledger.get(step)) and record.state == "cleaned"
+    ]
+    if gone:
+        run = shell(str(context.run.folder.root))
+        again = " && ".join(f"puzzlecam {stage} {run}" for stage in (*gone, "eval"))
+        titles = " and ".join(TITLES[what] for what in gone)
+        context.note_once(f"{titles} cannot be scored, as their maps are cleaned away: `{again}` brings them back")
 
 
 def count_tags(context: Context) -> Result | None:

@@ -104,17 +104,22 @@ class ScoreJob:
     num_classes: int
 
 
-def score_photo(job: ScoreJob) -> tuple[str, Tensor]:
-    """What was scored, and the confusion matrices of one photo: (T, C+1, C+1) int64, T = 1 for labels."""
+def score_photo(job: ScoreJob) -> tuple[str, Tensor, bool]:
+    """What was scored, the confusion matrices of one photo, and whether its mask is the very label that is scored.
+
+    The matrices are (T, C+1, C+1) int64, T = 1 for labels. A mask that is all background tells nothing of its origin.
+    """
     mask = torch.from_numpy(job.mask.read())
     try:
         if job.kind == "labels":
             prediction = torch.from_numpy(read_labels(job.artifact))
-            return job.what, confusion_matrix(prediction, mask, job.num_classes)[None]
+            counts = confusion_matrix(prediction, mask, job.num_classes)[None]
+            return job.what, counts, bool(mask.any()) and torch.equal(prediction, mask)
         read = read_cams if job.kind == "cams" else read_walked
         size = (mask.shape[0], mask.shape[1])  # the photo's: preflight saw to it
         classes, scores = read(job.artifact, stride=1, size=size, num_classes=job.num_classes)
-        return job.what, threshold_sweep(scores, torch.from_numpy(classes), mask, job.thresholds, job.num_classes)
+        counts = threshold_sweep(scores, torch.from_numpy(classes), mask, job.thresholds, job.num_classes)
+        return job.what, counts, False
     except ValueError as error:
         raise UserError(
             "score-impossible",

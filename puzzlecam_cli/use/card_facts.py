@@ -18,10 +18,9 @@ from puzzlecam_cli.plain_file import read_file
 from puzzlecam_cli.recipe.load import read_document
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.ablation import FILES, TABLE_1, WHAT
-from puzzlecam_cli.run.found import model_of
 from puzzlecam_cli.run.ledger import Record
 from puzzlecam_cli.run.model_file import read_description
-from puzzlecam_cli.run.opened import upgraded
+from puzzlecam_cli.run.opened import model_of, upgraded
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.scores import Scores, read_scores
 

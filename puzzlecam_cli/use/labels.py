@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from puzzlecam_cli.data.disk.walk import WRITTEN
 from puzzlecam_cli.data.photos import Tell, Tick, silent
 from puzzlecam_cli.data.pixels.colours import voc_colour
 from puzzlecam_cli.errors import UserError
@@ -16,6 +17,7 @@ from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.stages import PIPELINE
 from puzzlecam_cli.use.formats import table
 from puzzlecam_cli.use.formats.labelled import Labelled
+from puzzlecam_cli.use.formats.output import check_new
 
 USER = "seg"  # the stage that needs pseudo labels: it is asked whether they are there and up to date
 
@@ -52,6 +54,7 @@ def write_labels(
     classes, split = found.photos.classes, found.photos.splits.train
     photos = [Labelled(p.id, p.image, found.folder.pseudo_label(p.id)) for p in found.photos.photos(split)]
     table.check(Path(out), formats, {photo.id: photo.photo for photo in photos}, classes, force=force)
+    check_new(Path(out), WRITTEN, {f"{before}{photo.id}.png" for photo in photos for before in ("", "overlay/")})
     colours = [voc_colour(label) for label in range(len(classes) + 1)]
     table.write(Path(out), formats, photos, classes, colours, told)
     return len(photos)

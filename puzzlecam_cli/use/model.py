@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
+from puzzlecam_cli.data.pixels.decode import HINTS
 from puzzlecam_cli.data.pixels.photo_file import as_rgb, open_image
 from puzzlecam_cli.data.pixels.sizes import size_within
 from puzzlecam_cli.engine.place import Device, for_inference
@@ -198,7 +199,13 @@ def _picture(photo: Photo) -> Image.Image:
         UserError: it cannot be read, or is no photo.
     """
     if isinstance(photo, str | Path):
-        return open_image(Path(photo))
+        try:
+            return open_image(Path(photo))
+        except UserError as error:
+            if error.hint != HINTS["image"]:
+                raise
+            hint = f"give the path of a photo, in full or from {Path.cwd()}"  # there is no list it could stand in
+            raise UserError(error.reference, error.problem, error.where, hint) from None
     if isinstance(photo, Image.Image) and all(photo.size):
         return as_rgb(photo)
     given = np.asarray(photo)  # of a picture without pixels as well

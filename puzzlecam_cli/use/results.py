@@ -24,6 +24,7 @@ SCHEMA = 1
 LARGEST = 1 << 24  # bytes of `made.json`
 LAST = 2  # lines that are remembered of a photo: a process may be killed between the line and the picture
 CONFIDENCE = "confidence"
+MODELS = ("model", "train-cls", "affinity")  # those of `inputs` that are fingerprints of model files
 
 
 class Given(NamedTuple):
@@ -99,8 +100,8 @@ class Results:
         self._known[made.id] = [*self._known.get(made.id, []), made][-LAST:]
 
     @property
-    def inputs(self) -> dict[str, Any] | None:
-        """What the pictures are made of, and how; None: nothing was made here yet.
+    def begun(self) -> dict[str, Any] | None:
+        """What the pictures are made of, and how: `inputs`, `model`; None: nothing was made here yet.
 
         Raises:
             UserError: the file is damaged, or a newer program's.
@@ -115,12 +116,16 @@ class Results:
         except (ValueError, KeyError, TypeError, RecursionError):
             said = f"{path} is damaged, or was written by another version of puzzlecam"
             raise UserError("results-unreadable", said, hint="--out names another folder") from None
-        return dict(content["inputs"])
+        return dict(content)
 
-    def check(self, photos: Sequence[Given], inputs: Mapping[str, Any], files: Sequence[str], *, force: bool) -> None:
+    def check(
+        self, photos: Sequence[Given], inputs: Mapping[str, Any], files: Sequence[str], model: Path, *, force: bool
+    ) -> None:
         """Whether pictures of photos can be made here without harm to what is there.
 
         Args:
+            inputs: all that decides what a photo's labels are.
+            model: the file or run, for messages.
             files: that are made of each, by what stands before `<id>.png`.
             force: make anew what is there.
 
@@ -128,8 +133,8 @@ class Results:
             UserError: those that are there are of another model or other settings, or of other photos of that name;
                 files in their place were changed by somebody, or are not ours at all. `force` allows all but the last.
         """
-        before = self.inputs
-        changes = what_changed(before, dict(inputs)) if before is not None else []
+        before = self.begun
+        changes = _changes(before["inputs"], before.get("model"), inputs, model) if before is not None else []
         if changes and not force:
             raise UserError(
                 "results-of-another",
@@ -162,10 +167,10 @@ class Results:
                 "--out names another folder; --force makes them anew",
             )
 
-    def begin(self, inputs: Mapping[str, Any], classes: Sequence[str]) -> None:
+    def begin(self, inputs: Mapping[str, Any], classes: Sequence[str], model: Path) -> None:
         """Mark the folder as one of results, and bring the lists of several processes together."""
         self.home.mkdir(parents=True, exist_ok=True)
-        content = {"schema": SCHEMA, "classes": ["background", *classes], "inputs": inputs}
+        content = {"schema": SCHEMA, "classes": ["background", *classes], "inputs": inputs, "model": str(model)}
         write_text(self.home / MADE, as_json(content, indent=1) + "\n")
         lists = list(self.home.glob("photos-*.jsonl"))
         if len(lists) > 1:
@@ -224,6 +229,21 @@ class Results:
             for image_id, known in self._known.items()
             if image_id not in given and os.path.lexists(self.picture(image_id))
         ]
+
+
+def _changes(before: Mapping[str, Any], made_by: object, inputs: Mapping[str, Any], model: Path) -> list[str]:
+    """The differences, each in words; models are called by their place, of which theirs is a fingerprint."""
+    changed = [name for name in MODELS if before.get(name) != inputs.get(name)]
+    of_others = what_changed(*({n: v for n, v in of.items() if n not in MODELS} for of in (before, inputs)))
+    if not changed:
+        return of_others
+    old = quoted(made_by, 200) if isinstance(made_by, str) else "another model"
+    same = (
+        f"{old} was trained anew since"
+        if made_by == str(model)
+        else f"they are of {old}, not of {quoted(str(model), 200)}"
+    )
+    return [same, *of_others]
 
 
 def _line(made: Made) -> str:

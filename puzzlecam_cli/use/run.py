@@ -260,20 +260,17 @@ class Run:
         return self.path / STEPS[step].each.format(id=self._checked(image_id), split=split)
 
     def _made(self, step: str, image_id: str) -> Path:
-        """The file that a step made of a photo.
-
-        Raises:
-            UserError: it did not.
-        """
+        """The file that a step made of a photo; a `UserError` says why there is none."""
         path, part = self._path(step, image_id), STEPS[step].of
         if path.is_file():
             return path
-        if self._run.ledger.get(step) is None:
+        if (record := self._run.ledger.get(step)) is None:
             raise self._not_made(step)
         known = self.ids(part)
         if image_id not in known:
             raise self._unknown(image_id, known, f" in `{self._split(part)}`")
-        raise UserError("artifact-missing", f"{path} is not there", hint=_again(step, self.path))
+        problem = "is cleaned away" if record.state == "cleaned" else "is not there"
+        raise UserError("artifact-missing", f"{path} {problem}", hint=_again(step, self.path))
 
     def _checked(self, image_id: str) -> str:
         problem = check_id(image_id) if isinstance(image_id, str) else "is no text"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from puzzlecam_cli.errors import LINE, LINES, printable
-from puzzlecam_cli.run.scores import Scores
+from puzzlecam_cli.run.scores import Result, Scores
+from puzzlecam_cli.text import are
 from puzzlecam_cli.view.markdown import markdown_table
 from puzzlecam_cli.view.outcome import meanings
 
@@ -62,7 +63,14 @@ def score_notes(scores: Scores) -> list[str]:
         counts = [f"{number} of `{split}`" for split, number in scores.get(key, {}).items() if number]
         if counts:
             notes.append(f"{what} that cannot be read and are left out: {', '.join(counts)}; see left_out.json.")
-    return notes
+    return [*notes, *(f"{said_of_equal(result)}." for result in scores["results"] if result.get("equal"))]
+
+
+def said_of_equal(result: Result) -> str:
+    """What masks that are the labels themselves make of a result."""
+    number, what = result["equal"], TITLES[result["what"]]
+    masks = f"{number} of {result['images']} masks of `{result['split']}` {are(number)}, pixel for pixel, the {what}"
+    return f"{masks} that are scored: uncorrected ones say nothing of how good these are"
 
 
 def table_2(scores: Scores) -> list[tuple[str, ...]]:

@@ -38,6 +38,11 @@ def test_a_result_is_given_before_another_item_is_made(monkeypatch: pytest.Monke
     assert sorted(given) == list(range(20))
 
 
+def test_one_item_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool.ProcessPoolExecutor, "submit", None)
+    assert list(pool.map_unordered(abs, [-3], workers=2)) == [3]
+
+
 def test_no_process_is_at_work_after_an_item_that_fails() -> None:
     """What it writes would be left in a folder that is removed by then."""
     with pytest.raises(ValueError, match="non-negative"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,22 @@ def test_a_stage_that_lacks_what_was_cleaned_says_so(run: Path) -> None:
     cleaned(run)
     with pytest.raises(UserError, match=r"cams: cleaned to free the disk, and rw/scores needs it"):
         plan_stages(run, run, stages=["rw"])
-    before = content(run)
-    with pytest.raises(UserError, match="scores made now would leave them out"):
-        run_stages(run, stages=["eval"], force=True)
-    assert content(run)["eval/scores.json"] == before["eval/scores.json"]
+
+
+def test_what_is_left_is_scored_and_what_is_brought_back_is_again(run: Path) -> None:
+    before = content(run)["eval/scores.json"]
+    cleaned(run)
+    run_stages(run, stages=["eval"], force=True)
+    again = f"puzzlecam cams {run} && puzzlecam rw {run} && puzzlecam eval {run}"
+    assert f"CAM and CAM + RW cannot be scored, as their maps are cleaned away: `{again}`" in (
+        run / "events.jsonl"
+    ).read_text(encoding="utf-8")
+    results = json.loads((run / "eval/scores.json").read_text())["results"]
+    assert [result["what"] for result in results] == ["pseudo-labels", "predictions"]
+    assert actions(run) == {}
+    for stage in ("cams", "rw", "eval"):
+        run_stages(run, stages=[stage])
+    assert content(run)["eval/scores.json"] == before
 
 
 def test_a_mistaken_change_leaves_a_cleaned_run_as_it_was(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

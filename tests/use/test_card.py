@@ -52,6 +52,13 @@ def cells(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line] for line in lines[2:]]
 
 
+def test_masks_that_are_the_scored_labels_are_told(facts: Facts) -> None:
+    assert facts.scores is not None
+    first, *others = facts.scores["results"]
+    card = card_of(replace(facts, scores=facts.scores | {"results": [first | {"equal": 2}, *others]}), "tiny")
+    assert f"- 2 of {first['images']} masks of `{first['split']}` are, pixel for pixel, the " in card
+
+
 def test_the_hub_reads_what_stands_in_front(facts: Facts, finished_run: Path) -> None:
     scores = json.loads((finished_run / "eval/scores.json").read_text())
     predicted = next(result for result in scores["results"] if result["what"] == "predictions")

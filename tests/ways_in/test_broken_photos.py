@@ -104,10 +104,10 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
 
 
 def refusal(path: Path) -> UserError:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UserError) as caught:
         open_image(path)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     error = caught.value
     assert str(path) in error.problem
     assert len(error.problem) < len(str(path)) + 300

@@ -15,6 +15,11 @@ from tests.layouts import CATS, CSV, JPEG, MANY, MANY_ROWS, MASK, TWO, Files, co
 FOLDER = {"kind": "folder", "root": ".", "tags": "tags.csv", "val": None}
 IMAGES = {**FOLDER, "root": "images"}
 VOC = {"kind": "voc", "root": ".", "train": "train", "val": "val"}
+OURS: Files = {
+    "labels/a.png": MASK,
+    "labels/coco.json": coco("b", "a"),
+    "labels/.puzzlecam/made.json": "{}",
+}
 
 # What lies in a folder, and the `data` section that reads it; paths as they are below the folder.
 FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
@@ -53,6 +58,15 @@ FOUND: dict[str, tuple[Files, dict[str, Any]]] = {
         {**IMAGES, "tags": "xml"},
     ),
     "a table beside the photos": ({**TWO, "tags.csv": CSV}, FOLDER),
+    "labels of this tool in a folder inside": ({**TWO, "tags.csv": CSV, **OURS}, FOLDER),
+    "labels of this tool in a folder beside": (
+        {**TWO, "tags.csv": CSV} | {f"../{name}": data for name, data in OURS.items()},
+        FOLDER,
+    ),
+    "predictions of a run beside": (
+        {**TWO, "tags.csv": CSV, "../seg/predictions/val/a.png": MASK, "../run.json": "{}", "../recipe.yaml": ""},
+        FOLDER,
+    ),
     "a table above the photos": ({**photos("a", "b", below="images/"), "tags.csv": CSV}, IMAGES),
     "a table of another name": ({**TWO, "my labels (final).csv": CSV}, {**FOLDER, "tags": "my labels (final).csv"}),
     "a table in a folder of its own": (
@@ -254,6 +268,12 @@ def _below(folder: Path, value: Any) -> Any:
 def found_in(folder: Path, files: Files, source: str | None = None, given: str | None = None) -> Discovery:
     lay(folder, files)
     return discover(Place(folder, folder / given if given else None), source)
+
+
+def test_labels_of_this_tool_are_told_from_masks(tmp_path: Path) -> None:
+    place = Place(lay(tmp_path / "here", {**TWO, "tags.csv": CSV, **OURS, "masks/a.png": MASK}))
+    assert place.facts == (f"{tmp_path}/here/labels holds labels of this tool, no masks",)
+    assert place.mask_folders == (tmp_path / "here/masks",)
 
 
 @pytest.mark.parametrize(("files", "data"), FOUND.values(), ids=FOUND)

@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a model that is not there": (["nothing"], "model-missing"),
     "a folder that is no run": (["folder"], "model-missing"),
     "a model that is cut short": (["cut.safetensors"], "model-unreadable"),
-    "a photo for a model": (["red.png"], "model-unreadable"),
+    "a photo for a model": (["red.png"], "model-foreign"),
     "an export for a model": (["a.onnx"], "model-foreign"),
     "a file of another": (["m.safetensors", "--out", "a.onnx"], "export-exists"),
     "a file of another in TorchScript": (["m.safetensors", "--out", "a.pt"], "export-exists"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -161,10 +162,19 @@ def garbled(out: Path) -> Path:
     return out / "g.zip"
 
 
+def without_pictures(out: Path) -> Path:
+    for path in (*out.rglob("*.png"), out / "cvat.zip"):
+        path.unlink()
+    shutil.rmtree(out / "unpacked")
+    return out
+
+
 REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "a zip that is none": (lambda out: (out / "x.zip").write_text("x") and out / "x.zip", "mask-unreadable", "no zip"),
     "a zip that is cut short": (lambda out: cut(out / "cvat.zip"), "mask-unreadable", "cut short"),
-    "a zip that is not there": (lambda out: out / "none.zip", "mask-unreadable", "No such file"),
+    "a zip that is not there": (lambda out: out / "none.zip", "data-missing", "none.zip is not there"),
+    "a JSON that is not there": (lambda out: out / "none.json", "data-missing", "data.masks=PLACE"),
+    "a folder of other forms": (without_pictures, "data-missing", "out/coco.json or "),
     "a zip of something else": (lambda out: zipped(out / "e.zip", {}, TABLE), "data-missing", "SegmentationClass"),
     "a picture that is none": (garbled, "mask-unreadable", "g.zip#SegmentationClass/a.png"),
     "no label for a class": (

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from puzzlecam_cli import Run, UserError, run_stages
+from puzzlecam_cli.run.clean import clean
+from puzzlecam_cli.run.run import Run as Working
+from puzzlecam_cli.stages import PIPELINE
 from tests.recipe.messages import check_message
 
 TRAINED, NEW = "synthetic_train_0002", "synthetic_val_0001"
@@ -47,6 +50,10 @@ def unmade(run: Path) -> None:
 def without_models(run: Path) -> None:
     unmade(run)
     forget("train-cls", "data")(run)
+
+
+def cleaned(run: Path) -> None:
+    clean(Working.of(run), PIPELINE, say=print, tick=lambda done, total: None)
 
 
 def nothing(run: Path) -> None:
@@ -127,6 +134,10 @@ ASKED: dict[str, tuple[Callable[[Path], None], Callable[[Run], object], str, tup
     "scores before": (unmade, lambda r: r.scores(), "stage-missing", ("puzzlecam eval",)),
     "a model before": (unmade, lambda r: r.model(), "stage-missing", ("seg",)),
     "maps that were deleted": (forget(f"cams/{TRAINED}.npz"), lambda r: r.cams(TRAINED), "artifact-missing", (".npz",)),
+    "maps that were cleaned away": (cleaned, lambda r: r.cams(TRAINED), "artifact-missing", ("away", "puzzlecam cams")),
+    "a photo to predict that is not there": (
+        nothing, lambda r: r.model().predict("no.jpg"), "image-missing", ("no.jpg is not there", "the path of a photo")
+    ),
     "damaged maps": (
         overwrite(f"cams/{TRAINED}.npz", b"PK"), lambda r: r.cams(TRAINED), "artifact-unreadable", (".npz",)
     ),

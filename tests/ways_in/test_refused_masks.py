@@ -118,10 +118,10 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str, str]] = {
 
 
 def refusal(mask: MaskFile) -> UserError:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UserError) as caught:
         mask.read()
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     error = caught.value
     assert str(mask.path) in error.problem
     assert error.hint

@@ -222,10 +222,10 @@ def test_a_file_that_will_not_do_is_named_and_nothing_is_loaded(
     monkeypatch.chdir(tmp_path)
     file, made = tmp_path / f"weights{suffix}", network()
     write(file)
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(UserError) as caught:
         load_weights(made, file)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     error = caught.value
     assert error.reference == reference
     assert str(file) in error.problem

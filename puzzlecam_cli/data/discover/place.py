@@ -12,7 +12,7 @@ from pathlib import Path
 
 from puzzlecam_cli.data.disk.mask_folder import ENDING
 from puzzlecam_cli.data.disk.near_misses import MASKS
-from puzzlecam_cli.data.disk.walk import Walk
+from puzzlecam_cli.data.disk.walk import RUN_FILES, Walk, holds_results
 from puzzlecam_cli.data.ids import canonical
 from puzzlecam_cli.data.photos import Tell, silent
 
@@ -58,7 +58,7 @@ class Place:
 
     @cached_property
     def folders(self) -> dict[Path, list[str]]:
-        """The names of the files in each folder, the nearest folders first; without hidden ones and runs of ours."""
+        """The names of the files in each folder, the nearest first; without hidden ones, runs and results of ours."""
         found: dict[Path, list[str]] = {}
         walked: set[str] = set()  # real paths: links may go in a circle
         seen = 0
@@ -67,7 +67,7 @@ class Place:
             real = os.path.realpath(above)
             is_around = f"{real}/".startswith(home) or home.startswith(f"{real}/")
             is_twice = real in walked or (at and is_around and Path(above).is_symlink())
-            if is_twice or ("run.json" in files and "recipe.yaml" in files and at):
+            if is_twice or (at and (RUN_FILES.issubset(files) or holds_results(above))):
                 folders.clear()
                 continue
             walked.add(real)
@@ -89,7 +89,14 @@ class Place:
             if not any(mask == folder or mask in folder.parents for mask in called)
             for name in names
         }
-        return tuple(path for path in called if _holds_masks(path, photos))
+        return tuple(path for path in called if _holds_masks(path, photos) and not _is_made(path))
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """What to say of folders inside and beside that are called as if they held masks, and hold what we made."""
+        near = (path for folder in (self.folder, self.above) for path in _entries(folder))
+        called = (path for path in near if MASKS.fullmatch(path.name) and path.is_dir())
+        return tuple(f"{path} holds labels of this tool, no masks" for path in called if _is_made(path))
 
     @cached_property
     def walk(self) -> Walk:
@@ -168,6 +175,12 @@ def _holds_masks(folder: Path, photos: set[str]) -> bool:
         if dot + suffix.lower() in _MASK_SUFFIXES and (stem in photos or (ending and ending[1] in photos)):
             return True
     return False
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether what lies in a folder was made by us: scored against it, our labels would look perfect."""
+    around = (folder, *folder.absolute().parents[:2])  # a run's labels lie at RUN/rw/pseudo_labels
+    return holds_results(folder) or any(all((place / name).is_file() for name in RUN_FILES) for place in around)
 
 
 def _at_home(ids: list[str], homes: Counter[str]) -> list[str]:

@@ -21,7 +21,8 @@ from puzzlecam_cli.text import quoted
 # Folders that systems keep beside photos, with copies of them in small; hidden ones begin with a point.
 STRANGERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found"})
 RUN_FILES = frozenset({"run.json", "recipe.yaml"})  # a folder with both is a run's
-MARK, MADE = ".puzzlecam", "made.json"  # lie in folders of results for photos, such as predictions
+MARK = ".puzzlecam"  # lies in folders of results for photos, and holds one of
+MADE, WRITTEN = "made.json", "written.jsonl"  # of predictions, which have both with other forms; of labels
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*")
 _ID = re.compile(r"0*([1-9]\d*|0)(?:\.0)?")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of photos
@@ -95,6 +96,13 @@ class Walk:
                 f"{self._what}s end in {' '.join(sorted(self._suffixes))}, in any case",
             )
         return {image_id: Path(found[image_id][0]) for image_id in sorted(found)}
+
+    def some(self) -> Iterator[str]:
+        """The files' paths below the folder, as they are found: for whoever wants to know whether there are any."""
+        for above, _, name in self._walked():
+            stem, dot, suffix = name.rpartition(".")
+            if stem and dot + suffix.lower() in self._suffixes:
+                yield above + name
 
     def named(self, written: str) -> list[str]:
         """The ids that a name may mean; several are ambiguous, none is nothing.
@@ -244,7 +252,7 @@ class Walk:
 
 def holds_results(folder: str | Path) -> bool:
     """Whether a folder is one of results that we made of photos: its pictures are none to start from."""
-    marks = (f"{folder}/{MARK}/{name}" for name in (MADE, "written.jsonl"))
+    marks = (f"{folder}/{MARK}/{name}" for name in (MADE, WRITTEN))
     return any(map(os.path.isfile, marks))  # that of `Path` raises where a name is too long
 
 

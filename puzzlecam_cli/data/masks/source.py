@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from puzzlecam_cli.data.photos import Mask
 from puzzlecam_cli.data.pixels.colours import RGB, colours_in, read_colours
 from puzzlecam_cli.data.pixels.mask_file import MaskFile
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.plain_file import is_folder
+from puzzlecam_cli.plain_file import is_folder, why_no_file
 from puzzlecam_cli.text import decode_text, lines_of, quoted, several
 
 PICTURES, NAMES = "SegmentationClass", "labelmap.txt"  # as CVAT calls them
@@ -82,6 +83,9 @@ def masks_at(place: Path, photos: Walk, listed: Container[str], meaning: Meaning
         UserError: it holds no masks that can be read, or it is not certain what they mean or whose they are.
     """
     suffix = place.suffix.lower()
+    if suffix in (".zip", ".json") and (problem := why_no_file(place)) == "is not there":
+        hint = "--set data.masks=PLACE names a folder of masks, a zip of CVAT's, or COCO's JSON"
+        raise UserError("data-missing", f"{place} {problem}", hint=hint)
     if not is_folder(place) and suffix == ".zip":
         return _in_zip(place, photos, listed, meaning)
     if not is_folder(place) and suffix == ".json":
@@ -95,10 +99,23 @@ def masks_at(place: Path, photos: Walk, listed: Container[str], meaning: Meaning
             colours, voids = _of_table(read_colours(names), names, meaning)
         place = place / PICTURES
     walk = photos if place == photos.root else Walk(place, MASK_SUFFIXES, but=(photos.root,), what="mask")
-    found, facts = masks_of(photos, listed, walk)
+    try:
+        found, facts = masks_of(photos, listed, walk)
+    except UserError as error:
+        raise _of_other_form(error, place) from None
     count, white = len(meaning.classes), meaning.white
     by_id = {i: MaskFile(path, count, colours, white, voids) for i, path in found.items()}
     return Masks(by_id, tuple(facts), _in_words(colours, voids))
+
+
+def _of_other_form(error: UserError, place: Path) -> UserError:
+    """The error of a folder without a picture, with the masks of other forms that lie in it."""
+    if error.reference != "data-missing" or not is_folder(place):
+        return error
+    entries = sorted(path for path in islice(place.iterdir(), 1000) if path.name != "predictions.json")
+    others = [p for p in entries if p.suffix.lower() in (".json", ".zip") or (p / "data.yaml").is_file()]
+    named = " or ".join(shorten([str(path) for path in others], 3))
+    return UserError(error.reference, error.problem, error.where, f"did you mean {named}?" if others else error.hint)
 
 
 def _in_zip(place: Path, photos: Walk, listed: Container[str], meaning: Meaning) -> Masks:

@@ -9,7 +9,7 @@ from pathlib import Path
 from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.plain_file import is_folder, why_no_file
-from puzzlecam_cli.run.found import model_of
+from puzzlecam_cli.run.opened import model_of
 from puzzlecam_cli.use.export.exported import Exported, Wanted
 from puzzlecam_cli.use.export.kinds import KINDS, Kind
 from puzzlecam_cli.use.export.ours import is_ours

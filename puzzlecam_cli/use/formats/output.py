@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path, PurePath
 
 from puzzlecam_cli.data.disk.resolver import stat_of
+from puzzlecam_cli.data.disk.walk import MADE, MARK, WRITTEN, Walk
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import append_line, ready_to_append, replacing
 from puzzlecam_cli.plain_file import is_folder
+from puzzlecam_cli.text import quoted
 
 RECORDS = ".puzzlecam"  # the folder of what is known of the others
+SHOWN = 3  # images that are named
 LAST = 2  # states of a file that are remembered: a process may be killed between telling of a new one and moving it
 
 
@@ -25,6 +30,35 @@ def of_the_wrong_kind(root: Path, names: Iterable[str]) -> list[str]:
         *(name for name in sorted(folders) if os.path.lexists(root / name) and not is_folder(root / name)),
         *(name for name in files if is_folder(root / name)),
     ]
+
+
+def check_new(root: Path, account: str, ours: Collection[str] = ()) -> None:
+    """Whether results lie in a folder already, of the same command; or nothing that they would be mixed up with.
+
+    Args:
+        account: the file in `.puzzlecam` by which the command knows its results, `MADE` or `WRITTEN`.
+        ours: names of files that are to be overwritten.
+
+    Raises:
+        UserError: `output-folder`.
+    """
+    hint = "--out names another folder, which need not be there"
+    is_predicted, is_written = (os.path.isfile(root / MARK / name) for name in (MADE, WRITTEN))  # noqa: PTH113
+    if is_predicted and account != MADE:
+        raise UserError("output-folder", f"{root} holds what `predict` made: labels would be mixed with it", hint=hint)
+    if is_written and not is_predicted and account != WRITTEN:
+        raise UserError(
+            "output-folder", f"{root} holds what `labels` wrote: predictions would be mixed with it", hint=hint
+        )
+    if is_predicted or is_written or not is_folder(root):
+        return
+    try:
+        images = list(islice((name for name in Walk(root).some() if name not in ours), SHOWN))
+    except UserError:  # a folder in it cannot be listed: nobody will start from it
+        return
+    if images:
+        said = f"{root} holds images: pictures of labels would be taken for photos, or photos for results"
+        raise UserError("output-folder", said, tuple(quoted(name, 200) for name in images), hint)
 
 
 class Output:
