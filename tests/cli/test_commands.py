@@ -74,6 +74,15 @@ def test_a_usage_error_is_exit_code_2(puzzlecam: Run) -> None:
     assert puzzlecam("run-all", "quickstart", "--set", "seed").exit_code == 2
 
 
+def test_what_is_misspelt_is_told_with_what_may_have_been_meant(puzzlecam: Run) -> None:
+    command = puzzlecam("predikt").stderr
+    assert "'predict'" in command
+    assert "predict-share" not in command
+    choice = " ".join(puzzlecam("export", "m", "--format", "onx").stderr.replace("│", "").split())
+    assert "Did you mean 'onnx'?" in choice
+    assert "Value error" not in choice
+
+
 def test_the_module_is_the_command() -> None:
     command = [sys.executable, "-m", "puzzlecam_cli", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "0.1.0\n"
