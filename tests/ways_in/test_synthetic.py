@@ -159,3 +159,10 @@ def test_numbers_out_of_bounds_are_refused(tiny_recipe: Path, tmp_path: Path, ch
         plan_stages(tiny_recipe, tmp_path, changes=[f"data.{change}"])
     assert caught.value.reference == "recipe-invalid"
     assert f"data.{change.split('=')[0]}" in str(caught.value)
+
+
+def test_a_folder_whose_first_file_was_begun_when_we_were_killed_is_written(tmp_path: Path) -> None:
+    put(tmp_path / "pictures", f".{MARKER}.4711", UNFINISHED[:3])
+    write(tmp_path / "pictures")
+    write(tmp_path / "others")
+    assert content(tmp_path / "pictures") == content(tmp_path / "others")

@@ -10,7 +10,7 @@ from typing import Literal
 from puzzlecam_cli.data.kinds.voc import VocData, VocPhotos
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits, Tick
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.files import write_text
+from puzzlecam_cli.files import leftovers, write_text
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.section import Count, Integer, Location, default
 
@@ -110,7 +110,7 @@ class SyntheticPhotos(PhotoSet):
         above = next(path for path in (root, *root.absolute().parents) if path.is_symlink() or path.exists())
         if not above.is_dir():
             return f"{above} is no folder"
-        if root.exists() and any(root.iterdir()):
+        if root.exists() and set(root.iterdir()) - set(leftovers(root / MARKER)):  # of one killed as it wrote its first
             if not _is_ours(root / MARKER):
                 return f"{root} holds files that are not ours"
             from puzzlecam_cli.data.made_up.drawn import changed_by_others
@@ -133,6 +133,8 @@ class SyntheticPhotos(PhotoSet):
         root = self.pinned().root
         marker = root / MARKER
         # The marker goes in first, unfinished, so that an interrupted writing is known as ours and begun again.
+        for begun in leftovers(marker):
+            begun.unlink(missing_ok=True)
         write_text(marker, UNFINISHED)
         remove_drawn(root)
         settings = self.settings
