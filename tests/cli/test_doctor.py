@@ -117,7 +117,8 @@ def test_the_self_test_runs_every_stage_and_leaves_nothing(puzzlecam: Run, tempo
     seconds = json.loads(result.stdout)["self_test"]
     assert list(seconds) == ["train-cls", "cams", "affinity", "rw", "seg", "eval"]
     assert all(f"{stage} " in result.stderr for stage in seconds)
-    assert not list(temporary.iterdir())
+    left = {path.name for path in temporary.iterdir()}
+    assert all(name.startswith("torchinductor_") for name in left), left  # PyTorch's own, once in a process
 
 
 def test_an_interrupted_self_test_leaves_nothing(
