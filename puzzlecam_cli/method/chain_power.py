@@ -53,7 +53,7 @@ def chebyshev_weights(power: int, left_out: float) -> tuple[float, ...]:
 
 @lru_cache
 def _weights_and_rests(power: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """c_k = 2^(1−n)·binomial(n, (n−k)/2) for k of n's parity, half that for k = 0; and Σ_j≥k c_j, which begin with 1."""
+    """c_k = 2^(1−n)·binomial(n, (n−k)/2) for k of n's parity, half that for k = 0; and Σ_j≥k c_j."""
     weights = [0.0] * (power + 1)
     for k in range(power % 2, power + 1, 2):
         low = (power - k) // 2
