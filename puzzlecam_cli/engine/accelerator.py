@@ -14,8 +14,10 @@ from accelerate import Accelerator
 from accelerate.utils import GradientAccumulationPlugin
 from torch import Tensor, nn
 
+from puzzlecam_cli.data.loaders import Loading
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
 from puzzlecam_cli.engine.environment import check_environment
+from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.place import for_inference as for_inference
 from puzzlecam_cli.engine.place import on_device as on_device
@@ -50,6 +52,17 @@ def loader_workers(runtime: Runtime, accelerator: Place) -> int:
     if runtime.workers is not None:
         return runtime.workers
     return 1 if accelerator.device.type == "cpu" else min(pool_workers(runtime), LOADERS)
+
+
+def loading(runtime: Runtime, accelerator: Place, note: Callable[[str], None]) -> Loading:
+    """How photos are loaded ahead of a network.
+
+    Args:
+        note: is told where the memory allows less than is wanted.
+    """
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    on_gpu = accelerator.device.type == "cuda"
+    return Loading(loader_workers(runtime, accelerator), on_gpu, free_memory() / here / 4, note)
 
 
 def seed_everything(seed: int, purpose: str) -> None:
