@@ -87,7 +87,7 @@ def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime) ->
     """
     module = module.to(accelerator.device).to(memory_format=torch.channels_last)
     if runtime.sync_batchnorm and accelerator.num_processes > 1:
-        synchronise_batchnorms(module)
+        synchronise_batchnorms(module, accelerator.device)
     if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
         keep_depthwise_in_float32(module)
     return module
