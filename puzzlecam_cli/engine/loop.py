@@ -53,7 +53,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     Raises:
         UserError: crop and backbone do not go together, the loss is no longer finite, or a photo cannot be read.
     """
-    settings, processes = task.settings, accelerator.num_processes
+    settings, processes, precision = task.settings, accelerator.num_processes, accelerator.mixed_precision
     if problems := unfit(task.backbone, settings):
         section = task.stage.replace("-", "_")
         raise UserError("backbone-unfit", f"{section}.{problems[0]}")
@@ -109,12 +109,12 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         rate = poly_rate(step, steps, settings)
         set_rate(optimiser, rate)
         try:
-            moved = _on_device(batch, accelerator)
-            if step == first_step and (lack := lacking(module, pieces(moved, parts)[0], task.runtime.mixed_precision)):
-                raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone, lack)
+            moved = _on_device(batch, accelerator, task.module)
+            if step == first_step and (lack := lacking(module, pieces(moved, parts)[0], precision)):
+                raise out_of_memory(task.stage, settings, precision, processes, task.backbone, lack)
             losses = add_gradients(module, wrapped, moved, step, steps, parts, accelerator)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone) from error
+            raise out_of_memory(task.stage, settings, precision, processes, task.backbone) from error
         if settings.clip_norm:
             accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
         prepared.step()
@@ -127,8 +127,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         stop, save, show = agreement.any(stop_asked(), is_save_due, is_log_due)
         save = save or stop or within + 1 == per_epoch
         if (save or show) and (bad := agreement.least(watch.first())) != NONE:
-            in_fp16 = accelerator.mixed_precision == "fp16"
-            raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), in_fp16)
+            raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), precision == "fp16")
         if show:
             values: dict[str, float] = {"epoch": epoch, "lr": rate} | averages(losses, accelerator)
             values |= module.schedule(step, steps)
@@ -155,9 +154,9 @@ def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:
             part.eval()
 
 
-def _on_device(batch: Batch, accelerator: Accelerator) -> Batch:
+def _on_device(batch: Batch, accelerator: Accelerator, module: nn.Module) -> Batch:
     moved = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
-    return moved | {"image": on_device(batch["image"], accelerator)}
+    return moved | {"image": on_device(batch["image"], accelerator, module)}
 
 
 @torch.inference_mode()
@@ -169,7 +168,7 @@ def _pictures(task: Task, accelerator: Accelerator) -> Tensor | None:
     views = [view for index in range(min(4, len(task.views))) if isinstance(view := task.views[0, index], dict)]
     batch = {key: torch.stack([view[key] for view in views]) for key in views[0]}
     task.module.eval()
-    batch = _on_device(batch, accelerator)
+    batch = _on_device(batch, accelerator, task.module)
     with accelerator.autocast():
         maps = task.module.maps(batch)
     if maps is None:

@@ -57,7 +57,7 @@ def predict(
     """
     straight = torch.stack(list(views)).to(accelerator.device, non_blocking=True)
     images = torch.stack([straight, straight.flip(-1)], dim=1) if flip else straight[:, None]
-    output = _forward(network, on_device(images.flatten(0, 1), accelerator), accelerator, note)
+    output = _forward(network, on_device(images.flatten(0, 1), accelerator, network), accelerator, note)
     return output.reshape(*images.shape[:2], *output.shape[1:])
 
 
