@@ -11,10 +11,10 @@ class Runtime(Section):
     """How the work is done; none of it decides what is kept."""
 
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = default(
-        "auto", "Precision of the networks; auto: bf16 on GPUs that have it, else fp32 [ours]; no: fp32 [code]."
+        "auto", "Precision of the networks; no: fp32 as in the code; auto: bf16 on GPUs that have it, else fp32 [ours]."
     )
     tf32: bool = default(
-        True, "Convolutions in fp32 may round to TF32 on GPUs, as PyTorch has it [code]; false: IEEE fp32 throughout."
+        True, "Convolutions in fp32 may round to TF32 on GPUs, PyTorch's default; false: IEEE fp32 throughout [code]."
     )
     cpu: bool = default(False, "Leave GPUs alone [ours].")
     workers: Integer | None = default(
