@@ -52,7 +52,7 @@ def to_host(tensors: Sequence[Tensor]) -> Callable[[], list[Tensor]]:
     if not tensors or tensors[0].device.type != "cuda":
         return lambda: [tensor.cpu() for tensor in tensors]
     moved = [tensor.to("cpu", non_blocking=True) for tensor in tensors]  # into pinned memory
-    done = torch.cuda.Event()
+    done = torch.cuda.Event()  # type: ignore[no-untyped-call]
     done.record(torch.cuda.current_stream(tensors[0].device))
 
     def waited() -> list[Tensor]:

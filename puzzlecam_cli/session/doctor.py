@@ -76,7 +76,7 @@ def look_around(tell: Tell = silent) -> list[Finding]:
 def _packages(tell: Tell) -> Iterator[Finding]:
     yield Finding("Python", platform.python_version())
     yield Finding("puzzlecam", version(OWN))
-    engines = {engine.distribution for engine in ENGINES.values()}  # told as such
+    engines = {engine.distribution for engine in ENGINES.values()} - {"torch"}  # told as such
     for requirement in (r for r in _requirements() if r.name not in engines):
         finding = _installed(requirement)
         if finding.state == "there" and requirement.name in HEAVY:

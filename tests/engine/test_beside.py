@@ -1,4 +1,4 @@
-"""Files are read and written in threads while the device computes: in order, few at a time, and none is left at work."""
+"""Files are read and written in threads while the device computes: in order, few at a time, and none stays."""
 
 from __future__ import annotations
 
