@@ -17,10 +17,11 @@ from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_de
 from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
+from puzzlecam_cli.engine.graph import Gradients, by_graph
 from puzzlecam_cli.engine.memory import lacking, out_of_memory
 from puzzlecam_cli.engine.metric_log import MetricLog
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
-from puzzlecam_cli.engine.step import LossModule, add_gradients, averages, pieces
+from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages, pieces
 from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit, Metric, Note, Progress
@@ -98,6 +99,13 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     last_log, last_save = -math.inf, time.monotonic()
     watch = FiniteWatch()
     parts = min(settings.accumulate, settings.batch // processes, len(task.views) // processes)
+
+    def one_by_one(batch: Batch, step: int, steps: int) -> Terms:
+        return add_gradients(module, wrapped, batch, step, steps, parts, accelerator)
+
+    gradients: Gradients = one_by_one
+    if task.runtime.cuda_graphs:
+        gradients = by_graph(gradients, module, wrapped, parts, accelerator, lambda text: emit(Note(task.stage, text)))
     for step, batch in enumerate(loader, start=first_step):
         epoch, within = divmod(step, per_epoch)
         if within == 0:
@@ -112,7 +120,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             moved = _on_device(batch, accelerator, task.module)
             if step == first_step and (lack := lacking(module, pieces(moved, parts)[0], precision)):
                 raise out_of_memory(task.stage, settings, precision, processes, task.backbone, lack)
-            losses = add_gradients(module, wrapped, moved, step, steps, parts, accelerator)
+            losses = gradients(moved, step, steps)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(task.stage, settings, precision, processes, task.backbone) from error
         if settings.clip_norm:
