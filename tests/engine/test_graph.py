@@ -101,11 +101,11 @@ def none(*_: Any) -> Terms:
 def test_the_weight_of_a_loss_changes_from_step_to_step(recorded: list[LossModule]) -> None:
     """`alpha` grows while the batch stays."""
     module = puzzle()()
-    module.network.layer = nn.Sequential(module.network.layer, nn.BatchNorm2d(3))  # type: ignore[arg-type,list-item]
+    module.network.layer = nn.Sequential(module.network.layer, nn.Conv2d(3, 3, 3, padding=1))  # type: ignore[arg-type,list-item]
     recorded.append(module)  # in which tiles give other maps than the whole
     replayed = GraphedStep(none, module, module, Accelerator(cpu=True), none)
     first, last = ({k: float(v) for k, v in replayed(batch(), step, STEPS).items()} for step in (1, 3))
-    assert first["loss_re"] == last["loss_re"] > 0
+    assert first["loss_re"] == last["loss_re"] > 0.01
     assert last["loss"] - first["loss"] == pytest.approx(2 * first["loss_re"], rel=1e-5)
 
 
