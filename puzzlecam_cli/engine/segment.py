@@ -18,10 +18,11 @@ from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.pixels.sizes import Size, is_tiled, side_of, size_at, size_within
 from puzzlecam_cli.data.transforms import Colour, normalize, resized, scaled
+from puzzlecam_cli.engine.beside import beside, to_host
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.refine import Labels, Segmented, labelled, pixels_within, refined
 from puzzlecam_cli.engine.tiles import Box, tiles, window
-from puzzlecam_cli.engine.views import loaded_together, predict
+from puzzlecam_cli.engine.views import Loaded, loaded_together, predict
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.labels import enlarged
 from puzzlecam_cli.recipe.schema import Predict, Runtime
@@ -30,7 +31,6 @@ Note = Callable[[str], None]
 TagsOf = Callable[[int], Sequence[int] | None]
 
 
-@torch.inference_mode()
 def segment(
     network: nn.Module,
     photos: Sequence[Sequence[Tensor]],
@@ -55,12 +55,20 @@ def segment(
     Raises:
         UserError: as of `predict`.
     """
+    return _probabilities(network, photos, size, accelerator, flip, note).cpu()
+
+
+@torch.inference_mode()
+def _probabilities(
+    network: nn.Module, photos: Sequence[Sequence[Tensor]], size: Size, accelerator: Place, flip: bool, note: Note
+) -> Tensor:
+    """The same where the network is."""
     total = torch.zeros((), device=accelerator.device)
     for views in zip(*photos, strict=True):  # of one scale
         logits = predict(network, views, accelerator, flip=flip, note=note)  # (G, 2 or 1, C+1, h, w)
         summed = logits[:, 0] + logits[:, 1].flip(-1) if flip else logits[:, 0]
         total = total + F.interpolate(summed, list(size), mode="bilinear", align_corners=False)
-    return total.softmax(dim=1).cpu()
+    return total.softmax(dim=1)
 
 
 @dataclass(frozen=True)
@@ -117,19 +125,36 @@ class Segmenter:
             alone=partial(is_tiled, settings=self.settings),
         )
         longest = self.settings.crf.largest_side
-        for group in loaded_together(views, runtime, self.accelerator, self.note, failed):
-            if not group[0][2]:
-                for index, _, _ in group:
-                    if (found := self._alone(photos[index], tags(index), failed)) is not None:
-                        yield index, found
-                continue
-            height, width = group[0][1].shape[:2]
-            seen, size = [views for _, _, views in group], size_within((height, width), longest)
-            probabilities = segment(self.network, seen, size, self.accelerator, flip=self.settings.flip, note=self.note)
-            for (index, image, _), of_photo in zip(group, probabilities, strict=True):
+
+        def found() -> Iterator[Callable[[], list[tuple[int, Segmented | Labels]]]]:
+            for group in loaded_together(views, runtime, self.accelerator, self.note, failed):
+                if not group[0][2]:
+                    for index, _, _ in group:
+                        if (one := self._alone(photos[index], tags(index), failed)) is not None:
+                            yield partial(list, [(index, one)])
+                    continue
+                size, seen = group[0][1].shape[:2], [views for _, _, views in group]
+                whole = _probabilities(
+                    self.network,
+                    seen,
+                    size_within((size[0], size[1]), longest),
+                    self.accelerator,
+                    self.settings.flip,
+                    self.note,
+                )
+                yield partial(finished, group, to_host([whole]))
+
+        def finished(group: list[Loaded], copied: Callable[[], list[Tensor]]) -> list[tuple[int, Segmented | Labels]]:
+            done: list[tuple[int, Segmented | Labels]] = []
+            for (index, image, _), of_photo in zip(group, copied()[0], strict=True):
                 check_finite(of_photo, f"`{photos[index].id}`")
                 pixels = pixels_within(Image.fromarray(image.numpy()), longest)
-                yield index, Segmented(pixels, of_photo.numpy(), (height, width), tags(index))
+                size = (image.shape[0], image.shape[1])
+                done.append((index, Segmented(pixels, of_photo.numpy(), size, tags(index))))
+            return done
+
+        for some in beside(lambda finish: finish(), found(), ahead=1):  # a group of 21 labels has 126 MB
+            yield from some
 
     def _alone(
         self, photo: Photo, tags: Sequence[int] | None, failed: Callable[[UserError], None] | None
@@ -249,12 +274,12 @@ def _whole(place: tuple[float, float, float, float]) -> tuple[int, int, int, int
 
 
 def check_finite(probabilities: Tensor, what: str) -> None:
-    """Nothing is made of what an overflow in the network gave.
+    """Nothing is made of what an overflow in the network gave: softmax spreads it over all labels of a pixel.
 
     Raises:
         UserError: a value is not finite.
     """
-    if not probabilities.isfinite().all():
+    if not probabilities[0].isfinite().all():
         raise UserError(
             "map-not-finite",
             f"the network gives values that are not finite for {what}",
