@@ -182,8 +182,8 @@ def _machine() -> Iterator[Finding]:
     yield _room("memory", int(free_memory()), 2, "runs may end for want of memory", "")
     shared = Path("/dev/shm")
     if shared.is_dir():
-        mend = "docker run --shm-size=8g, or --set runtime.workers=0"
-        costs = "processes that load photos may fail"
+        mend = "docker run --shm-size=8g"
+        costs = "fewer processes load photos ahead"
         yield _room(str(shared), shutil.disk_usage(shared).free, 1, costs, mend)
     mend = "work in a folder on another disk, or name one with --run"
     yield _room("disk here", shutil.disk_usage(Path()).free, 2, "a run may end for want of room", mend)
