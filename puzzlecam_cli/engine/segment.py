@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -124,37 +125,33 @@ class Segmenter:
             self.settings.longer_side,
             alone=partial(is_tiled, settings=self.settings),
         )
-        longest = self.settings.crf.largest_side
 
-        def found() -> Iterator[Callable[[], list[tuple[int, Segmented | Labels]]]]:
-            for group in loaded_together(views, runtime, self.accelerator, self.note, failed):
-                if not group[0][2]:
-                    for index, _, _ in group:
-                        if (one := self._alone(photos[index], tags(index), failed)) is not None:
-                            yield partial(list, [(index, one)])
-                    continue
-                size, seen = group[0][1].shape[:2], [views for _, _, views in group]
-                whole = _probabilities(
-                    self.network,
-                    seen,
-                    size_within((size[0], size[1]), longest),
-                    self.accelerator,
-                    self.settings.flip,
-                    self.note,
-                )
-                yield partial(finished, group, to_host([whole]))
-
-        def finished(group: list[Loaded], copied: Callable[[], list[Tensor]]) -> list[tuple[int, Segmented | Labels]]:
-            done: list[tuple[int, Segmented | Labels]] = []
-            for (index, image, _), of_photo in zip(group, copied()[0], strict=True):
+        def finished(seen: tuple[list[Loaded], Callable[[], list[Tensor]]]) -> list[tuple[int, Segmented]]:
+            done = []
+            (probabilities,) = seen[1]()
+            for (index, image, _), of_photo in zip(seen[0], probabilities, strict=True):
                 check_finite(of_photo, f"`{photos[index].id}`")
-                pixels = pixels_within(Image.fromarray(image.numpy()), longest)
+                pixels = pixels_within(Image.fromarray(image.numpy()), self.settings.crf.largest_side)
                 size = (image.shape[0], image.shape[1])
                 done.append((index, Segmented(pixels, of_photo.numpy(), size, tags(index))))
             return done
 
-        for some in beside(lambda finish: finish(), found(), ahead=1):  # a group of 21 labels has 126 MB
-            yield from some
+        groups = loaded_together(views, runtime, self.accelerator, self.note, failed)
+        for is_alone, some in groupby(groups, lambda group: not group[0][2]):
+            if is_alone:
+                for index in (index for group in some for index, _, _ in group):
+                    if (found := self._alone(photos[index], tags(index), failed)) is not None:
+                        yield index, found
+            else:
+                for done in beside(finished, map(self._seen, some), ahead=1):  # a group of 21 labels has 126 MB
+                    yield from done
+
+    def _seen(self, group: list[Loaded]) -> tuple[list[Loaded], Callable[[], list[Tensor]]]:
+        """Photos of one size, and what waits for their probabilities (G, C+1, h, w)."""
+        height, width = group[0][1].shape[:2]
+        size, views = size_within((height, width), self.settings.crf.largest_side), [views for _, _, views in group]
+        found = _probabilities(self.network, views, size, self.accelerator, self.settings.flip, self.note)
+        return group, to_host([found])
 
     def _alone(
         self, photo: Photo, tags: Sequence[int] | None, failed: Callable[[UserError], None] | None
