@@ -18,7 +18,7 @@ from puzzlecam_cli.data.loaders import Loading
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.free_memory import free_memory
-from puzzlecam_cli.engine.layout import is_depthwise, memory_format
+from puzzlecam_cli.engine.layout import depthwise_trains, is_depthwise, keep_depthwise_out_of_cudnn, memory_format
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.place import for_inference as for_inference
 from puzzlecam_cli.engine.place import on_device as on_device
@@ -87,8 +87,10 @@ def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime) ->
     Raises:
         UserError: `sync_batchnorm` is wanted, and cannot be had for a layer.
     """
-    device = accelerator.device
-    module = module.to(device).to(memory_format=memory_format(module, device, trains=True))
+    device, trains = accelerator.device, depthwise_trains(module)
+    module = module.to(device).to(memory_format=memory_format(module, device, trains=trains))
+    if device.type == "cuda" and not trains:
+        keep_depthwise_out_of_cudnn(module)
     if runtime.sync_batchnorm and accelerator.num_processes > 1:
         synchronise_batchnorms(module, device)
     if device.type == "cpu" and accelerator.mixed_precision == "bf16":
