@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -28,6 +30,23 @@ def synchronise_batchnorms(module: nn.Module) -> None:
                     hint="--set runtime.sync_batchnorm=false, or another backbone",
                 )
             layer.forward = partial(_forward, layer, rest, layer.forward)  # type: ignore[method-assign]
+
+
+@contextmanager
+def each_process_alone(module: nn.Module) -> Iterator[None]:
+    """Let no layer wait for other processes: what was synchronised looks at the own images for once."""
+    synchronised = [
+        (layer, layer.forward)
+        for layer in module.modules()
+        if isinstance(layer.forward, partial) and layer.forward.func is _forward
+    ]
+    for layer, forward in synchronised:
+        layer.forward = forward.args[2]
+    try:
+        yield
+    finally:
+        for layer, forward in synchronised:
+            layer.forward = forward
 
 
 def _forward(norm: nn.BatchNorm2d, rest: nn.Module, alone: Any, x: Tensor) -> Tensor:

@@ -17,13 +17,15 @@ from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_de
 from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
-from puzzlecam_cli.engine.memory import lacking, out_of_memory
+from puzzlecam_cli.engine.first_step import FirstStep
+from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.metric_log import MetricLog
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
-from puzzlecam_cli.engine.step import LossModule, add_gradients, averages, pieces
+from puzzlecam_cli.engine.step import LossModule, add_gradients, averages
 from puzzlecam_cli.engine.trackers import Trackers, overlay
+from puzzlecam_cli.engine.way import Way, in_words
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.events import Emit, Metric, Note, Progress
+from puzzlecam_cli.events import Emit, HowItFits, Metric, Note, Progress
 from puzzlecam_cli.group.interrupt import stop_asked
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.fit import unfit
@@ -53,7 +55,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     Raises:
         UserError: crop and backbone do not go together, the loss is no longer finite, or a photo cannot be read.
     """
-    settings, processes = task.settings, accelerator.num_processes
+    settings, processes, precision = task.settings, accelerator.num_processes, accelerator.mixed_precision
     if problems := unfit(task.backbone, settings):
         section = task.stage.replace("-", "_")
         raise UserError("backbone-unfit", f"{section}.{problems[0]}")
@@ -97,7 +99,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     trackers = Trackers(task.runtime, task.run, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
     watch = FiniteWatch()
-    parts = min(settings.accumulate, settings.batch // processes, len(task.views) // processes)
+    way, images = checkpoints.way, min(settings.batch, len(task.views))
     for step, batch in enumerate(loader, start=first_step):
         epoch, within = divmod(step, per_epoch)
         if within == 0:
@@ -110,11 +112,15 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         set_rate(optimiser, rate)
         try:
             moved = _on_device(batch, accelerator)
-            if step == first_step and (lack := lacking(module, pieces(moved, parts)[0], task.runtime.mixed_precision)):
-                raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone, lack)
-            losses = add_gradients(module, wrapped, moved, step, steps, parts, accelerator)
+            if step == first_step:
+                start = FirstStep(module, optimiser, moved, accelerator, agreement)
+                way = start.find_way(task.stage, settings, task.backbone, images // processes, way)
+                checkpoints.way = way
+                if settings.accumulate == "auto" and way != Way():
+                    emit(HowItFits(task.stage, in_words(way, images, task.stage, module)))
+            losses = add_gradients(module, wrapped, moved, step, steps, way.parts, accelerator)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone) from error
+            raise out_of_memory(task.stage, settings, precision, processes, task.backbone, way.parts) from error
         if settings.clip_norm:
             accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
         prepared.step()

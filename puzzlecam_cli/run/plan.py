@@ -23,6 +23,7 @@ NOT_MADE = "not made yet"
 CLEANED = "cleaned to free the disk"
 CLEANED_AWAY = "cleaned away"
 _NO_KEY = object()
+ANY_NUMBER = ".accumulate"  # ends keys whose `auto` is content with what was made by any number
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
 UNFINISHED_STATES = {
     "running": "was interrupted",
@@ -230,7 +231,7 @@ def what_changed(before: Inputs, after: Inputs) -> list[str]:
     changes = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
-        if key in before and key in after and old == new:
+        if key in before and key in after and (old == new or (new == "auto" and key.endswith(ANY_NUMBER))):
             continue
         if key == "version":
             changes.append("the program makes it differently now")
