@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -32,7 +32,7 @@ def held_bytes(module: nn.Module, batch: Mapping[str, Tensor]) -> int:
         for name, value in (*module.named_parameters(), *module.named_buffers())
     }
     bare = {key: value.to("meta") for key, value in batch.items()}
-    held = _Held()
+    held = _Held((*own.values(), *bare.values()))
     with suppress(Exception), torch.random.fork_rng(devices=()), held:
         torch.func.functional_call(_Step(module), own, (bare,))
     return held.most
@@ -51,11 +51,16 @@ class _Step(nn.Module):
 
 
 class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Bytes of the tensors that were made while it is on and are still there, and the most that there were."""
+    """Bytes of the tensors that were made while it is on and are still there, and the most that there were.
 
-    def __init__(self) -> None:
+    Args:
+        given: tensors that were there before; views of them are none that were made.
+    """
+
+    def __init__(self, given: Sequence[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.most = 0
+        self._given = {value.untyped_storage()._cdata for value in given}
         self._there: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 
     def __torch_dispatch__(
@@ -69,7 +74,7 @@ class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _note(self, storage: torch.UntypedStorage) -> None:
         place, size = storage._cdata, storage.nbytes()
-        if place in self._there:
+        if place in self._there or place in self._given:
             return
 
         def gone(_: object) -> None:

@@ -40,7 +40,7 @@ def ways_to_try(network: nn.Module, images: int, begun: Way = Way()) -> list[Way
         ways = [Way(), *(Way(number, blocks) for number in parts if number > 1 or blocks)]
     else:
         ways = [*(Way(number) for number in parts), *([Way(most, True)] if blocks else [])]
-    left = [way for way in ways if way.parts >= begun.parts and way.recomputes >= begun.recomputes]
+    left = [way for way in ways if way.parts >= min(begun.parts, most) and way.recomputes >= begun.recomputes]
     return left or ways[-1:]
 
 
