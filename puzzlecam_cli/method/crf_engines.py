@@ -50,6 +50,7 @@ ENGINES = {
         "python -m pip install pydensecrf2 (Python 3.11 or 3.12)",
         "puzzlecam_cli.method.crf_pydensecrf:PydensecrfField",
     ),
+    "torch": CrfEngine("torch", "torch", "python -m pip install torch", "puzzlecam_cli.method.crf_torch:TorchField"),
 }
 
 

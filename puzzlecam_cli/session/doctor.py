@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import time
@@ -17,6 +16,7 @@ from packaging.requirements import Requirement
 
 from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.group.cores import cores
 from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
 from puzzlecam_cli.recipe.load import load_recipe, recipe_names, shipped_recipes
 from puzzlecam_cli.registry import BACKBONES, Plugin, backbone_factory, installed, listed
@@ -76,7 +76,7 @@ def look_around(tell: Tell = silent) -> list[Finding]:
 def _packages(tell: Tell) -> Iterator[Finding]:
     yield Finding("Python", platform.python_version())
     yield Finding("puzzlecam", version(OWN))
-    engines = {engine.distribution for engine in ENGINES.values()}  # told as such
+    engines = {engine.distribution for engine in ENGINES.values()} - {"torch"}  # told as such
     for requirement in (r for r in _requirements() if r.name not in engines):
         finding = _installed(requirement)
         if finding.state == "there" and requirement.name in HEAVY:
@@ -178,8 +178,7 @@ def _seconds(dtype: torch.dtype) -> float:
 def _machine() -> Iterator[Finding]:
     from puzzlecam_cli.engine.free_memory import free_memory
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Finding("cores", str(cores))
+    yield Finding("cores", str(cores()))
     yield _room("memory", int(free_memory()), 2, "runs may end for want of memory", "")
     shared = Path("/dev/shm")
     if shared.is_dir():
