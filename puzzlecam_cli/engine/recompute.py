@@ -13,19 +13,28 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+LAYERS = 8  # single ones in a row, at least, that are computed again together
+
 
 def recompute_blocks(network: nn.Module) -> None:
     """Let a network keep, for its gradients, only what goes into groups of its blocks; in place.
 
     Gradients, running statistics and random numbers stay what they were, bit for bit on a CPU. The blocks are the items
     of those `nn.Sequential`s that hold more than single layers, innermost, in about √n groups of n, which keeps little
-    between the groups and little within one (Chen et al. 2016, arXiv:1604.06174).
+    between the groups and little within one (Chen et al. 2016, arXiv:1604.06174); beside these, single layers in a row.
     """
     for sequence in _sequences(network):
-        length = ceil(sqrt(len(sequence)))
-        blocks = [*sequence]
-        groups = [blocks[first : first + length] for first in range(0, len(blocks), length)]
-        sequence.forward = partial(_in_groups, groups)  # type: ignore[method-assign]
+        sequence.forward = partial(_in_groups, _groups(sequence))  # type: ignore[method-assign]
+
+
+def _groups(sequence: nn.Sequential) -> list[list[nn.Module]]:
+    length = max(ceil(sqrt(len(sequence))), 1 if _holds_blocks(sequence) else LAYERS)
+    groups: list[list[nn.Module]] = [[]]
+    for item in sequence:
+        if len(groups[-1]) >= length and not _changes_input(item):
+            groups.append([])
+        groups[-1].append(item)
+    return groups
 
 
 def has_blocks(network: nn.Module) -> bool:
@@ -34,15 +43,27 @@ def has_blocks(network: nn.Module) -> bool:
 
 
 def _sequences(network: nn.Module) -> list[nn.Sequential]:
-    """Those that hold blocks, and none that do."""
-    found = [
+    """Those that hold blocks but no others that do; and, outside of these, those of layers."""
+    plain = [
         module
         for module in network.modules()
-        if isinstance(module, nn.Sequential)
-        and type(module).forward is nn.Sequential.forward
-        and any(any(item.children()) for item in module)
+        if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
+        if len(module) > 1 and not _changes_input(module)
     ]
-    return [one for one in found if not any(other in found for other in one.modules() if other is not one)]
+    outer = [one for one in plain if _holds_blocks(one)]
+    of_blocks = [one for one in outer if not any(other in outer for other in one.modules() if other is not one)]
+    within = {module for one in of_blocks for module in one.modules()}
+    return [*of_blocks, *(one for one in plain if one not in outer and one not in within)]
+
+
+def _holds_blocks(sequence: nn.Sequential) -> bool:
+    return any(any(item.children()) for item in sequence)
+
+
+def _changes_input(module: nn.Module) -> bool:
+    """Whether it begins in place: from what is left of its input nothing could be computed again."""
+    first = next(layer for layer in module.modules() if not any(layer.children()))
+    return bool(getattr(first, "inplace", False))
 
 
 def _in_groups(groups: Sequence[Sequence[nn.Module]], x: Any) -> Any:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from puzzlecam_cli.engine import recompute
 from puzzlecam_cli.engine.memory import held_bytes
 from puzzlecam_cli.engine.recompute import has_blocks, recompute_blocks
 from puzzlecam_cli.models.backbone import load_backbone
@@ -109,28 +108,44 @@ def test_a_deep_network_holds_less_than_half() -> None:
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()), False),
-        (deep(), True),
-        (nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.Dropout()), True),
+        (nn.Conv2d(3, 4, 3), []),
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), []),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()), [[3]]),
+        (nn.Sequential(*(nn.Conv2d(3, 3, 3) for _ in range(20))), [[8, 8, 4]]),
+        (nn.Sequential(*(Block() for _ in range(9))), [[3, 3, 3]]),  # and not the layers within
+        (nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.Sequential(Block(), Block())), [[2], [2]]),
     ],
-    ids=["layers", "blocks", "a block"],
+    ids=["a layer", "a layer in a row", "layers", "many layers", "blocks", "layers and blocks"],
 )
-def test_blocks_are_of_more_than_one_layer(network: nn.Module, expected: bool) -> None:
-    assert has_blocks(network) == expected
+def test_blocks_and_layers_are_computed_again_in_groups(network: nn.Module, expected: list[list[int]]) -> None:
+    assert has_blocks(network) == bool(expected)
+    recompute_blocks(network)
+    found = [module.forward.args[0] for module in network.modules() if "forward" in vars(module)]
+    assert [[len(group) for group in groups] for groups in found] == expected
+
+
+def test_no_group_begins_in_place() -> None:
+    def layers(count: int, first: nn.Module) -> nn.Sequential:
+        return nn.Sequential(first, *(nn.Conv2d(3, 3, 1) for _ in range(count)), nn.ReLU(inplace=True), nn.Identity())
+
+    assert not has_blocks(layers(7, nn.ELU(inplace=True)))
+    network = layers(7, nn.Conv2d(3, 3, 1))
+    other = deepcopy(network)
+    recompute_blocks(other)
+    assert [len(group) for group in other.forward.args[0]] == [9, 1]  # type: ignore[attr-defined]
+    (expected, _), (found, _) = two_passes(network, False), two_passes(other, False)
+    assert all(torch.equal(one, two) for one, two in zip(found, expected, strict=True))
+
+
+class Hidden(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.elu_(x)
 
 
 def test_a_block_that_changes_what_comes_in_is_not_computed_from_something_else() -> None:
     """PyTorch says so, and nothing is trained on wrong gradients."""
-    network = nn.Sequential(nn.Sequential(nn.ELU(inplace=True), nn.Conv2d(3, 3, 1)), nn.Identity())
+    network = nn.Sequential(nn.Sequential(Hidden(), nn.Conv2d(3, 3, 1)), nn.Identity())
     recompute_blocks(network)
     scale = torch.ones(1, requires_grad=True)
     with pytest.raises(RuntimeError, match="inplace"):
         network(torch.randn(1, 3, 4, 4) * scale).sum().backward()
-
-
-def test_groups_are_as_many_as_their_blocks() -> None:
-    network = nn.Sequential(*(Block() for _ in range(9)))
-    recompute_blocks(network)
-    (groups,) = network.forward.args  # type: ignore[attr-defined]
-    assert [len(group) for group in groups] == [3, 3, 3]
-    assert recompute._sequences(network) == [network]

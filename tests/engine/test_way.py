@@ -9,8 +9,7 @@ from puzzlecam_cli.engine.way import Way, in_words, ways_to_try
 
 
 def network(*, looks: bool, blocks: bool = True) -> nn.Module:
-    layers = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
-    return (nn.Sequential(layers, nn.ReLU()) if blocks else layers).train(looks)
+    return nn.Sequential(nn.BatchNorm2d(3), *([nn.ReLU()] if blocks else [])).train(looks)
 
 
 def spelled(ways: list[Way]) -> list[str]:
