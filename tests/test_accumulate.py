@@ -30,7 +30,7 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
-from puzzlecam_cli.recipe.schema import Puzzle, Seg
+from puzzlecam_cli.recipe.schema import Puzzle, Seg, TrainCls
 from puzzlecam_cli.stages.seg import SegmentationLoss
 from puzzlecam_cli.stages.train_cls import PuzzleLosses
 
@@ -177,15 +177,18 @@ def test_what_fits_in_no_way_is_the_users_to_mend(
     assert came == [4, 2, 1, 1]
 
 
+@pytest.mark.parametrize(("share", "parts"), [(1.4, 1), (1.2, 2), (0.6, 4)])
 def test_on_a_cpu_the_way_is_chosen_by_what_a_step_would_hold(
-    puzzlecam: Run, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, share: float, parts: int
 ) -> None:
     """Nothing is tried there: a process that takes too much is killed."""
-    module = PuzzleLosses(Classifier(load_backbone("timm:mobilenetv3_small_050"), 3), Puzzle())
+    module = PuzzleLosses(Classifier(load_backbone("timm:mobilenetv3_small_050"), 3), Puzzle()).eval()
     batch = {"image": torch.zeros(4, 3, 64, 64), "tags": torch.zeros(4, 3)}
-    monkeypatch.setattr(memory, "free_memory", lambda: 0.9 * held_bytes(module.eval(), batch))
-    _, _, said = trained(puzzlecam, tiny_recipe, tmp_path / "run", *FROZEN)
-    assert "they go through in 2 parts" in said
+    held = held_bytes(module, batch)
+    monkeypatch.setattr(memory, "free_memory", lambda: share * held)
+    accelerator, optimiser = Accelerator(cpu=True), torch.optim.SGD(module.parameters())
+    step = FirstStep(module, optimiser, batch, accelerator, Agreement(accelerator))
+    assert step.find_way("train-cls", TrainCls(), module.network.backbone, 4, Way()) == Way(parts)
 
 
 def test_a_forecast_tells_of_it(puzzlecam: Run, tiny_recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,10 +197,6 @@ def test_a_forecast_tells_of_it(puzzlecam: Run, tiny_recipe: Path, monkeypatch: 
     assert result.exit_code == 0, result.output
     notes = {step["what"]: step["note"] for step in json.loads(result.stdout)["steps"] if step["stage"] == "train-cls"}
     assert notes["training"].startswith("4 images do not fit into memory at once: they go through in 2 parts")
-
-
-def alone(accelerator: Accelerator, optimiser: Any, module: Any, batch: Any) -> FirstStep:
-    return FirstStep(module, optimiser, batch, accelerator, Agreement(accelerator))
 
 
 @pytest.mark.parametrize("fails", [True, False])
@@ -219,7 +218,8 @@ def test_a_try_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, fails: boo
 
     monkeypatch.setattr(SegmentationLoss, "forward", forward)
     monkeypatch.setattr(first_step, "tells_when_full", lambda accelerator: True)
-    step = alone(Accelerator(cpu=True), optimiser, module, batch)
+    accelerator = Accelerator(cpu=True)
+    step = FirstStep(module, optimiser, batch, accelerator, Agreement(accelerator))
     backbone: Any = module.network.backbone
     if fails:
         with pytest.raises(UserError, match="does not fit"):

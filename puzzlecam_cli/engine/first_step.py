@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.batchnorm import each_process_alone
-from puzzlecam_cli.engine.memory import lacking, out_of_memory
+from puzzlecam_cli.engine.memory import SPARE, lacking, out_of_memory
 from puzzlecam_cli.engine.recompute import recompute_blocks
 from puzzlecam_cli.engine.step import LossModule, pieces
 from puzzlecam_cli.engine.way import Way, ways_to_try
@@ -55,7 +55,8 @@ class FirstStep:
         for way in ways:
             if way.recomputes:
                 recompute_blocks(self.module.network)
-            lack = lacking(self.module, pieces(self.batch, way.parts)[0], precision)
+            spare = SPARE if way is not ways[-1] else 1.0
+            lack = lacking(self.module, pieces(self.batch, way.parts)[0], precision, spare)
             is_full = lack is not None or (is_tried and not self._fits(way))
             if not self.agreement.any(is_full)[0]:
                 return way
