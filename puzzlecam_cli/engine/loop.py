@@ -18,10 +18,11 @@ from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
 from puzzlecam_cli.engine.first_step import FirstStep
+from puzzlecam_cli.engine.graph import Gradients, by_graph
 from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.metric_log import MetricLog
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
-from puzzlecam_cli.engine.step import LossModule, add_gradients, averages
+from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages
 from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.engine.way import Way, in_words
 from puzzlecam_cli.errors import UserError
@@ -111,14 +112,14 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         rate = poly_rate(step, steps, settings)
         set_rate(optimiser, rate)
         try:
-            moved = _on_device(batch, accelerator)
+            moved = _on_device(batch, accelerator, task.module)
             if step == first_step:
                 start = FirstStep(module, optimiser, moved, accelerator, agreement)
-                way = start.find_way(task.stage, settings, task.backbone, images // processes, way)
-                checkpoints.way = way
+                checkpoints.way = way = start.find_way(task.stage, settings, task.backbone, images // processes, way)
                 if settings.accumulate == "auto" and way != Way():
                     emit(HowItFits(task.stage, in_words(way, images, task.stage, module)))
-            losses = add_gradients(module, wrapped, moved, step, steps, way.parts, accelerator)
+                gradients = _gradients(task, module, wrapped, way, accelerator, emit)
+            losses = gradients(moved, step, steps)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(task.stage, settings, precision, processes, task.backbone, way.parts) from error
         if settings.clip_norm:
@@ -133,8 +134,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         stop, save, show = agreement.any(stop_asked(), is_save_due, is_log_due)
         save = save or stop or within + 1 == per_epoch
         if (save or show) and (bad := agreement.least(watch.first())) != NONE:
-            in_fp16 = accelerator.mixed_precision == "fp16"
-            raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), in_fp16)
+            raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), precision == "fp16")
         if show:
             values: dict[str, float] = {"epoch": epoch, "lr": rate} | averages(losses, accelerator)
             values |= module.schedule(step, steps)
@@ -154,6 +154,19 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     accelerator.free_memory()
 
 
+def _gradients(
+    task: Task, module: LossModule, wrapped: nn.Module, way: Way, accelerator: Accelerator, emit: Emit
+) -> Gradients:
+    """What computes those of a batch."""
+
+    def one_by_one(batch: Batch, step: int, steps: int) -> Terms:
+        return add_gradients(module, wrapped, batch, step, steps, way.parts, accelerator)
+
+    if not task.runtime.cuda_graphs:
+        return one_by_one
+    return by_graph(one_by_one, module, wrapped, way, accelerator, lambda text: emit(Note(task.stage, text)))
+
+
 def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:
     module.train()
     for part in freeze_batchnorm.modules() if freeze_batchnorm else ():
@@ -161,9 +174,9 @@ def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:
             part.eval()
 
 
-def _on_device(batch: Batch, accelerator: Accelerator) -> Batch:
+def _on_device(batch: Batch, accelerator: Accelerator, module: nn.Module) -> Batch:
     moved = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
-    return moved | {"image": on_device(batch["image"], accelerator)}
+    return moved | {"image": on_device(batch["image"], accelerator, module)}
 
 
 @torch.inference_mode()
@@ -175,7 +188,7 @@ def _pictures(task: Task, accelerator: Accelerator) -> Tensor | None:
     views = [view for index in range(min(4, len(task.views))) if isinstance(view := task.views[0, index], dict)]
     batch = {key: torch.stack([view[key] for view in views]) for key in views[0]}
     task.module.eval()
-    batch = _on_device(batch, accelerator)
+    batch = _on_device(batch, accelerator, task.module)
     with accelerator.autocast():
         maps = task.module.maps(batch)
     if maps is None:

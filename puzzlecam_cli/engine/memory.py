@@ -118,7 +118,7 @@ def out_of_memory(
     """Up to three settings that would help a training, and by about how much: activations fill most of the memory.
 
     Args:
-        precision: that the network has.
+        precision: that the networks have.
         parts: of a batch, that were tried.
         lack: bytes that are needed and that are free, where they are known.
     """
