@@ -62,5 +62,5 @@ def test_new_says_where_there_was_no_time_and_that_the_machine_is_busy(
     assert said[0].startswith(
         "a run takes more than 2 minutes on this machine (train-cls 2 min), more than 2.0 GB on disk"
     )
-    assert f"cams, rw/scores; {busy}; train-cls: 9 do not fit; `puzzlecam bench " in said[0]
+    assert f"cams, rw/scores; {busy}; train-cls: 9 images do not fit; `puzzlecam bench " in said[0]
     assert said[1].startswith(f"no forecast: two minutes were not enough; {busy}; `puzzlecam bench ")
