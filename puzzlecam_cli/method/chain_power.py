@@ -97,7 +97,7 @@ def _power(
     chain = grid_chain(paths(precision), (batch, height, row), radius, precision, start.device)
 
     def on_grid(flat: Tensor) -> Tensor:
-        return flat.unflatten(-1, (height, row))[..., :width]
+        return flat.reshape(*flat.shape[:-1], height, row)[..., :width]
 
     peak = start.amax(dim=sides, keepdim=True)
     start = start / peak.clamp(min=torch.finfo(start.dtype).tiny)

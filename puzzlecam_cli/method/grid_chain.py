@@ -100,7 +100,7 @@ class ByWindows(GridChain):
             weights[:, middle - number, second : second + size] = affinity
         super().__init__(weights.sum(dim=1, dtype=torch.float64), row, radius, dtype)
         weights[:, middle] = -self.between
-        self.weights = weights.unflatten(1, (side, side))
+        self.weights = weights.reshape(batch, side, side, cells)
 
     def product(self, padded: Tensor, maps: Tensor) -> Product:
         found, weighted = torch.empty_like(maps), torch.empty_like(self.weights)
