@@ -137,7 +137,7 @@ class Crf(Section):
 
     engine: str = default(
         "auto",
-        "Who infers, as `puzzlecam plugins` lists them; auto: torch on a GPU, on a CPU pydensecrf where it is installed, "
+        "Who infers, as `puzzlecam plugins` lists them; auto: torch on a GPU; on a CPU pydensecrf where it is there, "
         "else torch [ours].",
     )
     iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
