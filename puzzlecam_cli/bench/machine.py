@@ -7,6 +7,8 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from puzzlecam_cli.group.cores import cores
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -43,7 +45,7 @@ def this_machine(threads: int | None = None, *, gpu: bool = False) -> Machine:
 
     return Machine(
         _processor(),
-        os.cpu_count() or 1,
+        cores(),
         threads or torch.get_num_threads(),
         torch.__version__,
         round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,

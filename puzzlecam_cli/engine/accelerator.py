@@ -24,6 +24,8 @@ from puzzlecam_cli.engine.trackers import check_trackers
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
 
+LOADERS = 16  # each loads 36 of VOC's photos a second at four scales, 3 of 12 megapixels, or 130 views of 512 pixels
+
 
 def make_accelerator(runtime: Runtime) -> Accelerator:
     """The accelerator of a run; TF32 and other shortcuts stay off, whatever the environment says.
@@ -45,9 +47,9 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
 
 def loader_workers(runtime: Runtime, accelerator: Place) -> int:
     """Processes that load photos ahead; a network on the CPU leaves them little to do and no core to spare."""
-    if runtime.workers is None and accelerator.device.type == "cpu":
-        return 1
-    return pool_workers(runtime)
+    if runtime.workers is not None:
+        return runtime.workers
+    return 1 if accelerator.device.type == "cpu" else min(pool_workers(runtime), LOADERS)
 
 
 def seed_everything(seed: int, purpose: str) -> None:

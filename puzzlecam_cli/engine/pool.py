@@ -16,8 +16,10 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
 
+from puzzlecam_cli.engine.free_memory import free_memory
+from puzzlecam_cli.group.cores import cores
 from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
-from puzzlecam_cli.recipe.schema import Runtime
+from puzzlecam_cli.recipe.runtime import WORKER_BYTES, Runtime
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -82,6 +84,11 @@ def _begin(parent: int) -> None:
 
 
 def pool_workers(runtime: Runtime) -> int:
-    """Processes for CRFs, scores and photos: the cores are divided over the processes of a group on this machine."""
-    share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return min(max(share, 1), 8) if runtime.workers is None else runtime.workers
+    """Processes for CRFs, scores and photos: one a core, as far as the free memory goes.
+
+    Both are divided over the processes of a group on this machine.
+    """
+    if runtime.workers is not None:
+        return runtime.workers
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(cores() // here, int(free_memory() / here / WORKER_BYTES)))

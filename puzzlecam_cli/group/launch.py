@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Emit
+from puzzlecam_cli.group.cores import cores
 from puzzlecam_cli.group.environment import place, threads
 from puzzlecam_cli.group.rank import LIFELINE, REPORTS
 from puzzlecam_cli.group.watch import Rank, stop_signals, watch
@@ -83,11 +84,11 @@ def group_size(wanted: int | None, runtime: Runtime) -> int:
             f"{wanted} processes need as many GPUs, and {gpus} can be seen",
             hint=f"--num-processes {gpus}, or --cpu",
         )
-    cores = os.cpu_count() or 1
-    if not gpus and wanted > CROWD * cores:
+    there = cores()
+    if not gpus and wanted > CROWD * there:
         raise UserError(
             "too-many-processes",
-            f"{wanted} processes are too many for {cores} cores; {CROWD * cores} are possible",
+            f"{wanted} processes are too many for {there} cores; {CROWD * there} are possible",
             hint="one process uses all cores already: leave --num-processes out on a CPU",
         )
     return wanted
@@ -156,7 +157,7 @@ def _environment(processes: int, on_cpu: bool) -> dict[str, str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    share = max(1, (os.cpu_count() or 1) // processes)
+    share = max(1, cores() // processes)
     return (
         dict(os.environ)
         | {

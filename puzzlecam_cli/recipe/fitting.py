@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.recipe.runtime import WORKER_BYTES
 from puzzlecam_cli.recipe.schema import Recipe
 
 BASE = "small_photos"
@@ -33,7 +34,7 @@ VIEW_BYTES = 200  # a pixel of a view, as the backbone of `small_photos` holds i
 CRF_BYTES, CRF_LABEL_BYTES = 180, 46  # a pixel, and for each label; probabilities on their way to it included
 PHOTO_BYTES = 60  # a pixel of a photo whose maps are scored at its own size
 SHARE_OF_MEMORY = 0.4
-WORKERS, GPU_WORKERS, GPU_AT_ONCE = 8, 32, 8  # the first and the last are what `runtime` does by itself
+GPU_AT_ONCE = 8  # what `runtime` does by itself
 
 
 class Sides(NamedTuple):
@@ -197,14 +198,11 @@ def _machine(facts: Facts, side: _Side) -> dict[str, Fit]:
     longest = _crf_side(facts, side, labels) or facts.longer.largest
     pixels = facts.pixels * (longest / facts.longer.largest) ** 2
     crf, scoring = pixels * _crf_bytes(labels), facts.pixels * PHOTO_BYTES
-    wanted = min(facts.cores, WORKERS if facts.gpu_memory is None else GPU_WORKERS)
-    workers = max(1, min(wanted, int(SHARE_OF_MEMORY * facts.memory / max(crf, scoring))))
-    reason = f"{facts.cores} cores"
-    if workers < wanted:
-        heavy = f"a dense CRF of {labels} labels" if crf > scoring else "scoring the largest photo"
-        reason = f"{heavy} takes {max(crf, scoring) / 1e9:.1f} GB"
-    by_itself = min(facts.cores, WORKERS)
-    fits = {"runtime.workers": Fit(None if workers == by_itself else workers, reason)}
+    workers = max(1, int(SHARE_OF_MEMORY * facts.memory / max(crf, scoring)))
+    by_itself = max(1, min(facts.cores, facts.memory // WORKER_BYTES))
+    heavy = f"a dense CRF of {labels} labels" if crf > scoring else "scoring the largest photo"
+    reason = f"{heavy} takes {max(crf, scoring) / 1e9:.1f} GB"
+    fits = {"runtime.workers": Fit(None if workers >= by_itself else workers, reason)}
     if facts.gpu_memory is not None:
         seen = side.pixels**2 if side.is_set else facts.pixels
         photo = 2 * VIEW_BYTES * 4 * seen + 12 * labels * pixels

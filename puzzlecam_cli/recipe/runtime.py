@@ -6,6 +6,8 @@ from typing import Literal
 
 from puzzlecam_cli.recipe.section import Count, Integer, Real, Section, default
 
+WORKER_BYTES = 10**9  # what a process takes that has PyTorch loaded, 0.3 GB, and is at work on a photo
+
 
 class Runtime(Section):
     """How the work is done; none of it decides what is kept."""
@@ -14,7 +16,8 @@ class Runtime(Section):
     cpu: bool = default(False, "Leave GPUs alone [ours].")
     workers: Integer | None = default(
         None,
-        "Loader and CRF processes; null: one a core, at most 8; for loading beside a CPU network 1 [ours].",
+        "Loader and CRF processes; null: one a core, each with 1 GB of memory; of loaders 16 at most, beside a network "
+        "on the CPU 1 [ours].",
         ge=0,
         le=256,
     )

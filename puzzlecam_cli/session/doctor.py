@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import time
@@ -17,6 +16,7 @@ from packaging.requirements import Requirement
 
 from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.group.cores import cores
 from puzzlecam_cli.method.crf_engines import best_engine
 from puzzlecam_cli.recipe.load import load_recipe, recipe_names, shipped_recipes
 from puzzlecam_cli.registry import BACKBONES, Plugin, backbone_factory, crf_brought_by, installed, listed
@@ -179,8 +179,7 @@ def _seconds(dtype: torch.dtype) -> float:
 def _machine() -> Iterator[Finding]:
     from puzzlecam_cli.engine.free_memory import free_memory
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Finding("cores", str(cores))
+    yield Finding("cores", str(cores()))
     yield _room("memory", int(free_memory()), 2, "runs may end for want of memory", "")
     shared = Path("/dev/shm")
     if shared.is_dir():

@@ -18,6 +18,7 @@ from puzzlecam_cli.data.discover.place import Place
 from puzzlecam_cli.data.ids import PHOTO_SUFFIXES
 from puzzlecam_cli.data.photos import Tell
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.group.cores import cores
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.fitting import BASE, Facts, Fit, fitting
 from puzzlecam_cli.recipe.writing import no_home, recipe_text, write_recipe
@@ -232,15 +233,15 @@ def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> t
     from puzzlecam_cli.engine.free_memory import free_memory
 
     tell("looking for a GPU")
-    gpu, cores, memory = gpu_memory(), os.cpu_count() or 1, int(free_memory())
+    gpu, there, memory = gpu_memory(), cores(), int(free_memory())
     facts = Facts.of(
         sizes,
         train=reading.train,
         predicted=reading.val,
         classes=len(reading.classes),
-        cores=cores,
+        cores=there,
         memory=memory,
         gpu_memory=gpu,
     )
     graphics = "no GPU" if gpu is None else f"a GPU with {gpu / 1e9:.0f} GB"
-    return fitting(facts), f"{graphics}, {cores} cores, {memory / 1e9:.0f} GB of memory free"
+    return fitting(facts), f"{graphics}, {there} cores, {memory / 1e9:.0f} GB of memory free"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
-from puzzlecam_cli.data.pixels.sizes import size_at
+from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.data.pixels.sizes import Size, size_at
 from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
+from puzzlecam_cli.engine.beside import beside, to_host
 from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
 from puzzlecam_cli.method.cam import add_mirrored
 from puzzlecam_cli.models.classifier import Classifier
@@ -21,20 +27,39 @@ def make_cams(context: Context) -> None:
     backbone, network = classifier.backbone, for_inference(classifier, accelerator)
 
     photos = context.to_do(context.train_photos, folder.cam)
-    report, done = context.progress("maps"), 0
     views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std, settings.longer_side)
     loaded = photo_loader(views, loader_workers(context.recipe.runtime, accelerator))
-    for group in groups_of_equal_size(loaded, photos_at_once(context.recipe.runtime, accelerator)):
-        maps: list[list[Tensor]] = [[] for _ in group]  # of each photo, one (K, h/S, w/S) a scale; S: stride
-        for scaled in zip(*(scaled for _, _, scaled in group), strict=True):
-            # (G, 2 or 1, C, h/S, w/S)
-            predicted = predict(network, scaled, accelerator, flip=settings.flip, note=context.note_once)
-            for (index, _, _), pair, of_photo in zip(group, predicted, maps, strict=True):
-                rows = [tag - 1 for tag in photos[index].tags]
-                of_photo.append(add_mirrored(pair[:, rows]) if settings.flip else pair[0, rows].relu())
-        for (index, image, _), of_photo in zip(group, maps, strict=True):
-            photo, size = photos[index], (image.shape[0], image.shape[1])
-            seen, cell = size_at(size, settings.longer_side), backbone.strides[-1]
-            write_cams(folder.cam(photo.id), photo.tags, size, settings.scales, of_photo, cell, seen=seen)
-            done += 1
-            report(done, len(photos))
+
+    def made() -> Iterator[Made]:
+        for group in groups_of_equal_size(loaded, photos_at_once(context.recipe.runtime, accelerator)):
+            maps: list[list[Tensor]] = [[] for _ in group]  # of each photo, one (K, h/S, w/S) a scale; S: stride
+            for scaled in zip(*(scaled for _, _, scaled in group), strict=True):
+                # (G, 2 or 1, C, h/S, w/S)
+                predicted = predict(network, scaled, accelerator, flip=settings.flip, note=context.note_once)
+                for (index, _, _), pair, of_photo in zip(group, predicted, maps, strict=True):
+                    tagged = of_tags(pair, photos[index].tags)
+                    of_photo.append(add_mirrored(tagged) if settings.flip else tagged[0].relu())
+            for (index, image, _), of_photo in zip(group, maps, strict=True):
+                yield Made(photos[index], (image.shape[0], image.shape[1]), to_host(of_photo))
+
+    def write(one: Made) -> None:
+        seen, cell = size_at(one.size, settings.longer_side), backbone.strides[-1]
+        out, tags = folder.cam(one.photo.id), one.photo.tags
+        write_cams(out, tags, one.size, settings.scales, one.maps(), cell, seen=seen)
+
+    report = context.progress("maps")
+    for done, _ in enumerate(beside(write, made()), start=1):
+        report(done, len(photos))
+
+
+class Made(NamedTuple):
+    """Of a photo of (H, W) pixels, what gives its maps once they are on the CPU."""
+
+    photo: Photo
+    size: Size
+    maps: Callable[[], list[Tensor]]
+
+
+def of_tags(maps: Tensor, tags: Sequence[int]) -> Tensor:
+    """The maps of tags 1..C alone: (V, C, h, w) → (V, K, h, w). A list as an index would wait for the GPU."""
+    return torch.stack([maps[:, tag - 1] for tag in tags], dim=1) if tags else maps[:, :0]

@@ -50,11 +50,23 @@ def test_no_process_is_at_work_after_an_item_that_fails() -> None:
     assert active_children() == []
 
 
-@pytest.mark.parametrize(("cores", "processes", "workers"), [(16, 1, 8), (16, 4, 4), (3, 2, 1), (2, 4, 1)])
-def test_processes_on_one_machine_share_its_cores(
-    monkeypatch: pytest.MonkeyPatch, cores: int, processes: int, workers: int
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "processes", "workers"),
+    [
+        (16, 99, 1, 16),
+        (16, 99, 4, 4),
+        (3, 99, 2, 1),
+        (2, 99, 4, 1),
+        (64, 20.5, 1, 20),
+        (64, 20.5, 4, 5),
+        (8, 0.1, 1, 1),
+    ],
+)
+def test_processes_on_one_machine_share_its_cores_and_its_memory(
+    monkeypatch: pytest.MonkeyPatch, cores: int, gigabytes: float, processes: int, workers: int
 ) -> None:
-    monkeypatch.setattr(pool.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(pool, "cores", lambda: cores)
+    monkeypatch.setattr(pool, "free_memory", lambda: gigabytes * 1e9)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
     assert pool_workers(Runtime()) == workers
     assert pool_workers(Runtime(workers=5)) == 5

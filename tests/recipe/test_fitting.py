@@ -100,10 +100,11 @@ def test_large_photos_are_shrunk_for_the_crf_and_many_labels_more_so() -> None:
 
 
 def test_many_cores_beside_a_gpu_work_on_crfs_as_the_memory_allows() -> None:
-    assert Values(MSRC, cores=128, memory=512 * 10**9)["runtime.workers"] is None  # by itself 8
-    on_gpu = {"cores": 128, "gpu_memory": 80 * 10**9}
-    assert Values(MSRC, memory=512 * 10**9, **on_gpu)["runtime.workers"] == 32
-    assert Values(MSRC, memory=10**9, **on_gpu)["runtime.workers"] < 8
+    large = {"sizes": [(4000, 6000)], "cores": 128, "classes": 254, "gpu_memory": 80 * 10**9}
+    assert Values(MSRC, cores=128, memory=512 * 10**9)["runtime.workers"] is None  # by itself one a core
+    assert Values(MSRC, cores=128, memory=8 * 10**9)["runtime.workers"] is None  # by itself 8
+    assert 16 < Values(**large, memory=512 * 10**9)["runtime.workers"] < 128
+    assert Values(**large, memory=32 * 10**9)["runtime.workers"] < 4
 
 
 def test_on_a_cpu_the_largest_view_of_very_many_photos_is_left_out() -> None:

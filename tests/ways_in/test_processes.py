@@ -32,7 +32,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine of 2 cores, not started by a launcher."""
     for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "ACCELERATE_MIXED_PRECISION"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(launch, "cores", lambda: 2)
 
 
 # asked for, GPUs, and the number or what is said
