@@ -47,7 +47,8 @@ def choose(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["pydensecrf", "torch"], "cpu", "pydensecrf"),
         (["torch"], "cpu", "torch"),
-        (["pydensecrf", "torch"], "cuda", "torch"),
+        (["pydensecrf", "torch"], "cuda:1", "torch"),
+        (["pydensecrf", "torch"], "mps", "pydensecrf"),
     ],
 )
 def test_auto_is_the_fastest_that_is_there(

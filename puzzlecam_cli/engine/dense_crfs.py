@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
+from puzzlecam_cli.engine.beside import beside
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.method.constants import Kernels
 from puzzlecam_cli.method.crf_engines import ENGINES, Field, FieldOf, best_engine
@@ -37,7 +38,7 @@ def map_crfs(
     runtime: Runtime,
     note: Note,
 ) -> Iterator[Result]:
-    """`function` of each job and an engine, in the order they finish.
+    """`function` of each job and what makes a CRF's field, in whatever order they are done.
 
     On a GPU threads read photos and write labels beside its work; without one processes do all of that.
 
@@ -48,13 +49,12 @@ def map_crfs(
         device: the networks'.
         note: is told once that not all fits into the GPU's memory.
     """
-    workers = pool_workers(runtime)
     if not uses_gpu(crf, device):
-        yield from map_unordered(partial(_in_process, function, engine_of(crf, device)), jobs, workers)
+        yield from map_unordered(partial(_in_process, function, engine_of(crf, device)), jobs, pool_workers(runtime))
         return
     said: list[str] = []  # by threads: who listens expects to hear from this one
     fields = fields_of(crf, device, said.append)
-    for result in map_unordered(lambda job: function(job, fields), jobs, workers, threads=True):
+    for result in beside(lambda job: function(job, fields), jobs):
         for text in said[:1]:
             note(text)
         said.clear()

@@ -1,7 +1,5 @@
 """Work on many photos without a network, spread over processes (pydensecrf holds the GIL: threads would not help).
 
-What a GPU does is handed to it by threads of one process: each process would take memory of it.
-
 PyTorch is not loaded here, so that photos can be looked at without.
 """
 
@@ -10,8 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
@@ -25,22 +22,21 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_unordered(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int, *, threads: bool = False
-) -> Iterator[Result]:
+def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
     """`function` of each item, in the order they finish; at most 2 items a worker are under way.
 
     Args:
         function: importable from the top of a module; so are its argument and its result picklable.
         items: taken one by one, so they may be made on the way.
         workers: processes; 0 or 1 works in this one. None of them is left, whatever ends this.
-        threads: of this process, instead of processes; what they are given is not pickled.
     """
     if workers < 2:
         yield from map(function, items)
         return
     rest = iter(items)
-    with _threads(workers) if threads else _processes(workers) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
+    ) as pool:
         try:
             first = list(islice(rest, 2 * workers))
             if len(first) < 2:  # done before a process would have begun
@@ -57,23 +53,6 @@ def map_unordered(
             # It waits for those at work: what they write would outlive its folder. Told once not to, it never does.
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _processes(workers: int) -> Executor:
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),))
-
-
-@contextmanager
-def _threads(workers: int) -> Iterator[Executor]:
-    """Each computes on one core, as a process of the other kind does."""
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)  # else threads that begin later would take the number that was set last
 
 
 def _begin(parent: int) -> None:

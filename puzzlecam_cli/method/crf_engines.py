@@ -37,7 +37,7 @@ FieldOf = Callable[["NDArray[np.uint8]", int, Kernels], Field]
 class CrfEngine(NamedTuple):
     """An engine: `module:class` of its field, the module that this needs, what brings that, and how.
 
-    `install` is empty where that is always there. On a GPU the field takes a `device` as well.
+    `install` is empty where that is always there. A field that can be on a GPU takes a `device` as well.
     """
 
     field: str
@@ -60,9 +60,9 @@ ENGINES = {
 
 
 def best_engine(device: str = "cpu") -> str:
-    """What `auto` stands for: the fastest engine that is installed; on a GPU one that computes there."""
+    """What `auto` stands for: the fastest engine that is installed; on a GPU of NVIDIA or AMD one that computes there."""
     there = [name for name, engine in ENGINES.items() if find_spec(engine.needs) is not None]
-    return next(name for name in there if ENGINES[name].on_gpu or device == "cpu")
+    return next(name for name in there if ENGINES[name].on_gpu or not device.startswith("cuda"))
 
 
 def load_field(engine: str, device: str = "cpu") -> FieldOf:

@@ -154,7 +154,7 @@ class Context:
             self.emit(Note(self.stage, text))
 
     def map_crfs(self, function: Callable[[Job, FieldOf], Result], jobs: Iterable[Job], crf: Crf) -> Iterator[Result]:
-        """`function` of each job and what makes a CRF's field, in the order they finish: see `engine.dense_crfs`."""
+        """`function` of each job and what makes a CRF's field: see `engine.dense_crfs`."""
         return map_crfs(function, jobs, crf, self.accelerator.device, self.recipe.runtime, self.note_once)
 
     def to_do(self, photos: Sequence[Photo], artifact: Callable[[str], Path]) -> Sequence[Photo]:

@@ -95,12 +95,8 @@ def where(job: int, fields: FieldOf) -> int:
 
 
 @pytest.mark.usefixtures("as_on_a_gpu")
-def test_threads_are_of_one_core_each_and_leave_no_trace() -> None:
-    before = torch.get_num_threads()
-    found = set(map_crfs(lambda job, fields: torch.get_num_threads(), range(4), TORCH, CPU, Runtime(workers=2), silent))
-    assert found == {1}
-    assert torch.get_num_threads() == before
-    assert threading.get_ident() not in map_crfs(where, range(4), TORCH, CPU, Runtime(workers=2), silent)
+def test_photos_are_read_and_written_beside_the_gpu() -> None:
+    assert threading.get_ident() not in map_crfs(where, range(4), TORCH, CPU, Runtime(workers=0), silent)
 
 
 @pytest.mark.parametrize(
