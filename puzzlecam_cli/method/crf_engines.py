@@ -60,7 +60,7 @@ ENGINES = {
 
 
 def best_engine(device: str = "cpu") -> str:
-    """What `auto` stands for: the fastest engine that is installed; on a GPU of NVIDIA or AMD one that computes there."""
+    """What `auto` stands for: the fastest engine that is installed; on a GPU (`cuda`) one that computes there."""
     there = [name for name, engine in ENGINES.items() if find_spec(engine.needs) is not None]
     return next(name for name in there if ENGINES[name].on_gpu or not device.startswith("cuda"))
 
