@@ -69,7 +69,7 @@ def best_engine(device: str = "cpu") -> str:
 
 
 def bytes_of(engine: str, labels: int) -> int:
-    """What a dense CRF holds for each pixel; of engines of others nothing is known, and as much is taken as of `auto`."""
+    """What a dense CRF holds for each pixel; nothing is known of engines of others: as much as for `auto`."""
     a_pixel, a_label = ENGINES[engine if engine in ENGINES else best_engine()].memory
     return a_pixel + a_label * labels
 
