@@ -25,6 +25,7 @@ from puzzlecam_cli.data.photos import PhotoSet, open_photos
 from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator
 from puzzlecam_cli.engine.checkpoint import KEPT
 from puzzlecam_cli.engine.pool import pool_workers
+from puzzlecam_cli.engine.precision import tf32
 from puzzlecam_cli.events import Emit, Event, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe, Training
 from puzzlecam_cli.run.pipeline import Step
@@ -227,6 +228,7 @@ def left_in(own: Iterable[Path]) -> int:
 def observe_step(context: SampleContext, step: Step, on_gpu: bool, deadline: float = math.inf) -> Observed:
     """Make a step's files from the sample, as far as there is time."""
     own = [context.folder.root / name for name in step.own]
-    observed = observe(lambda watch: step.make(replace(context, emit=watch)), context.emit, own, on_gpu, deadline)
+    with tf32(context.recipe.runtime.tf32):
+        observed = observe(lambda watch: step.make(replace(context, emit=watch)), context.emit, own, on_gpu, deadline)
     rmtree(context.folder.training(context.stage) / "checkpoint", ignore_errors=True)  # large, and of no more use
     return observed if observed.what else replace(observed, what=step.name.rpartition("/")[2])

@@ -13,7 +13,7 @@ from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.fit import unfit
-from puzzlecam_cli.recipe.schema import Runtime, Training
+from puzzlecam_cli.recipe.schema import Training
 
 MOST = 40_000  # bytes a pixel of a view that any network is taken to keep: ResNeSt-101 keeps 8,000, tiles included
 
@@ -49,7 +49,7 @@ def lacking(module: nn.Module, batch: Mapping[str, Tensor], precision: str) -> t
 
     Args:
         batch: what goes through the network at once.
-        precision: as in the recipe.
+        precision: that the network has.
     """
     free = free_memory()
     if batch["image"].device.type != "cpu" or batch["image"][:, 0].numel() * MOST < free:
@@ -61,7 +61,7 @@ def lacking(module: nn.Module, batch: Mapping[str, Tensor], precision: str) -> t
 def out_of_memory(
     stage: str,
     settings: Training,
-    runtime: Runtime,
+    precision: str,
     processes: int,
     backbone: Backbone,
     lack: tuple[float, float] | None = None,
@@ -69,6 +69,7 @@ def out_of_memory(
     """Up to three settings that would help a training, and by about how much: activations fill most of the memory.
 
     Args:
+        precision: that the networks have.
         lack: bytes that are needed and that are free, where they are known.
     """
     section = stage.replace("-", "_")
@@ -80,7 +81,7 @@ def out_of_memory(
         help_.append(f"--set {section}.accumulate={parts}: about {share:.0%} of the memory; as good, slower")
     if crop := _smaller_crop(settings, backbone):
         help_.append(f"--set {section}.crop={crop}: about {(crop / settings.crop) ** 2:.0%}; smaller views")
-    if runtime.mixed_precision == "no":
+    if precision == "no":
         help_.append("--mixed-precision bf16: 60 to 75%")
     if (batch := settings.batch // 2) >= processes:
         help_.append(f"--set {section}.batch={batch}: about 50%; other steps")

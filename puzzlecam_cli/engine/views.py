@@ -58,7 +58,7 @@ def predict(
     # stacked there: stacked here, what lies in pinned memory would be copied out of it, and the processor would wait
     straight = torch.stack([view.to(accelerator.device, non_blocking=True) for view in views])
     images = torch.stack([straight, straight.flip(-1)], dim=1) if flip else straight[:, None]
-    output = _forward(network, on_device(images.flatten(0, 1), accelerator), accelerator, note)
+    output = _forward(network, on_device(images.flatten(0, 1), accelerator, network), accelerator, note)
     return output.reshape(*images.shape[:2], *output.shape[1:])
 
 

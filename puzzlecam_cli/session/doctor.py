@@ -148,7 +148,7 @@ def _precisions() -> Iterator[Finding]:
         major, _ = torch.cuda.get_device_capability()
         yield Finding("fp16", "supported")
         if torch.cuda.is_bf16_supported(including_emulation=False):
-            yield Finding("bf16", "supported")
+            yield Finding("bf16", "supported: runtime.mixed_precision: auto computes in it")
         else:
             yield Finding("bf16", "not by this GPU", "lacking", "no --mixed-precision bf16", "--mixed-precision fp16")
         yield Finding("TF32", "supported" if major >= 8 else "not by this GPU")

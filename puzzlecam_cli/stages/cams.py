@@ -24,7 +24,7 @@ def make_cams(context: Context) -> None:
     """Write `cams/<id>.npz` for each training photo: the maps of its tags before resizing."""
     settings, accelerator, folder = context.recipe.cams, context.accelerator, context.folder
     classifier: Classifier = context.trained("train-cls")
-    backbone, network = classifier.backbone, for_inference(classifier, accelerator)
+    backbone, network = classifier.backbone, for_inference(classifier, accelerator, context.note_once)
 
     photos = context.to_do(context.train_photos, folder.cam)
     views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std, settings.longer_side)

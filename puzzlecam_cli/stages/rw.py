@@ -23,7 +23,7 @@ def walk(context: Context) -> None:
     """Write `rw/scores/<id>.npz`: the maps at stride 4 after the walk."""
     accelerator, folder = context.accelerator, context.folder
     network: PairNet = context.trained("affinity")
-    for_inference(network, accelerator)
+    for_inference(network, accelerator, context.note_once)
 
     photos = context.to_do(context.train_photos, folder.walked_scores)
     report = context.progress("walks")

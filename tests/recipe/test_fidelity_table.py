@@ -129,7 +129,8 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("seg.predict.crf.colour_weight", 10, "probability CRF"),
     ("seg.predict.crf.largest_side", None, "probability CRF: photos as they are"),
     ("eval.thresholds", [round(0.05 * k, 2) for k in range(1, 16)], "eval: .05 to .75 by .05"),
-    ("runtime.mixed_precision", "no", "shared: fp32"),
+    ("runtime.mixed_precision", "auto", "ours: bf16 on GPUs that have it; the code has fp32, `no`"),
+    ("runtime.tf32", True, "shared: PyTorch's default"),
 )
 EXPECTED = {key: value for key, value, _ in ROWS}
 
