@@ -29,7 +29,7 @@ def versions(run: Path) -> dict[str, dict[str, str]]:
 
 
 def labels(folder: Path) -> np.ndarray[Any, Any]:
-    return np.stack([np.array(Image.open(path)) for path in sorted(folder.iterdir())])
+    return np.concatenate([np.array(Image.open(path)).ravel() for path in sorted(folder.iterdir())])
 
 
 @pytest.fixture
