@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
-from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_device, seed_everything
+from puzzlecam_cli.engine.accelerator import for_training, loading, on_device, seed_everything
 from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
@@ -94,7 +94,8 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         accelerator.process_index,
         processes,
     )
-    loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
+    ahead = loading(task.runtime, accelerator, lambda said: emit(Note(task.stage, said)))
+    loader = training_loader(task.views, mine, ahead)
     trackers = Trackers(task.runtime, task.run, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
     watch = FiniteWatch()

@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
+from puzzlecam_cli.data.loaders import ScaledPhotos
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.pixels.sizes import Size, is_tiled, side_of, size_at, size_within
 from puzzlecam_cli.data.transforms import Colour, normalize, resized, scaled
-from puzzlecam_cli.engine.accelerator import loader_workers
 from puzzlecam_cli.engine.dense_crfs import fields_of
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.refine import Labels, Segmented, labelled, pixels_within, refined
 from puzzlecam_cli.engine.tiles import Box, tiles, window
-from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
+from puzzlecam_cli.engine.views import loaded_together, predict
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.method.labels import enlarged
@@ -124,9 +123,8 @@ class Segmenter:
             self.settings.longer_side,
             alone=partial(is_tiled, settings=self.settings),
         )
-        loaded = photo_loader(views, loader_workers(runtime, self.accelerator), failed)
         longest = self.settings.crf.largest_side
-        for group in groups_of_equal_size(loaded, photos_at_once(runtime, self.accelerator)):
+        for group in loaded_together(views, runtime, self.accelerator, self.note, failed):
             if not group[0][2]:
                 for index, _, _ in group:
                     if (found := self._alone(photos[index], tags(index), failed)) is not None:
