@@ -58,7 +58,7 @@ ENGINES = {
         (180, 34),
         "python -m pip install pydensecrf2 (Python 3.11 or 3.12, with a C++ compiler)",
     ),
-    "torch": CrfEngine("puzzlecam_cli.method.crf_torch:TorchField", "torch", "torch", (450, 24), on_gpu=True),
+    "torch": CrfEngine("puzzlecam_cli.method.crf_torch:TorchField", "torch", "torch", (480, 4), on_gpu=True),
 }
 
 
