@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -39,6 +41,34 @@ def synchronise_batchnorms(module: nn.Module, device: torch.device) -> None:
         return
     for norm, rest in norms:
         norm.forward = partial(_forward, norm, rest, norm.forward)  # type: ignore[method-assign]
+
+
+@contextmanager
+def each_process_alone(module: nn.Module) -> Iterator[None]:
+    """Let no layer wait for other processes: what was synchronised looks at the own images for once."""
+    others: list[tuple[nn.Module, object]] = []
+    for layer in module.modules():
+        own = vars(layer).get("forward")
+        if isinstance(layer, nn.SyncBatchNorm):
+            others.append((layer, own))
+            layer.forward = partial(_alone, layer)  # type: ignore[method-assign]
+        elif isinstance(own, partial) and own.func is _forward:
+            others.append((layer, own))
+            layer.forward = own.args[2]
+    try:
+        yield
+    finally:
+        for layer, own in others:
+            del layer.forward
+            if own is not None:
+                vars(layer)["forward"] = own
+
+
+def _alone(norm: nn.SyncBatchNorm, x: Tensor) -> Tensor:
+    x = nn.modules.batchnorm._BatchNorm.forward(norm, x)
+    for name in ("drop", "act"):  # which timm's have
+        x = norm.get_submodule(name)(x) if hasattr(norm, name) else x
+    return x
 
 
 def _forward(norm: nn.BatchNorm2d, rest: nn.Module, alone: Any, x: Tensor) -> Tensor:

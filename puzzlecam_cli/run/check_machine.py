@@ -120,12 +120,14 @@ def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
     recipe = checked.run.recipe
     if not checked.makes("seg/model") or recipe.seg.norm != "batch":
         return
-    part = min(recipe.seg.batch, checked.trained_on or recipe.seg.batch) // checked.processes // recipe.seg.accumulate
+    accumulate = recipe.seg.accumulate
+    share = min(recipe.seg.batch, checked.trained_on or recipe.seg.batch) // checked.processes
+    part = share if accumulate == "auto" else share // accumulate
     if part < 2:
         yield UserError(
             "batch-too-small",
             f"seg.norm: batch needs at least two images at once, and a process gets {max(part, 1)}",
-            (f"seg.batch {recipe.seg.batch}, processes {checked.processes}, seg.accumulate {recipe.seg.accumulate}",),
+            (f"seg.batch {recipe.seg.batch}, processes {checked.processes}, seg.accumulate {accumulate}",),
             "--set seg.norm=group, or a larger seg.batch",
         )
 
