@@ -101,11 +101,11 @@ def test_a_folder_of_predictions_by_two_engines_says_so(
 ) -> None:
     first, second, *_ = sorted(photos.iterdir())
     calm = ("--out", tmp_path / "out", "--set", "runtime.workers=0", "--cpu")
-    assert "CRFs" not in puzzlecam("predict", model, first, *calm).stderr
+    assert "CRF engine" not in puzzlecam("predict", model, first, *calm).stderr
     choose("torch", monkeypatch)
     result = puzzlecam("predict", model, second, *calm)
     assert result.exit_code == 0, result.output
-    assert "results of earlier calls are of the engine pydensecrf for CRFs, those made now of torch" in result.stderr
+    assert "results of earlier calls are of the CRF engine pydensecrf, those made now of torch" in result.stderr
 
 
 def test_processes_of_two_engines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
