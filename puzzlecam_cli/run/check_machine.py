@@ -204,14 +204,14 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     ):
         if checked.makes(step) and crf.iterations:
             labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
-            workers = max(checked.workers, 1)
+            workers = checked.at_once
             views = recipe.seg.predict if step == "seg/predictions" else Views()
             brought = partial(size_within, largest_side=crf.largest_side)
             held = partial(_held, brought=brought, views=views, at_once=workers)
             a_pixel = bytes_of(crf.engine, labels) * workers
             needs.append((part, held, a_pixel, f"the dense CRF of {step}, {workers} at once"))
     if checked.makes("eval/scores") and "score" in checked.scored:
-        workers = max(checked.workers, 1)
+        workers = checked.at_once
         needs.append(("score", prod, SCORE_BYTES * workers, f"the scoring of maps, {workers} at once"))
     if checked.makes("seg/predictions"):
         brought = partial(size_within, largest_side=recipe.seg.predict.crf.largest_side)
