@@ -60,7 +60,9 @@ def mixed(ledger: Ledger, step: Step, begun: Record | None, versions: Mapping[st
         yield f"{step.name} was begun with the CRF engine {before[0]} and goes on with {here[0]}; --force makes it anew"
     for steps in ledger.records.values():
         for name, record in steps.items():
-            if name != step.name and (other := _engines(record)) and other != here:
+            if name == step.name:
+                return  # those after it are made anew as well
+            if (other := _engines(record)) and other != here:
                 yield f"{name} is of the CRF engine {other[-1]}, {step.name} of {here[0]}; crf.engine names one for all"
 
 
