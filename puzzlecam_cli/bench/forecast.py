@@ -25,7 +25,8 @@ from puzzlecam_cli.data.photos import PhotoSet, open_photos
 from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator
 from puzzlecam_cli.engine.checkpoint import KEPT
 from puzzlecam_cli.engine.pool import pool_workers
-from puzzlecam_cli.events import Emit, Event, Progress, StageEnded, StageStarted
+from puzzlecam_cli.engine.precision import tf32
+from puzzlecam_cli.events import Emit, Event, HowItFits, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe, Training
 from puzzlecam_cli.run.pipeline import Step
 from puzzlecam_cli.run.run import Run
@@ -163,7 +164,7 @@ def extents_of(recipe: Recipe, sizes: Sizes, pooled: int, loaded: int) -> dict[s
 class Watch:
     """Passes progress on, and remembers when it was made.
 
-    Notes and losses end here: they are about an untrained network.
+    Notes and losses end here: they are about an untrained network. How a batch fits into memory is remembered as well.
     """
 
     emit: Emit
@@ -172,12 +173,15 @@ class Watch:
     reports: list[Report] = field(default_factory=list)
     what: str = ""
     unit: str = "images"
+    note: str = ""
     children: int = 0
 
     def __post_init__(self) -> None:
         self.began = self.clock()
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, HowItFits):
+            self.note = event.text
         if not isinstance(event, Progress):
             return
         what = "training" if event.unit == "steps" else event.task
@@ -213,6 +217,7 @@ def observe(
         memory.peak() + watch.children if memory.KNOWN else None,
         torch.cuda.max_memory_allocated() if on_gpu else None,
         is_whole,
+        watch.note,
     )
 
 
@@ -227,6 +232,7 @@ def left_in(own: Iterable[Path]) -> int:
 def observe_step(context: SampleContext, step: Step, on_gpu: bool, deadline: float = math.inf) -> Observed:
     """Make a step's files from the sample, as far as there is time."""
     own = [context.folder.root / name for name in step.own]
-    observed = observe(lambda watch: step.make(replace(context, emit=watch)), context.emit, own, on_gpu, deadline)
+    with tf32(context.recipe.runtime.tf32):
+        observed = observe(lambda watch: step.make(replace(context, emit=watch)), context.emit, own, on_gpu, deadline)
     rmtree(context.folder.training(context.stage) / "checkpoint", ignore_errors=True)  # large, and of no more use
     return observed if observed.what else replace(observed, what=step.name.rpartition("/")[2])

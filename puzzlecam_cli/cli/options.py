@@ -11,6 +11,7 @@ WHERE = "Where to run"
 
 
 class Precision(StrEnum):
+    auto = "auto"
     no = "no"
     fp16 = "fp16"
     bf16 = "bf16"
@@ -39,7 +40,11 @@ ProcessesOption = Annotated[
 ]
 PrecisionOption = Annotated[
     Precision | None,
-    typer.Option("--mixed-precision", help="Precision of the networks.", rich_help_panel=WHERE),
+    typer.Option(
+        "--mixed-precision",
+        help="Of the networks; auto: bf16 on GPUs that have it.",
+        rich_help_panel=WHERE,
+    ),
 ]
 CpuOption = Annotated[bool, typer.Option("--cpu", help="Leave GPUs alone.", rich_help_panel=WHERE)]
 PlainOption = Annotated[

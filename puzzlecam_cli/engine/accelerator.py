@@ -14,14 +14,18 @@ from accelerate import Accelerator
 from accelerate.utils import GradientAccumulationPlugin
 from torch import Tensor, nn
 
+from puzzlecam_cli.data.loaders import Loading
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
 from puzzlecam_cli.engine.depthwise import speed_up_depthwise
 from puzzlecam_cli.engine.environment import check_environment
+from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.engine.kept_memory import keep_freed_memory
+from puzzlecam_cli.engine.layout import depthwise_trains, is_depthwise, keep_depthwise_out_of_cudnn, memory_format
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.place import for_inference as for_inference
 from puzzlecam_cli.engine.place import on_device as on_device
 from puzzlecam_cli.engine.pool import pool_workers
+from puzzlecam_cli.engine.precision import chosen_together
 from puzzlecam_cli.engine.trackers import check_trackers
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
@@ -30,7 +34,7 @@ LOADERS = 16  # each loads 36 of VOC's photos a second at four scales, 3 of 12 m
 
 
 def make_accelerator(runtime: Runtime) -> Accelerator:
-    """The accelerator of a run; TF32 and other shortcuts stay off, whatever the environment says.
+    """The accelerator of a run; its precision is the recipe's, whatever the environment says.
 
     Raises:
         UserError: fp16 is wanted without a GPU, or a tracker that is not installed, or the environment contradicts.
@@ -41,7 +45,7 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
         raise UserError("fp16-needs-gpu", "fp16 needs a GPU", hint="--mixed-precision bf16 works on CPUs as well")
     threads = torch.get_num_threads()
     accelerator = Accelerator(
-        mixed_precision=runtime.mixed_precision,
+        mixed_precision=chosen_together(runtime),
         cpu=runtime.cpu,
         dynamo_backend="no",
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # else the environment has a say
@@ -59,6 +63,17 @@ def loader_workers(runtime: Runtime, accelerator: Place) -> int:
     if runtime.workers is not None:
         return runtime.workers
     return 1 if accelerator.device.type == "cpu" else min(pool_workers(runtime), LOADERS)
+
+
+def loading(runtime: Runtime, accelerator: Place, note: Callable[[str], None]) -> Loading:
+    """How photos are loaded ahead of a network.
+
+    Args:
+        note: is told where the memory allows less than is wanted.
+    """
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    on_gpu = accelerator.device.type == "cuda"
+    return Loading(loader_workers(runtime, accelerator), on_gpu, free_memory() / here / 4, note)
 
 
 def seed_everything(seed: int, purpose: str) -> None:
@@ -81,10 +96,13 @@ def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime) ->
     Raises:
         UserError: `sync_batchnorm` is wanted, and cannot be had for a layer.
     """
-    module = module.to(accelerator.device).to(memory_format=torch.channels_last)
+    device, trains = accelerator.device, depthwise_trains(module)
+    module = module.to(device).to(memory_format=memory_format(module, device, trains=trains))
+    if device.type == "cuda" and not trains:
+        keep_depthwise_out_of_cudnn(module)
     if runtime.sync_batchnorm and accelerator.num_processes > 1:
-        synchronise_batchnorms(module)
-    if accelerator.device.type == "cpu":
+        synchronise_batchnorms(module, device)
+    if device.type == "cpu":
         speed_up_depthwise(module)
         if accelerator.mixed_precision == "bf16":
             keep_depthwise_in_float32(module)
@@ -97,8 +115,8 @@ def keep_depthwise_in_float32(module: nn.Module) -> None:
     A step of `small_photos` at 256 pixels takes a third less time; with them in bfloat16, float32 is faster.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1 and layer.weight.requires_grad:
-            layer.forward = partial(_in_float32, layer.forward)  # type: ignore[method-assign]
+        if is_depthwise(layer) and layer.weight.requires_grad:
+            layer.forward = partial(_in_float32, layer.forward)
 
 
 def _in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

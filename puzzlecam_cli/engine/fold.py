@@ -13,26 +13,25 @@ Pairs = list[tuple[nn.Conv2d, nn.BatchNorm2d]]
 
 
 @torch.no_grad()
-def fold_batchnorms(network: nn.Module) -> None:
+def fold_batchnorms(network: nn.Module) -> bool:
     """Multiply each BatchNorm2d that reads a convolution's output into that convolution, in place.
 
     Which reads what is seen in a pass of a small image. Where another layer reads that output too, the results would
     change; then everything is put back.
 
     Args:
-        network: in eval mode, (B, 3, H, W) → a tensor.
+        network: in eval mode, on the CPU, where float32 is not rounded to TF32; (B, 3, H, W) → a tensor.
+
+    Returns:
+        Whether that was done.
     """
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    image = image.to(next(network.parameters()).device)
     pairs, before = _watch(network, image)
     kept = [(conv, conv.weight, conv.bias) for conv, _ in pairs]
     replaced: list[tuple[nn.Module, str, nn.Module]] = []
     names = {norm: name for name, norm in network.named_modules()}
     for conv, norm in pairs:
-        mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
-        conv.weight, conv.bias = fuse_conv_bn_weights(
-            conv.weight, conv.bias, mean, variance, norm.eps, norm.weight, norm.bias
-        )
+        conv.weight, conv.bias = _folded(conv, norm)
         path, _, name = names[norm].rpartition(".")
         parent = network.get_submodule(path)
         replaced.append((parent, name, norm))
@@ -43,6 +42,26 @@ def fold_batchnorms(network: nn.Module) -> None:
             conv.weight, conv.bias = weight, bias
         for parent, name, module in replaced:
             setattr(parent, name, module)
+        return False
+    return True
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
+    """Weights and biases of both, computed in float64 and rounded once."""
+
+    def exact(value: Tensor | None) -> Any:
+        return None if value is None else value.double()
+
+    weight, bias = fuse_conv_bn_weights(
+        exact(conv.weight),
+        exact(conv.bias),
+        exact(norm.running_mean),
+        exact(norm.running_var),
+        norm.eps,
+        exact(norm.weight),
+        exact(norm.bias),
+    )
+    return nn.Parameter(weight.to(conv.weight.dtype)), nn.Parameter(bias.to(conv.weight.dtype))
 
 
 def _watch(network: nn.Module, image: Tensor) -> tuple[Pairs, Tensor]:

@@ -13,17 +13,20 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
-from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_device, seed_everything
+from puzzlecam_cli.engine.accelerator import for_training, loading, on_device, seed_everything
 from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
-from puzzlecam_cli.engine.memory import lacking, out_of_memory
+from puzzlecam_cli.engine.first_step import FirstStep
+from puzzlecam_cli.engine.graph import Gradients, by_graph
+from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.metric_log import MetricLog
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
-from puzzlecam_cli.engine.step import LossModule, add_gradients, averages, pieces
+from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages
 from puzzlecam_cli.engine.trackers import Trackers, overlay
+from puzzlecam_cli.engine.way import Way, in_words
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.events import Emit, Metric, Note, Progress
+from puzzlecam_cli.events import Emit, HowItFits, Metric, Note, Progress
 from puzzlecam_cli.group.interrupt import stop_asked
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.fit import unfit
@@ -53,7 +56,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     Raises:
         UserError: crop and backbone do not go together, the loss is no longer finite, or a photo cannot be read.
     """
-    settings, processes = task.settings, accelerator.num_processes
+    settings, processes, precision = task.settings, accelerator.num_processes, accelerator.mixed_precision
     if problems := unfit(task.backbone, settings):
         section = task.stage.replace("-", "_")
         raise UserError("backbone-unfit", f"{section}.{problems[0]}")
@@ -93,11 +96,12 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         accelerator.process_index,
         processes,
     )
-    loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
+    ahead = loading(task.runtime, accelerator, lambda said: emit(Note(task.stage, said)))
+    loader = training_loader(task.views, mine, ahead)
     trackers = Trackers(task.runtime, task.run, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
     watch = FiniteWatch()
-    parts = min(settings.accumulate, settings.batch // processes, len(task.views) // processes)
+    way, images = checkpoints.way, min(settings.batch, len(task.views))
     for step, batch in enumerate(loader, start=first_step):
         epoch, within = divmod(step, per_epoch)
         if within == 0:
@@ -109,12 +113,16 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         rate = poly_rate(step, steps, settings)
         set_rate(optimiser, rate)
         try:
-            moved = _on_device(batch, accelerator)
-            if step == first_step and (lack := lacking(module, pieces(moved, parts)[0], task.runtime.mixed_precision)):
-                raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone, lack)
-            losses = add_gradients(module, wrapped, moved, step, steps, parts, accelerator)
+            moved = _on_device(batch, accelerator, task.module)
+            if step == first_step:
+                start = FirstStep(module, optimiser, moved, accelerator, agreement)
+                checkpoints.way = way = start.find_way(task.stage, settings, task.backbone, images // processes, way)
+                if settings.accumulate == "auto" and way != Way():
+                    emit(HowItFits(task.stage, in_words(way, images, task.stage, module)))
+                gradients = _gradients(task, module, wrapped, way, accelerator, emit)
+            losses = gradients(moved, step, steps)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(task.stage, settings, task.runtime, processes, task.backbone) from error
+            raise out_of_memory(task.stage, settings, precision, processes, task.backbone, way.parts) from error
         if settings.clip_norm:
             accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
         prepared.step()
@@ -127,8 +135,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         stop, save, show = agreement.any(stop_asked(), is_save_due, is_log_due)
         save = save or stop or within + 1 == per_epoch
         if (save or show) and (bad := agreement.least(watch.first())) != NONE:
-            in_fp16 = accelerator.mixed_precision == "fp16"
-            raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), in_fp16)
+            raise not_finite(task.stage, bad, batches, task.views, watch.values(bad), precision == "fp16")
         if show:
             values: dict[str, float] = {"epoch": epoch, "lr": rate} | averages(losses, accelerator)
             values |= module.schedule(step, steps)
@@ -148,6 +155,19 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     accelerator.free_memory()
 
 
+def _gradients(
+    task: Task, module: LossModule, wrapped: nn.Module, way: Way, accelerator: Accelerator, emit: Emit
+) -> Gradients:
+    """What computes those of a batch."""
+
+    def one_by_one(batch: Batch, step: int, steps: int) -> Terms:
+        return add_gradients(module, wrapped, batch, step, steps, way.parts, accelerator)
+
+    if not task.runtime.cuda_graphs:
+        return one_by_one
+    return by_graph(one_by_one, module, wrapped, way, accelerator, lambda text: emit(Note(task.stage, text)))
+
+
 def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:
     module.train()
     for part in freeze_batchnorm.modules() if freeze_batchnorm else ():
@@ -155,9 +175,9 @@ def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:
             part.eval()
 
 
-def _on_device(batch: Batch, accelerator: Accelerator) -> Batch:
+def _on_device(batch: Batch, accelerator: Accelerator, module: nn.Module) -> Batch:
     moved = {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
-    return moved | {"image": on_device(batch["image"], accelerator)}
+    return moved | {"image": on_device(batch["image"], accelerator, module)}
 
 
 @torch.inference_mode()
@@ -169,7 +189,7 @@ def _pictures(task: Task, accelerator: Accelerator) -> Tensor | None:
     views = [view for index in range(min(4, len(task.views))) if isinstance(view := task.views[0, index], dict)]
     batch = {key: torch.stack([view[key] for view in views]) for key in views[0]}
     task.module.eval()
-    batch = _on_device(batch, accelerator)
+    batch = _on_device(batch, accelerator, task.module)
     with accelerator.autocast():
         maps = task.module.maps(batch)
     if maps is None:

@@ -35,6 +35,7 @@ def make_optimiser(network: nn.Module, pretrained: nn.Module | None, settings: T
         lr=settings.lr,
         momentum=settings.momentum,
         nesterov=settings.momentum > 0,
+        fused=True if next(network.parameters()).is_cuda else None,  # one kernel for all parameters
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from puzzlecam_cli.engine import precision as precisions
 from puzzlecam_cli.engine.fold import fold_batchnorms
+from puzzlecam_cli.engine.layout import keep_depthwise_out_of_cudnn, like_weights, memory_format
 from puzzlecam_cli.errors import UserError
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -32,13 +35,15 @@ class Device:
     Args:
         device: of PyTorch.
         precision: `no`, `fp16` or `bf16`.
+        tf32: as in the recipe.
     """
 
     device: torch.device
     precision: str = "no"
+    tf32: bool = True
 
     @classmethod
-    def named(cls, name: str | None, precision: str = "no") -> Device:
+    def named(cls, name: str | None, precision: str = "no", tf32: bool = True) -> Device:
         """A device by PyTorch's name, such as `cpu` or `cuda:1`; None: a GPU where there is one.
 
         Without a GPU fp16 is float32: a CPU has no use for it.
@@ -55,21 +60,31 @@ class Device:
             raise UserError(
                 "device-missing", f"there is no device `{name!s:.50}`: {said}", hint="cpu or cuda"
             ) from None
-        return cls(device, "no" if precision == "fp16" and device.type == "cpu" else precision)
+        precision = precisions.chosen(precision, device)
+        return cls(device, "no" if precision == "fp16" and device.type == "cpu" else precision, tf32)
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        if self.precision == "no":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=PRECISIONS[self.precision])
-
-
-def for_inference(network: nn.Module, place: Place) -> nn.Module:
-    """The network, where and how it predicts best; it cannot be trained any more."""
-    network = network.to(place.device).eval()
-    fold_batchnorms(network)
-    return network.to(memory_format=torch.channels_last)
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """What networks are called in; nothing global stays changed."""
+        dtype = PRECISIONS.get(self.precision)
+        with precisions.tf32(self.tf32), torch.autocast(self.device.type, dtype) if dtype else nullcontext():
+            yield
 
 
-def on_device(images: Tensor, place: Place) -> Tensor:
-    """(B, 3, H, W), where and how the networks want it."""
-    return images.to(place.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+def for_inference(network: nn.Module, place: Place, note: Callable[[str], None] = lambda text: None) -> nn.Module:
+    """The network, where and how it predicts best; it cannot be trained any more.
+
+    Args:
+        note: is told what makes it slower than others.
+    """
+    network = network.cpu().eval()
+    if not fold_batchnorms(network):
+        note("the network's batch normalisations cannot be made a part of its convolutions: same results, but slower")
+    if place.device.type == "cuda":
+        keep_depthwise_out_of_cudnn(network)
+    return network.to(place.device).to(memory_format=memory_format(network, place.device, trains=False))
+
+
+def on_device(images: Tensor, place: Place, network: nn.Module) -> Tensor:
+    """(B, 3, H, W), where and how a network that is there wants it."""
+    return like_weights(images.to(place.device, non_blocking=True), network)

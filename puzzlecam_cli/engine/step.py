@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 import torch
@@ -60,18 +61,30 @@ def add_gradients(
     Returns:
         detached terms and `loss`, what is minimised; their averages over the processes are those of the whole batch.
     """
-    counts, weights = _counts(module, batch, accelerator), module.weights(step, steps)
+    counts, weights = counts_of(module, batch, accelerator), module.weights(step, steps)
     total: Terms = {}
     for number, piece in enumerate(pieces(batch, parts), start=1):
         with nullcontext() if number == parts else accelerator.no_sync(wrapped):
-            with accelerator.autocast():
-                sums: Terms = wrapped(piece)
-            terms = {name: value / counts[name] for name, value in sums.items()}
-            loss = torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
-            accelerator.backward(loss)
-        for name, value in (terms | {"loss": loss}).items():
-            total[name] = total[name] + value.detach() if name in total else value.detach()
+            found = gradients_of(wrapped, piece, counts, weights, accelerator)
+        for name, value in found.items():
+            total[name] = total[name] + value if name in total else value
     return total
+
+
+def gradients_of(
+    wrapped: nn.Module,
+    piece: Batch,
+    counts: Terms,
+    weights: Mapping[str, float | Tensor],
+    accelerator: Accelerator,
+) -> Terms:
+    """Compute a part of a batch, and add its gradients to those that are there: its detached terms and `loss`."""
+    with accelerator.autocast():
+        sums: Terms = wrapped(piece)
+    terms = {name: value / counts[name] for name, value in sums.items()}
+    loss = torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
+    accelerator.backward(loss)
+    return {name: value.detach() for name, value in (terms | {"loss": loss}).items()}
 
 
 def averages(losses: Terms, accelerator: Accelerator) -> dict[str, float]:
@@ -82,9 +95,9 @@ def averages(losses: Terms, accelerator: Accelerator) -> dict[str, float]:
     return dict(zip(losses, values.tolist(), strict=True))
 
 
-def _counts(module: LossModule, batch: Batch, accelerator: Accelerator) -> Terms:
-    """Of all processes together, divided by their number, as their gradients are averaged. No process waits for a GPU
-    here."""
+def counts_of(module: LossModule, batch: Batch, accelerator: Accelerator) -> Terms:
+    """What terms are divided by: counts of all processes together, over their number, as their gradients are averaged.
+    No process waits for a GPU here."""
     counts = module.counts(batch)
     values = torch.stack(list(counts.values()))
     if accelerator.num_processes > 1:

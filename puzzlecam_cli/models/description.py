@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT = "puzzlecam-model-1"
 LONGEST = 1 << 20  # characters of a value: 254 class names have a few thousand
+OF_RUNTIME = ("mixed_precision", "tf32")  # in `predict`, beside `seg.predict`
 OURS = ("name", "pretrained", "weights")  # no options of a backbone
 
 
@@ -35,7 +36,8 @@ class Description:
         mean, std: of the normalised input, per colour in [0, 1].
         multiple: of pixels that the network's input sides are padded to.
         supervision: how tags and masks were used, in words: `tags`, `masks`, `first_weights`, `licence`.
-        predict: the recipe's `seg.predict` and `mixed_precision`, for networks that predict; else empty.
+        predict: the recipe's `seg.predict` and `mixed_precision`, and `tf32` where it is false, for networks that
+            predict; else empty.
         puzzlecam: version of the package that wrote it.
 
     Raises:
@@ -67,7 +69,7 @@ class Description:
             raise ValueError("its mean and std are not of three colours")
         if min(self.std) <= 0 or self.multiple < 1:
             raise ValueError("its std or its multiple is not above 0")
-        if self.precision not in ("no", "fp16", "bf16"):
+        if self.precision not in ("auto", "no", "fp16", "bf16"):
             raise ValueError("its precision is none")
 
     @property
@@ -77,8 +79,13 @@ class Description:
 
     @property
     def precision(self) -> str:
-        """The mixed precision that its predictions are made in: `no`, `fp16` or `bf16`."""
+        """The recipe's `mixed_precision`, which its predictions are made in: `auto`, `no`, `fp16` or `bf16`."""
         return str(self.predict.get("mixed_precision", "no"))
+
+    @property
+    def tf32(self) -> bool:
+        """The recipe's `tf32`."""
+        return bool(self.predict.get("tf32", True))
 
     def settings(self, changes: Mapping[str, Any] | None = None) -> Predict:
         """How its photos are predicted.
@@ -93,7 +100,7 @@ class Description:
 
         from puzzlecam_cli.recipe.schema import Predict
 
-        values = {key: value for key, value in self.predict.items() if key != "mixed_precision"}
+        values = {key: value for key, value in self.predict.items() if key not in OF_RUNTIME}
         changes = dict(changes or {})
         if isinstance(crf := changes.get("crf"), Mapping):
             changes["crf"] = {**values.get("crf", {}), **crf}

@@ -7,12 +7,21 @@ from typing import Literal
 from puzzlecam_cli.recipe.section import Count, Integer, Real, Section, default
 
 WORKER_BYTES = 10**9  # what a process takes that has PyTorch loaded, 0.3 GB, and is at work on a photo
+FIRST_WORKERS = 8  # that begin before it is known what one takes; further ones as the memory allows
 
 
 class Runtime(Section):
     """How the work is done; none of it decides what is kept."""
 
-    mixed_precision: Literal["no", "fp16", "bf16"] = default("no", "Precision of the networks; no: fp32 [code].")
+    mixed_precision: Literal["auto", "no", "fp16", "bf16"] = default(
+        "auto", "Precision of the networks; no: fp32 as in the code; auto: bf16 on GPUs that have it, else fp32 [ours]."
+    )
+    tf32: bool = default(
+        True, "Convolutions in fp32 may round to TF32 on GPUs, PyTorch's default; false: IEEE fp32 throughout [code]."
+    )
+    cuda_graphs: bool = default(
+        False, "Launch each training step as one CUDA graph, faster where a GPU waits for Python; little tried [ours]."
+    )
     cpu: bool = default(False, "Leave GPUs alone [ours].")
     workers: Integer | None = default(
         None,

@@ -49,7 +49,9 @@ def predict_of(recipe: Recipe, stage: str) -> dict[str, Any]:
     """The `predict` of a stage's description."""
     if stage != "seg":
         return {}
-    return recipe.seg.predict.model_dump(mode="json") | {"mixed_precision": recipe.runtime.mixed_precision}
+    runtime = recipe.runtime
+    rounding = {} if runtime.tf32 else {"tf32": False}
+    return recipe.seg.predict.model_dump(mode="json") | {"mixed_precision": runtime.mixed_precision} | rounding
 
 
 def supervised(data: PhotoSet, photos: int) -> dict[str, str]:

@@ -12,7 +12,14 @@ from puzzlecam_cli.recipe.load import read_document
 from puzzlecam_cli.run.plan import flatten
 from puzzlecam_cli.run.run import Run
 
-NOT_RESULTS = ("recipe", "runtime.workers", "runtime.log_seconds", "runtime.checkpoint_minutes", "runtime.trackers")
+NOT_RESULTS = (
+    "recipe",
+    "runtime.workers",
+    "runtime.log_seconds",
+    "runtime.checkpoint_minutes",
+    "runtime.trackers",
+    "runtime.cuda_graphs",
+)
 UNSET = object()
 
 

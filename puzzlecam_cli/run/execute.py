@@ -40,16 +40,19 @@ def execute(
         accelerator: made when the first step needs it, if None.
     """
     is_main = accelerator is None or accelerator.is_main_process
-    by_step = {decision.step: decision for decision in decisions}
+    by_step, is_said = {decision.step: decision for decision in decisions}, False
     for stage in chosen:
         todo = [step for step in stage.steps if by_step[step.name].action != "keep"]
         if not todo:
             emit(StageKept(stage.name, by_step[stage.steps[0].name].because))
             continue
-        if accelerator is None:
-            from puzzlecam_cli.engine.accelerator import make_accelerator
+        from puzzlecam_cli.engine.accelerator import make_accelerator
+        from puzzlecam_cli.engine.precision import said
 
-            accelerator = make_accelerator(run.recipe.runtime)
+        accelerator = accelerator or make_accelerator(run.recipe.runtime)
+        if not is_said and (text := said(run.recipe.runtime, accelerator.mixed_precision)):
+            emit(Note("run", text))
+        is_said = True
         stop_if_asked()
         emit(StageStarted(stage.name, by_step[todo[0].name].because))
         began, state = time.monotonic(), "failed"
@@ -85,9 +88,10 @@ def write_recipe(run: Run, emit: Emit) -> None:
 
 
 def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Accelerator, emit: Emit) -> None:
+    from puzzlecam_cli.engine.precision import tf32
     from puzzlecam_cli.run.context import Context
 
-    inputs, ledger = inputs_of(run, step), run.ledger
+    inputs, ledger = inputs_of(run, step, accelerator.mixed_precision), run.ledger
     before, repaired = ledger.get(step.name), decision.action == "repair"
     staged = before is not None and before.is_made and not repaired
     made_of, name = (before.inputs, before.fingerprint) if before and repaired else (inputs, fingerprint(inputs))
@@ -121,7 +125,8 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
             remember()
         accelerator.wait_for_everyone()
         stop_if_asked()
-        step.make(context)
+        with tf32(run.recipe.runtime.tf32):
+            step.make(context)
         give_back_memory()
         accelerator.wait_for_everyone()
     except BaseException as error:

@@ -23,6 +23,8 @@ NOT_MADE = "not made yet"
 CLEANED = "cleaned to free the disk"
 CLEANED_AWAY = "cleaned away"
 _NO_KEY = object()
+ANY_NUMBER = ".accumulate"  # ends keys whose `auto` is content with what was made by any number
+PRECISION = "runtime.mixed_precision"  # what it was is remembered; `auto` is content with any
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
 UNFINISHED_STATES = {
     "running": "was interrupted",
@@ -70,8 +72,12 @@ def plan(
     return [decision for decision in decisions.values() if decision.stage in chosen_names]
 
 
-def inputs_of(run: Run, step: Step) -> Inputs:
-    """All that decides what a step makes, by name."""
+def inputs_of(run: Run, step: Step, precision: str | None = None) -> Inputs:
+    """All that decides what a step makes, by name.
+
+    Args:
+        precision: that the recipe's is where the step is made.
+    """
     inputs: Inputs = {"version": step.version}
     values = run.recipe.model_dump(mode="json")
     for key in step.keys:
@@ -80,6 +86,8 @@ def inputs_of(run: Run, step: Step) -> Inputs:
             for name, value in flatten(key, _lookup(values, key))
             if not any(name == skipped or name.startswith(skipped + ".") for skipped in step.without)
         }
+    if precision is not None and PRECISION in inputs:
+        inputs[PRECISION] = precision
     for wanted in step.data:
         inputs |= _data_input(run, wanted, step.takes_what_is_there)
     for need in step.needs:
@@ -230,7 +238,8 @@ def what_changed(before: Inputs, after: Inputs) -> list[str]:
     changes = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
-        if key in before and key in after and old == new:
+        is_content = new == "auto" and (key == PRECISION or key.endswith(ANY_NUMBER))
+        if key in before and key in after and (old == new or is_content):
             continue
         if key == "version":
             changes.append("the program makes it differently now")

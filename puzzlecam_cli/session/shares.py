@@ -51,17 +51,22 @@ def do_share(root: Path, accelerator: Accelerator, emit: Emit) -> None:
     job, todo = Job.read(root)
     results = Results(root, accelerator.process_index)
     results.open_list()
-    if job.source == "pseudo":
-        from puzzlecam_cli.use.pseudo import make_pseudo
+    from puzzlecam_cli.engine.precision import said, tf32
 
-        make_pseudo(job, todo, results, accelerator, emit)
-    else:
-        from puzzlecam_cli.use.predict import predict_photos
+    if text := said(job.settings.runtime, accelerator.mixed_precision):
+        emit(Note(TASK, text))
+    with tf32(job.settings.runtime.tf32):
+        if job.source == "pseudo":
+            from puzzlecam_cli.use.pseudo import make_pseudo
 
-        def report(task: str, unit: str) -> Tick:
-            return report_of(task, job.settings.runtime, emit, unit)
+            make_pseudo(job, todo, results, accelerator, emit)
+        else:
+            from puzzlecam_cli.use.predict import predict_photos
 
-        predict_photos(job, todo, results, accelerator, report, lambda text: emit(Note(TASK, text)))
+            def report(task: str, unit: str) -> Tick:
+                return report_of(task, job.settings.runtime, emit, unit)
+
+            predict_photos(job, todo, results, accelerator, report, lambda text: emit(Note(TASK, text)))
     accelerator.wait_for_everyone()
 
 

@@ -14,6 +14,8 @@ def _training(stage: str) -> tuple[str, ...]:
     return (f"{stage}/metrics.jsonl", *(f"{step}/{name}.pt" for step in steps for name in ("state", "rank-[0-9]*")))
 
 
+PRECISION = ("runtime.mixed_precision", "runtime.tf32")  # of the networks
+
 PIPELINE = (
     Stage(
         "train-cls",
@@ -21,7 +23,7 @@ PIPELINE = (
         Step(
             "train-cls/model",
             "puzzlecam_cli.stages.train_cls:train_classifier",
-            keys=("seed", "backbone", "train_cls", "runtime.mixed_precision", "runtime.sync_batchnorm"),
+            keys=("seed", "backbone", "train_cls", *PRECISION, "runtime.sync_batchnorm"),
             data=("train tags",),
             files=("train-cls/model.safetensors",),
             traces=_training("train-cls"),
@@ -34,7 +36,7 @@ PIPELINE = (
         Step(
             "cams",
             "puzzlecam_cli.stages.cams:make_cams",
-            keys=("cams", "runtime.mixed_precision"),
+            keys=("cams", *PRECISION),
             needs=("train-cls/model",),
             each="cams/{id}.npz",
             own=("cams",),
@@ -56,7 +58,7 @@ PIPELINE = (
         Step(
             "affinity/model",
             "puzzlecam_cli.stages.affinity:train_affinity",
-            keys=("seed", "backbone", "affinity", "runtime.mixed_precision", "runtime.sync_batchnorm"),
+            keys=("seed", "backbone", "affinity", *PRECISION, "runtime.sync_batchnorm"),
             without=("affinity.labels", "affinity.canvas"),
             needs=("affinity/labels",),
             files=("affinity/model.safetensors",),
@@ -70,7 +72,7 @@ PIPELINE = (
         Step(
             "rw/scores",
             "puzzlecam_cli.stages.rw:walk",
-            keys=("rw", "affinity.kind", "affinity.canvas", "runtime.mixed_precision"),
+            keys=("rw", "affinity.kind", "affinity.canvas", *PRECISION),
             without=("rw.background", "rw.crf"),
             needs=("cams", "affinity/model"),
             each="rw/scores/{id}.npz",
@@ -93,7 +95,7 @@ PIPELINE = (
         Step(
             "seg/model",
             "puzzlecam_cli.stages.seg:train_segmentation",
-            keys=("seed", "backbone", "seg", "runtime.mixed_precision", "runtime.sync_batchnorm"),
+            keys=("seed", "backbone", "seg", *PRECISION, "runtime.sync_batchnorm"),
             without=("seg.predict",),
             needs=("train-cls/model", "rw/pseudo_labels"),
             files=("seg/model.safetensors",),
@@ -103,7 +105,7 @@ PIPELINE = (
         Step(
             "seg/predictions",
             "puzzlecam_cli.stages.seg:predict_split",
-            keys=("seg.predict", "runtime.mixed_precision"),
+            keys=("seg.predict", *PRECISION),
             data=("val",),
             needs=("seg/model",),
             each="seg/predictions/{split}/{id}.png",

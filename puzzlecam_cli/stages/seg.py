@@ -60,7 +60,7 @@ def predict_split(context: Context) -> None:
     network: DeepLab = context.trained("seg")
     backbone = network.backbone
     segmenter = Segmenter(
-        for_inference(network, accelerator),
+        for_inference(network, accelerator, context.note_once),
         backbone.mean,
         backbone.std,
         settings,

@@ -47,7 +47,7 @@ def load_model(path: str | Path, *, device: str | None = None) -> Model:
             no such device.
     """
     description, network = open_model(located(path))
-    place = Device.named(device, description.precision)
+    place = Device.named(device, description.precision, description.tf32)
     return Model(description, for_inference(network, place), place)
 
 

@@ -59,7 +59,7 @@ def predict_photos(
     settings, runtime = job.settings.seg.predict, job.settings.runtime
     description, network = open_model(job.model)
     segmenter = Segmenter(
-        for_inference(network, accelerator),
+        for_inference(network, accelerator, note),
         description.mean,
         description.std,
         settings,

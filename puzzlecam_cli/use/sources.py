@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.models.description import Description
+from puzzlecam_cli.models.description import OF_RUNTIME, Description
 from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.schema import Recipe
@@ -67,7 +67,8 @@ def _of_network(path: Path, changes: Sequence[str]) -> Source:
         values = _recipe(path).model_dump(mode="json")
     else:
         carried = dict(description.predict)
-        values = {"runtime": {"mixed_precision": carried.pop("mixed_precision", "no")}, "seg": {"predict": carried}}
+        runtime = {"mixed_precision": description.precision, "tf32": description.tf32}
+        values = {"runtime": runtime, "seg": {"predict": {k: v for k, v in carried.items() if k not in OF_RUNTIME}}}
     settings = settings_of("seg", values, changes, path)
     decides = {"from": "seg", "version": VERSION, "model": digest_of_tensors(file), **_flat(settings)}
     return Source("seg", file.absolute(), description.classes, description.colours, settings, decides)
@@ -115,4 +116,5 @@ def _flat(settings: Settings) -> dict[str, Any]:
     values = settings.model_dump(mode="json")
     runtime = values.pop("runtime")
     flat = {key: value for name, below in values.items() for key, value in flatten(name, below)}
-    return flat | {"runtime.mixed_precision": runtime["mixed_precision"]}
+    rounding = {} if runtime["tf32"] else {"runtime.tf32": False}  # what was made before there was this key stays
+    return flat | {"runtime.mixed_precision": runtime["mixed_precision"]} | rounding

@@ -90,6 +90,14 @@ def test_what_cannot_be_folded_stays_as_it_was(kind):
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
 
 
+def test_a_folded_convolution_is_rounded_once():
+    network = with_statistics(nn.Sequential(nn.Conv2d(3, 64, 3), nn.BatchNorm2d(64)))
+    norm, weight = network[1], network[0].weight.detach().double()
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    assert fold_batchnorms(network)
+    assert torch.equal(network[0].weight, (weight * scale[:, None, None, None]).float())
+
+
 def test_no_hook_stays_behind():
     network = with_statistics(Classifier(load_backbone("resnet18"), 5))
     fold_batchnorms(network)

@@ -213,3 +213,20 @@ def test_a_real_momentum_makes_steps_about_ten_times_as_long():
         return before - network.old.weight.item()
 
     assert walked(0.9) / walked(1e-4) == pytest.approx(10, rel=0.05)
+
+
+def test_a_fused_step_is_the_same_step() -> None:
+    """On a GPU one kernel takes it; that it knows momentum, decay and groups as we use them is seen on a CPU too."""
+    torch.manual_seed(0)
+    networks = [backbone(), backbone()]
+    for network, fused in zip(networks, (False, True), strict=True):
+        optimiser = make_optimiser(network, None, TrainCls())
+        assert not any(group["fused"] for group in optimiser.param_groups)  # on a CPU it gains nothing
+        for group in optimiser.param_groups:
+            group["fused"] = fused
+        for step in range(3):
+            set_rate(optimiser, poly_rate(step, 3, TrainCls()))
+            sum(map(Tensor.sum, network(torch.ones(2, 3, 32, 32)))).backward()  # type: ignore[union-attr]
+            optimiser.step()
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)

@@ -33,6 +33,7 @@ class Local(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1))
+        self.to(memory_format=torch.channels_last)
         self.largest = 0
 
     def forward(self, images: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("backbone.pretrained", True, "shared: ImageNet weights in all three networks"),
     ("train_cls.epochs", 15, "train-cls: code's default"),
     ("train_cls.batch", 32, "train-cls: code's default"),
-    ("train_cls.accumulate", 1, "train-cls: the whole batch at once"),
+    ("train_cls.accumulate", "auto", "train-cls: the whole batch at once, where it fits"),
     ("train_cls.lr", 0.1, "train-cls: code's default"),
     ("train_cls.momentum", 1e-4, "optimiser"),
     ("train_cls.weight_decay", 1e-4, "train-cls: code's default"),
@@ -57,7 +57,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("affinity.kind", "boundary", "affinity: IRNet's branch; the paper cites AffinityNet"),
     ("affinity.epochs", 3, "affinity"),
     ("affinity.batch", 32, "affinity"),
-    ("affinity.accumulate", 1, "affinity: the whole batch at once"),
+    ("affinity.accumulate", "auto", "affinity: the whole batch at once, where it fits"),
     ("affinity.lr", 0.1, "affinity: one group"),
     ("affinity.momentum", 1e-4, "optimiser"),
     ("affinity.weight_decay", 1e-4, "affinity"),
@@ -100,7 +100,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("rw.crf.confidence", 0.7, "label CRF"),
     ("seg.epochs", 50, "seg: code's default"),
     ("seg.batch", 32, "seg: code's default"),
-    ("seg.accumulate", 1, "seg: the whole batch at once"),
+    ("seg.accumulate", "auto", "seg: the whole batch at once, where it fits"),
     ("seg.lr", 0.007, "seg: code's default"),
     ("seg.momentum", 4e-5, "optimiser"),
     ("seg.weight_decay", 4e-5, "seg: code's default"),
@@ -129,7 +129,8 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("seg.predict.crf.colour_weight", 10, "probability CRF"),
     ("seg.predict.crf.largest_side", None, "probability CRF: photos as they are"),
     ("eval.thresholds", [round(0.05 * k, 2) for k in range(1, 16)], "eval: .05 to .75 by .05"),
-    ("runtime.mixed_precision", "no", "shared: fp32"),
+    ("runtime.mixed_precision", "auto", "ours: bf16 on GPUs that have it; the code has fp32, `no`"),
+    ("runtime.tf32", True, "shared: PyTorch's default"),
 )
 EXPECTED = {key: value for key, value, _ in ROWS}
 

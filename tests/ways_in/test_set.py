@@ -57,7 +57,7 @@ REFUSED = {
     "26 digits": ("train_cls.epochs=99999999999999999999999999", "must be at most 1,000,000"),
     "a million million": ("data.val=[1e12]", "must be text"),
     "false as text": ("data.train=no", "must be text; YAML reads `no` as false: write 'no' in quotes"),
-    "fp8": ("runtime.mixed_precision=fp8", "must be 'no', 'fp16' or 'bf16'"),
+    "fp8": ("runtime.mixed_precision=fp8", "must be 'auto', 'no', 'fp16' or 'bf16'"),
     "another kind of data": ("data.kind=vok", "did you mean 'voc'?"),
     "a section that is wrong as a whole": (
         "affinity.labels.foreground=0",

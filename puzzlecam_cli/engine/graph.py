@@ -1,0 +1,140 @@
+"""A training step as one CUDA graph: its hundreds of kernels are launched at once, not one by one from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from puzzlecam_cli.data.loaders import Batch
+from puzzlecam_cli.engine.step import LossModule, Terms, counts_of, gradients_of
+from puzzlecam_cli.engine.way import Way
+
+WARM_UP = 3  # steps: libraries choose kernels and reserve memory in the first ones
+
+Compute = Callable[[], Terms]
+Gradients = Callable[[Batch, int, int], Terms]  # of a batch, at a step of so many
+
+
+def by_graph(
+    one_by_one: Gradients,
+    module: LossModule,
+    wrapped: nn.Module,
+    way: Way,
+    accelerator: Accelerator,
+    note: Callable[[str], None],
+) -> Gradients:
+    """What computes the gradients of a batch at a step by replaying a graph, where one can be captured.
+
+    Args:
+        one_by_one: what does so by launching kernel by kernel.
+        module, wrapped, accelerator: see `add_gradients`.
+        way: in which a batch is computed.
+        note: is told why there is no graph, if there is none.
+    """
+    if reason := why_not(accelerator, way):
+        note(_fallen_back(reason))
+        return one_by_one
+    return GraphedStep(one_by_one, module, wrapped, accelerator, note)
+
+
+def why_not(accelerator: Accelerator, way: Way) -> str | None:
+    """Why steps cannot be captured, whatever the network; None: they can."""
+    if accelerator.device.type != "cuda":
+        return "they are for GPUs"
+    if accelerator.num_processes > 1:
+        return "several processes exchange their gradients in each step"
+    if accelerator.scaler is not None:
+        return "fp16 scales its loss anew in each step; bf16 does not"
+    if way.recomputes:
+        return "blocks are computed again with the random numbers they had"
+    return "batches are computed in parts" if way.parts > 1 else None
+
+
+class GraphedStep:
+    """Captures the first batch's step, and replays it on the others. The optimiser's part is not in it."""
+
+    def __init__(
+        self,
+        one_by_one: Gradients,
+        module: LossModule,
+        wrapped: nn.Module,
+        accelerator: Accelerator,
+        note: Callable[[str], None],
+    ):
+        self.module, self.wrapped, self.accelerator = module, wrapped, accelerator
+        self.one_by_one, self.note = one_by_one, note
+        self._batch: Batch = {}  # what the graph reads
+        self._weights: Terms = {}
+        self._losses: Terms = {}  # what it writes
+        self._gradients: list[tuple[nn.Parameter, Tensor]] = []
+        self._replay: Callable[[], None] | None = None
+
+    def __call__(self, batch: Batch, step: int, steps: int) -> Terms:
+        """The losses hold their values until the next call."""
+        weights = self.module.weights(step, steps)
+        if not self._batch:
+            self._capture(batch, weights)
+        if self._replay is None or _form(batch) != _form(self._batch):
+            return self.one_by_one(batch, step, steps)
+        for name, value in batch.items():
+            self._batch[name].copy_(value)
+        for name, weight in weights.items():
+            self._weights[name].fill_(weight)
+        self._replay()
+        for parameter, gradient in self._gradients:
+            parameter.grad = gradient
+        return self._losses
+
+    def _capture(self, batch: Batch, weights: dict[str, float]) -> None:
+        """What computing the step some more times changes is put back: statistics of normalisations, random numbers."""
+        device, parameters = self.accelerator.device, [*self.module.parameters()]
+        self._batch = {name: value.clone() for name, value in batch.items()}
+        self._weights = {
+            name: torch.tensor(weight, dtype=torch.float32, device=device) for name, weight in weights.items()
+        }
+        before = [(buffer, buffer.clone()) for buffer in self.module.buffers()]
+
+        def compute() -> Terms:
+            for parameter in parameters:
+                parameter.grad = None  # the graph writes gradients; it must not add to them
+            counts = counts_of(self.module, self._batch, self.accelerator)
+            return gradients_of(self.wrapped, self._batch, counts, self._weights, self.accelerator)
+
+        try:
+            with torch.random.fork_rng([device] if device.type == "cuda" else []):
+                self._replay, self._losses = record(compute)
+            self._gradients = [(p, p.grad) for p in parameters if p.grad is not None]
+        except RuntimeError as error:  # of CUDA, of a network that waits for values, or too little memory for both
+            self.note(_fallen_back(str(error).partition("\n")[0][:200]))
+        for buffer, value in before:
+            buffer.copy_(value)
+        for parameter in parameters:
+            parameter.grad = None
+
+
+def record(compute: Compute) -> tuple[Callable[[], None], Terms]:
+    """What does the same again with the same tensors, and the tensors that it leaves its results in.
+
+    Other threads may go on to pin memory for the next batches meanwhile.
+    """
+    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(WARM_UP):
+            compute()
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        losses = compute()
+    return graph.replay, losses
+
+
+def _form(batch: Batch) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (value.shape, value.dtype) for name, value in batch.items()}
+
+
+def _fallen_back(reason: str) -> str:
+    return f"no CUDA graph, steps are launched kernel by kernel: {reason}"
