@@ -59,13 +59,18 @@ class Note:
 
 
 @dataclass(frozen=True)
+class HowItFits(Note):
+    """How a batch is computed that does not fit into memory at once."""
+
+
+@dataclass(frozen=True)
 class StageEnded:
     stage: str
     state: str  # done, failed or interrupted
     seconds: float
 
 
-Event = RunStarted | StageStarted | StageKept | Progress | Metric | Note | StageEnded
+Event = RunStarted | StageStarted | StageKept | Progress | Metric | Note | HowItFits | StageEnded
 Emit = Callable[[Event], None]
 
 

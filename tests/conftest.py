@@ -51,13 +51,39 @@ Run = Callable[..., Result]
 
 
 MOST_AT_ONCE = 4  # tests; each of their processes takes some 700 MB
+GPUS = "PUZZLECAM_TEST_GPUS"  # those of this machine, as CUDA_VISIBLE_DEVICES would name them
+
+
+def wants_gpu(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == "gpu")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """No GPU is seen but by `-m gpu`, here or in processes that tests start: what is equal bit for bit is the CPU's."""
+    if wants_gpu(config):
+        return
+    if GPUS not in os.environ:  # else this is a worker, which sees none any more
+        found = ",".join(map(str, range(torch.cuda.device_count())))
+        os.environ[GPUS] = found and os.environ.get("CUDA_VISIBLE_DEVICES", found)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of GPUs are asked for by `-m gpu`, as `test_gpu.py` does."""
+    if config.option.markexpr:
+        return
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    config.hook.pytest_deselected(items=on_gpu)
+    items[:] = [item for item in items if item not in on_gpu]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Spread the whole suite over the cores, where pytest-xdist is there; what is named is tested in this process."""
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not hasattr(config, "workerinput")
-    if is_whole and not config.option.usepdb and getattr(config.option, "numprocesses", 0) is None:
+    is_whole = is_whole and not wants_gpu(config) and not config.option.usepdb
+    if is_whole and getattr(config.option, "numprocesses", 0) is None:
         config.option.numprocesses = min(len(os.sched_getaffinity(0)), MOST_AT_ONCE)
         config.option.dist = "worksteal"  # neighbours stay together, and with them what a module made
 

@@ -176,7 +176,7 @@ def test_a_training_that_does_not_fit_names_three_settings_and_what_they_save(
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
     monkeypatch.setattr(loop, "add_gradients", full)
-    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path)
+    result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path, "-s", "train_cls.accumulate=1")
     assert result.exit_code == 2
     for advice in (
         "train_cls.accumulate=2: about 50%",
@@ -190,7 +190,7 @@ def test_a_training_that_does_not_fit_names_three_settings_and_what_they_save(
 @pytest.mark.parametrize(
     ("stage", "settings", "precision", "processes", "advice"),
     [
-        ("train-cls", TrainCls(), "no", 1, ["accumulate=2: about 50%", "crop=384: about 56%", "bf16: 60 to 75%"]),
+        ("train-cls", TrainCls(accumulate=1), "no", 1, ["accumulate=2: about 50%", "crop=384: about 56%", "bf16: 60"]),
         # a crop of 384 cannot be cut into 3 × 3 tiles of whole cells; more parts than images there are not
         (
             "train-cls",
@@ -200,14 +200,18 @@ def test_a_training_that_does_not_fit_names_three_settings_and_what_they_save(
             ["crop=336: about 49%", "batch=2: about 50%"],
         ),
         # pairs of cells need a crop of 80, and 72 are no whole cells of 16
-        ("affinity", Affinity(crop=96), "no", 1, ["accumulate=2", "bf16: 60 to 75%", "batch=16: about 50%"]),
+        ("affinity", Affinity(crop=96, accumulate=1), "no", 1, ["accumulate=2", "bf16: 60 to 75%", "batch=16: about"]),
         ("seg", Seg(accumulate=24), "no", 1, ["accumulate=32: about 75%", "crop=384", "bf16"]),
+        # in as many parts as there can be it was tried already
+        ("seg", Seg(), "no", 1, ["crop=384", "bf16"]),
+        ("seg", Seg(), "bf16", 1, ["crop=384"]),
     ],
 )
 def test_only_settings_that_a_recipe_takes_are_advised(
     stage: str, settings: Training, precision: str, processes: int, advice: list[str]
 ) -> None:
     backbone = Backbone(nn.Identity(), [8] * 5)
-    found = out_of_memory(stage, settings, precision, processes, backbone).where
+    parts = settings.accumulate if isinstance(settings.accumulate, int) else settings.batch
+    found = out_of_memory(stage, settings, precision, processes, backbone, parts).where
     assert len(found) == len(advice)
     assert all(wanted in line for wanted, line in zip(advice, found, strict=True)), found

@@ -22,6 +22,7 @@ class Observed:
         memory: the most bytes that were held; None where the system does not tell.
         gpu_memory: the same of tensors on the GPU; None without one.
         is_whole: False where it was stopped before its end.
+        note: what else to know.
     """
 
     what: str
@@ -32,6 +33,7 @@ class Observed:
     memory: int | None = None
     gpu_memory: int | None = None
     is_whole: bool = True
+    note: str = ""
 
     @property
     def tells(self) -> bool:
@@ -112,7 +114,7 @@ def cost(stage: str, observed: Observed, extent: Extent) -> Cost:
         round(observed.disk * extent.items / done) if extent.files_grow and done else observed.disk,
         observed.memory,
         observed.gpu_memory,
-        extent.note,
+        "; ".join(note for note in (extent.note, observed.note) if note),
     )
 
 

@@ -26,7 +26,7 @@ from puzzlecam_cli.engine.accelerator import loader_workers, make_accelerator
 from puzzlecam_cli.engine.checkpoint import KEPT
 from puzzlecam_cli.engine.pool import pool_workers
 from puzzlecam_cli.engine.precision import tf32
-from puzzlecam_cli.events import Emit, Event, Progress, StageEnded, StageStarted
+from puzzlecam_cli.events import Emit, Event, HowItFits, Progress, StageEnded, StageStarted
 from puzzlecam_cli.recipe.schema import Recipe, Training
 from puzzlecam_cli.run.pipeline import Step
 from puzzlecam_cli.run.run import Run
@@ -164,7 +164,7 @@ def extents_of(recipe: Recipe, sizes: Sizes, pooled: int, loaded: int) -> dict[s
 class Watch:
     """Passes progress on, and remembers when it was made.
 
-    Notes and losses end here: they are about an untrained network.
+    Notes and losses end here: they are about an untrained network. How a batch fits into memory is remembered as well.
     """
 
     emit: Emit
@@ -173,12 +173,15 @@ class Watch:
     reports: list[Report] = field(default_factory=list)
     what: str = ""
     unit: str = "images"
+    note: str = ""
     children: int = 0
 
     def __post_init__(self) -> None:
         self.began = self.clock()
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, HowItFits):
+            self.note = event.text
         if not isinstance(event, Progress):
             return
         what = "training" if event.unit == "steps" else event.task
@@ -214,6 +217,7 @@ def observe(
         memory.peak() + watch.children if memory.KNOWN else None,
         torch.cuda.max_memory_allocated() if on_gpu else None,
         is_whole,
+        watch.note,
     )
 
 

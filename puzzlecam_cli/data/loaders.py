@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import inf, prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.mask_file import read_labels
 from puzzlecam_cli.data.pixels.photo_file import open_image, size_of
-from puzzlecam_cli.data.pixels.sizes import Size
+from puzzlecam_cli.data.pixels.sizes import Size, size_at
+from puzzlecam_cli.data.shared_memory import Loaders, loaders_for
 from puzzlecam_cli.data.transforms import Colour, Side, generator_for, random_view, scaled
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
 from puzzlecam_cli.method.constants import IGNORE
 
 Batch = dict[str, Tensor]
+LOOKED_AT = 64  # photos by whose sizes it is reckoned what loading ahead takes
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How items are loaded ahead.
+
+    Args:
+        workers: processes; 0: in this one, when they are asked for.
+        pinned: for a GPU, which copies them while it computes.
+        memory: bytes that may be loaded ahead.
+        note: is told where memory allows less, in words.
+    """
+
+    workers: int = 0
+    pinned: bool = False
+    memory: float = inf
+    note: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,11 @@ class TrainingViews(Dataset[Batch | UserError]):
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    @property
+    def item_bytes(self) -> int:
+        """Of one view with all that belongs to it."""
+        return (12 + (8 if self.mask_of else 0)) * self.crop**2 + 4 * self.num_classes
 
     def __getitem__(self, key: tuple[int, int]) -> Batch | UserError:
         epoch, index = key
@@ -109,7 +135,8 @@ class TrainingBatches:
 class ScaledPhotos(Dataset[Any]):
     """Whole photos at several scales, normalised: (index, (H, W, 3) uint8, one (3, h, w) float32 a scale).
 
-    Of photos whose (H, W) is to be seen `alone`, because it is too large to be handed on, nothing but the index.
+    Of photos whose (H, W) is to be seen `alone`, because it is too large to be handed on, no pixels. Of photos of more
+    bytes than `most` a process that loads hands on the index alone.
     """
 
     photos: Sequence[Photo]
@@ -118,15 +145,34 @@ class ScaledPhotos(Dataset[Any]):
     std: Colour
     longer_side: int | None = None  # of every photo at scale 1; None: its own
     alone: Callable[[Size], bool] | None = None
+    most: float = inf
 
     def __len__(self) -> int:
         return len(self.photos)
 
-    def __getitem__(self, index: int) -> tuple[int, Tensor, list[Tensor]] | UserError:
+    def bytes_of(self, size: Size) -> int:
+        """What is handed on of a photo of (H, W) pixels."""
+        if self.alone is not None and self.alone(size):
+            return 0
+        seen = size_at(size, self.longer_side)
+        return 3 * prod(size) + sum(12 * round(prod(seen) * scale**2) for scale in self.scales)
+
+    def largest_of_some(self) -> int:
+        """Bytes of the largest of a few photos, evenly over the list; of those that can be read."""
+        found = [1]
+        for photo in self.photos[:: -(-len(self) // LOOKED_AT)] if self.photos else ():
+            with suppress(UserError):
+                found.append(self.bytes_of(size_of(photo.image)))
+        return max(found)
+
+    def __getitem__(self, index: int) -> tuple[int, Tensor, list[Tensor]] | int | UserError:
         photo = self.photos[index]
         try:
-            if self.alone is not None and self.alone(size_of(photo.image)):
+            size = size_of(photo.image)
+            if self.alone is not None and self.alone(size):
                 return index, torch.empty(0, 0, 3, dtype=torch.uint8), []
+            if get_worker_info() is not None and self.bytes_of(size) > self.most:
+                return index
             image = open_image(photo.image)
         except UserError as error:
             return error.about(photo.id)
@@ -143,27 +189,42 @@ def _only_item(items: list[Any]) -> Any:
     return items[0]
 
 
-def training_loader(views: TrainingViews, batches: TrainingBatches, workers: int) -> Iterator[Batch]:
+def training_loader(views: TrainingViews, batches: TrainingBatches, loading: Loading) -> Iterator[Batch]:
     """The batches of a training, in order.
 
     Raises:
         UserError: a photo or a mask cannot be read.
     """
-    yield from _loaded(views, workers, batch_sampler=batches, collate_fn=_first_error_or_batch)
+    largest = -(-min(batches.batch, batches.count) // batches.processes)
+    loaders = _loaders(loading, largest * views.item_bytes, HELD)
+    yield from _loaded(views, loading, loaders, batch_sampler=batches, collate_fn=_first_error_or_batch)
 
 
 def photo_loader(
-    photos: ScaledPhotos, workers: int, failed: Callable[[UserError], None] | None = None
+    photos: ScaledPhotos, loading: Loading, failed: Callable[[UserError], None] | None = None, held: int = 1
 ) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
     """The photos in order, see `ScaledPhotos`.
 
     Args:
         failed: is given the error of a photo that cannot be read, its id in `ids`, and the others go on.
+        held: photos that are kept by whoever takes them.
 
     Raises:
         UserError: a photo cannot be read, without `failed`.
     """
-    yield from _loaded(photos, workers, failed, batch_size=1, collate_fn=_only_item)
+    loaders = _loaders(loading, photos.largest_of_some() if loading.workers else 1, HELD + held - 1)
+    photos = replace(photos, most=loaders.most)
+    yield from _loaded(photos, loading, loaders, failed, batch_size=1, collate_fn=_only_item)
+
+
+HELD = 2  # items, while one is taken and the one before it is not given up yet
+
+
+def _loaders(loading: Loading, item: float, held: int) -> Loaders:
+    if not loading.workers:
+        return Loaders(0)
+    # what is pinned is a copy, and what was shared is free again
+    return loaders_for(loading.workers, item, 1 if loading.pinned else held, loading.memory, loading.note)
 
 
 def _follow_parent(_: int) -> None:
@@ -171,14 +232,20 @@ def _follow_parent(_: int) -> None:
 
 
 def _loaded(
-    source: Dataset[Any], workers: int, failed: Callable[[UserError], None] | None = None, **settings: Any
+    source: Dataset[Any],
+    loading: Loading,
+    loaders: Loaders,
+    failed: Callable[[UserError], None] | None = None,
+    **settings: Any,
 ) -> Iterator[Any]:
-    """What a GPU is to get lies in pinned memory: it is copied there while the GPU computes."""
-    settings |= {"num_workers": workers, "pin_memory": torch.cuda.is_available()}
+    settings |= {"num_workers": loaders.workers, "pin_memory": loading.pinned}
+    settings |= {"prefetch_factor": loaders.ahead} if loaders.workers else {}
     with signals_held_back():
         items: Any = iter(DataLoader(source, worker_init_fn=_follow_parent, **settings))
     try:
         for item in items:
+            if isinstance(item, int):
+                item = source[item]
             if not isinstance(item, UserError):
                 yield item
             elif failed is None:
@@ -186,5 +253,5 @@ def _loaded(
             else:
                 failed(item)
     finally:
-        if workers:  # an error's traceback would keep them until Python ends, which then waits for them
+        if loaders.workers:  # an error's traceback would keep them until Python ends, which then waits for them
             items._shutdown_workers()

@@ -14,9 +14,11 @@ from accelerate import Accelerator
 from accelerate.utils import GradientAccumulationPlugin
 from torch import Tensor, nn
 
+from puzzlecam_cli.data.loaders import Loading
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
 from puzzlecam_cli.engine.environment import check_environment
-from puzzlecam_cli.engine.layout import is_depthwise, memory_format
+from puzzlecam_cli.engine.free_memory import free_memory
+from puzzlecam_cli.engine.layout import depthwise_trains, is_depthwise, keep_depthwise_out_of_cudnn, memory_format
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.place import for_inference as for_inference
 from puzzlecam_cli.engine.place import on_device as on_device
@@ -54,6 +56,17 @@ def loader_workers(runtime: Runtime, accelerator: Place) -> int:
     return 1 if accelerator.device.type == "cpu" else min(pool_workers(runtime), LOADERS)
 
 
+def loading(runtime: Runtime, accelerator: Place, note: Callable[[str], None]) -> Loading:
+    """How photos are loaded ahead of a network.
+
+    Args:
+        note: is told where the memory allows less than is wanted.
+    """
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    on_gpu = accelerator.device.type == "cuda"
+    return Loading(loader_workers(runtime, accelerator), on_gpu, free_memory() / here / 4, note)
+
+
 def seed_everything(seed: int, purpose: str) -> None:
     """Seed PyTorch for one purpose, e.g. the first weights of one stage; independent of what ran before."""
     state = np.random.SeedSequence((seed, crc32(purpose.encode()))).generate_state(1, np.uint64)
@@ -74,10 +87,12 @@ def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime) ->
     Raises:
         UserError: `sync_batchnorm` is wanted, and cannot be had for a layer.
     """
-    device = accelerator.device
-    module = module.to(device).to(memory_format=memory_format(module, device, trains=True))
+    device, trains = accelerator.device, depthwise_trains(module)
+    module = module.to(device).to(memory_format=memory_format(module, device, trains=trains))
+    if device.type == "cuda" and not trains:
+        keep_depthwise_out_of_cudnn(module)
     if runtime.sync_batchnorm and accelerator.num_processes > 1:
-        synchronise_batchnorms(module)
+        synchronise_batchnorms(module, device)
     if device.type == "cpu" and accelerator.mixed_precision == "bf16":
         keep_depthwise_in_float32(module)
     return module

@@ -1,7 +1,9 @@
-"""Batch normalisation over the images of all processes (PyTorch's own, and timm's, works on GPUs only)."""
+"""Batch normalisation over the images of all processes: on GPUs PyTorch's own, which works there only."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -13,12 +15,16 @@ from puzzlecam_cli.engine.fold import what_follows_norm
 from puzzlecam_cli.errors import UserError
 
 
-def synchronise_batchnorms(module: nn.Module) -> None:
+def synchronise_batchnorms(module: nn.Module, device: torch.device) -> None:
     """Let each BatchNorm2d that trains take mean and variance over all processes, in place; names stay as they are.
+
+    Args:
+        device: where it will train. On a GPU layers are replaced; their parameters and statistics are the same.
 
     Raises:
         UserError: a batch normalisation is of a kind that is not known.
     """
+    norms: list[tuple[nn.BatchNorm2d, nn.Module]] = []  # with what follows each
     for name, layer in module.named_modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             if not isinstance(layer, nn.BatchNorm2d) or (rest := what_follows_norm(layer)) is None:
@@ -27,7 +33,42 @@ def synchronise_batchnorms(module: nn.Module) -> None:
                     f"{name} is a {type(layer).__name__}, which cannot be synchronised",
                     hint="--set runtime.sync_batchnorm=false, or another backbone",
                 )
-            layer.forward = partial(_forward, layer, rest, layer.forward)  # type: ignore[method-assign]
+            norms.append((layer, rest))
+    if device.type == "cuda":
+        from timm.layers import convert_sync_batchnorm  # it knows PyTorch's layers and its own
+
+        convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        return
+    for norm, rest in norms:
+        norm.forward = partial(_forward, norm, rest, norm.forward)  # type: ignore[method-assign]
+
+
+@contextmanager
+def each_process_alone(module: nn.Module) -> Iterator[None]:
+    """Let no layer wait for other processes: what was synchronised looks at the own images for once."""
+    others: list[tuple[nn.Module, object]] = []
+    for layer in module.modules():
+        own = vars(layer).get("forward")
+        if isinstance(layer, nn.SyncBatchNorm):
+            others.append((layer, own))
+            layer.forward = partial(_alone, layer)  # type: ignore[method-assign]
+        elif isinstance(own, partial) and own.func is _forward:
+            others.append((layer, own))
+            layer.forward = own.args[2]
+    try:
+        yield
+    finally:
+        for layer, own in others:
+            del layer.forward
+            if own is not None:
+                vars(layer)["forward"] = own
+
+
+def _alone(norm: nn.SyncBatchNorm, x: Tensor) -> Tensor:
+    x = nn.modules.batchnorm._BatchNorm.forward(norm, x)
+    for name in ("drop", "act"):  # which timm's have
+        x = norm.get_submodule(name)(x) if hasattr(norm, name) else x
+    return x
 
 
 def _forward(norm: nn.BatchNorm2d, rest: nn.Module, alone: Any, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from torch import nn
 
 from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.state import differences
+from puzzlecam_cli.engine.way import Way
 from puzzlecam_cli.files import flush_to_disk, naming
 
 KEPT = 2
@@ -35,6 +37,9 @@ class Checkpoints:
         optimiser: its own, not a wrapper.
         accelerator: of the process.
         agreement: of its group.
+
+    Attributes:
+        way: in which the training goes on, kept as well.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Checkpoints:
     ):
         self.folder, self.module, self.optimiser = folder, module, optimiser
         self.accelerator, self.agreement = accelerator, agreement
+        self.way = Way()
 
     def save(self, step: int) -> None:
         """Keep the state after `step` steps; all processes call this together.
@@ -69,6 +75,7 @@ class Checkpoints:
                     "module": self.module.state_dict(),
                     "optimiser": self.optimiser.state_dict(),
                     "scaler": scaler.state_dict() if scaler else None,
+                    "way": asdict(self.way),
                 }
                 _write(unfinished / "state.pt", state)
             _write(unfinished / self._own_name, self._random_state())
@@ -115,6 +122,7 @@ class Checkpoints:
         if own is None:
             notes.append(f"it began on {state['processes']} processes: the rest is not the same bit for bit")
         self._random = own
+        self.way = Way(**state.get("way", {}))
         return int(state["step"]), "; ".join(notes)
 
     def _load(self, path: Path) -> tuple[dict[str, Any], dict[str, Any] | None, str]:
@@ -151,6 +159,8 @@ class Checkpoints:
             velocity = kept["momentum_buffer"]
             if velocity is not None and velocity.shape != parameters[number].shape:
                 raise ValueError("its optimiser is another")
+        if Way(**state.get("way", {})).parts < 1:
+            raise ValueError("its batches have no parts")
 
     def _most_bytes(self) -> int:
         """A whole checkpoint is shorter: weights, a velocity for each, and what PyTorch writes around them."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.step import LossModule, Terms, counts_of, gradients_of
+from puzzlecam_cli.engine.way import Way
 
 WARM_UP = 3  # steps: libraries choose kernels and reserve memory in the first ones
 
@@ -21,7 +22,7 @@ def by_graph(
     one_by_one: Gradients,
     module: LossModule,
     wrapped: nn.Module,
-    parts: int,
+    way: Way,
     accelerator: Accelerator,
     note: Callable[[str], None],
 ) -> Gradients:
@@ -29,16 +30,17 @@ def by_graph(
 
     Args:
         one_by_one: what does so by launching kernel by kernel.
-        module, wrapped, parts, accelerator: see `add_gradients`.
+        module, wrapped, accelerator: see `add_gradients`.
+        way: in which a batch is computed.
         note: is told why there is no graph, if there is none.
     """
-    if reason := why_not(accelerator, parts):
+    if reason := why_not(accelerator, way):
         note(_fallen_back(reason))
         return one_by_one
     return GraphedStep(one_by_one, module, wrapped, accelerator, note)
 
 
-def why_not(accelerator: Accelerator, parts: int) -> str | None:
+def why_not(accelerator: Accelerator, way: Way) -> str | None:
     """Why steps cannot be captured, whatever the network; None: they can."""
     if accelerator.device.type != "cuda":
         return "they are for GPUs"
@@ -46,7 +48,9 @@ def why_not(accelerator: Accelerator, parts: int) -> str | None:
         return "several processes exchange their gradients in each step"
     if accelerator.scaler is not None:
         return "fp16 scales its loss anew in each step; bf16 does not"
-    return "batches are computed in parts" if parts > 1 else None
+    if way.recomputes:
+        return "blocks are computed again with the random numbers they had"
+    return "batches are computed in parts" if way.parts > 1 else None
 
 
 class GraphedStep:

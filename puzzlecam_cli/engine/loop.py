@@ -13,18 +13,20 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Batch, TrainingBatches, TrainingViews, training_loader
-from puzzlecam_cli.engine.accelerator import for_training, loader_workers, on_device, seed_everything
+from puzzlecam_cli.engine.accelerator import for_training, loading, on_device, seed_everything
 from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
+from puzzlecam_cli.engine.first_step import FirstStep
 from puzzlecam_cli.engine.graph import Gradients, by_graph
-from puzzlecam_cli.engine.memory import lacking, out_of_memory
+from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.metric_log import MetricLog
 from puzzlecam_cli.engine.optimiser import make_optimiser, poly_rate, set_rate
-from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages, pieces
+from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages
 from puzzlecam_cli.engine.trackers import Trackers, overlay
+from puzzlecam_cli.engine.way import Way, in_words
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.events import Emit, Metric, Note, Progress
+from puzzlecam_cli.events import Emit, HowItFits, Metric, Note, Progress
 from puzzlecam_cli.group.interrupt import stop_asked
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.fit import unfit
@@ -94,18 +96,12 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         accelerator.process_index,
         processes,
     )
-    loader = training_loader(task.views, mine, loader_workers(task.runtime, accelerator))
+    ahead = loading(task.runtime, accelerator, lambda said: emit(Note(task.stage, said)))
+    loader = training_loader(task.views, mine, ahead)
     trackers = Trackers(task.runtime, task.run, task.stage, first_step, accelerator)
     last_log, last_save = -math.inf, time.monotonic()
     watch = FiniteWatch()
-    parts = min(settings.accumulate, settings.batch // processes, len(task.views) // processes)
-
-    def one_by_one(batch: Batch, step: int, steps: int) -> Terms:
-        return add_gradients(module, wrapped, batch, step, steps, parts, accelerator)
-
-    gradients: Gradients = one_by_one
-    if task.runtime.cuda_graphs:
-        gradients = by_graph(gradients, module, wrapped, parts, accelerator, lambda text: emit(Note(task.stage, text)))
+    way, images = checkpoints.way, min(settings.batch, len(task.views))
     for step, batch in enumerate(loader, start=first_step):
         epoch, within = divmod(step, per_epoch)
         if within == 0:
@@ -118,11 +114,15 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         set_rate(optimiser, rate)
         try:
             moved = _on_device(batch, accelerator, task.module)
-            if step == first_step and (lack := lacking(module, pieces(moved, parts)[0], precision)):
-                raise out_of_memory(task.stage, settings, precision, processes, task.backbone, lack)
+            if step == first_step:
+                start = FirstStep(module, optimiser, moved, accelerator, agreement)
+                checkpoints.way = way = start.find_way(task.stage, settings, task.backbone, images // processes, way)
+                if settings.accumulate == "auto" and way != Way():
+                    emit(HowItFits(task.stage, in_words(way, images, task.stage, module)))
+                gradients = _gradients(task, module, wrapped, way, accelerator, emit)
             losses = gradients(moved, step, steps)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(task.stage, settings, precision, processes, task.backbone) from error
+            raise out_of_memory(task.stage, settings, precision, processes, task.backbone, way.parts) from error
         if settings.clip_norm:
             accelerator.clip_grad_norm_(module.parameters(), settings.clip_norm)
         prepared.step()
@@ -153,6 +153,19 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             raise KeyboardInterrupt
     trackers.close()
     accelerator.free_memory()
+
+
+def _gradients(
+    task: Task, module: LossModule, wrapped: nn.Module, way: Way, accelerator: Accelerator, emit: Emit
+) -> Gradients:
+    """What computes those of a batch."""
+
+    def one_by_one(batch: Batch, step: int, steps: int) -> Terms:
+        return add_gradients(module, wrapped, batch, step, steps, way.parts, accelerator)
+
+    if not task.runtime.cuda_graphs:
+        return one_by_one
+    return by_graph(one_by_one, module, wrapped, way, accelerator, lambda text: emit(Note(task.stage, text)))
 
 
 def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:

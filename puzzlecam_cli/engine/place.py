@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,8 +66,8 @@ class Device:
     @contextmanager
     def autocast(self) -> Iterator[None]:
         """What networks are called in; nothing global stays changed."""
-        in_bits = torch.autocast(self.device.type, PRECISIONS.get(self.precision), enabled=self.precision != "no")
-        with precisions.tf32(self.tf32), in_bits:
+        dtype = PRECISIONS.get(self.precision)
+        with precisions.tf32(self.tf32), torch.autocast(self.device.type, dtype) if dtype else nullcontext():
             yield
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
@@ -16,7 +17,7 @@ from typing import TypeVar
 from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.group.cores import cores
 from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
-from puzzlecam_cli.recipe.runtime import WORKER_BYTES, Runtime
+from puzzlecam_cli.recipe.runtime import FIRST_WORKERS, WORKER_BYTES, Runtime
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,6 +25,8 @@ Result = TypeVar("Result")
 
 def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
     """`function` of each item, in the order they finish; at most 2 items a worker are under way.
+
+    Beyond `FIRST_WORKERS` processes one after the other begins, while the memory holds as many again of the largest.
 
     Args:
         function: importable from the top of a module; so are its argument and its result picklable.
@@ -38,7 +41,8 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
         workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
     ) as pool:
         try:
-            first = list(islice(rest, 2 * workers))
+            under_way = 2 * workers if workers <= FIRST_WORKERS else FIRST_WORKERS  # each may begin a process
+            first = list(islice(rest, under_way))
             if len(first) < 2:  # done before a process would have begun
                 yield from map(function, first)
                 return
@@ -48,11 +52,24 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()  # before the next item is taken, which may take long to make
-                    running |= {pool.submit(function, item) for item in islice(rest, 1)}
+                    more = under_way < 2 * workers and has_room()
+                    under_way += more
+                    running |= {pool.submit(function, item) for item in islice(rest, 1 + more)}
         except BaseException:
             # It waits for those at work: what they write would outlive its folder. Told once not to, it never does.
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def has_room() -> bool:
+    """Whether the memory holds another process as large as the largest of this one's, and as much again."""
+    import psutil
+
+    largest = 0
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it has ended
+            largest = max(largest, child.memory_info().rss)
+    return free_memory() > 2 * largest
 
 
 def _begin(parent: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -13,16 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
+from puzzlecam_cli.data.loaders import ScaledPhotos
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.pixels.sizes import Size, is_tiled, side_of, size_at, size_within
 from puzzlecam_cli.data.transforms import Colour, normalize, resized, scaled
-from puzzlecam_cli.engine.accelerator import loader_workers
+from puzzlecam_cli.engine.beside import beside, to_host
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.refine import Labels, Segmented, labelled, pixels_within, refined
 from puzzlecam_cli.engine.tiles import Box, tiles, window
-from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
+from puzzlecam_cli.engine.views import Loaded, loaded_together, predict
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.labels import enlarged
 from puzzlecam_cli.recipe.schema import Predict, Runtime
@@ -31,7 +32,6 @@ Note = Callable[[str], None]
 TagsOf = Callable[[int], Sequence[int] | None]
 
 
-@torch.inference_mode()
 def segment(
     network: nn.Module,
     photos: Sequence[Sequence[Tensor]],
@@ -56,12 +56,20 @@ def segment(
     Raises:
         UserError: as of `predict`.
     """
+    return _probabilities(network, photos, size, accelerator, flip, note).cpu()
+
+
+@torch.inference_mode()
+def _probabilities(
+    network: nn.Module, photos: Sequence[Sequence[Tensor]], size: Size, accelerator: Place, flip: bool, note: Note
+) -> Tensor:
+    """The same where the network is."""
     total = torch.zeros((), device=accelerator.device)
     for views in zip(*photos, strict=True):  # of one scale
         logits = predict(network, views, accelerator, flip=flip, note=note)  # (G, 2 or 1, C+1, h, w)
         summed = logits[:, 0] + logits[:, 1].flip(-1) if flip else logits[:, 0]
         total = total + F.interpolate(summed, list(size), mode="bilinear", align_corners=False)
-    return total.softmax(dim=1).cpu()
+    return total.softmax(dim=1)
 
 
 @dataclass(frozen=True)
@@ -117,21 +125,33 @@ class Segmenter:
             self.settings.longer_side,
             alone=partial(is_tiled, settings=self.settings),
         )
-        loaded = photo_loader(views, loader_workers(runtime, self.accelerator), failed)
-        longest = self.settings.crf.largest_side
-        for group in groups_of_equal_size(loaded, photos_at_once(runtime, self.accelerator)):
-            if not group[0][2]:
-                for index, _, _ in group:
+
+        def finished(seen: tuple[list[Loaded], Callable[[], list[Tensor]]]) -> list[tuple[int, Segmented]]:
+            done = []
+            (probabilities,) = seen[1]()
+            for (index, image, _), of_photo in zip(seen[0], probabilities, strict=True):
+                check_finite(of_photo, f"`{photos[index].id}`")
+                pixels = pixels_within(Image.fromarray(image.numpy()), self.settings.crf.largest_side)
+                size = (image.shape[0], image.shape[1])
+                done.append((index, Segmented(pixels, of_photo.numpy(), size, tags(index))))
+            return done
+
+        groups = loaded_together(views, runtime, self.accelerator, self.note, failed)
+        for is_alone, some in groupby(groups, lambda group: not group[0][2]):
+            if is_alone:
+                for index in (index for group in some for index, _, _ in group):
                     if (found := self._alone(photos[index], tags(index), failed)) is not None:
                         yield index, found
-                continue
-            height, width = group[0][1].shape[:2]
-            seen, size = [views for _, _, views in group], size_within((height, width), longest)
-            probabilities = segment(self.network, seen, size, self.accelerator, flip=self.settings.flip, note=self.note)
-            for (index, image, _), of_photo in zip(group, probabilities, strict=True):
-                check_finite(of_photo, f"`{photos[index].id}`")
-                pixels = pixels_within(Image.fromarray(image.numpy()), longest)
-                yield index, Segmented(pixels, of_photo.numpy(), (height, width), tags(index))
+            else:
+                for done in beside(finished, map(self._seen, some), ahead=1):  # a group of 21 labels has 126 MB
+                    yield from done
+
+    def _seen(self, group: list[Loaded]) -> tuple[list[Loaded], Callable[[], list[Tensor]]]:
+        """Photos of one size, and what waits for their probabilities (G, C+1, h, w)."""
+        height, width = group[0][1].shape[:2]
+        size, views = size_within((height, width), self.settings.crf.largest_side), [views for _, _, views in group]
+        found = _probabilities(self.network, views, size, self.accelerator, self.settings.flip, self.note)
+        return group, to_host([found])
 
     def _alone(
         self, photo: Photo, tags: Sequence[int] | None, failed: Callable[[UserError], None] | None
@@ -251,12 +271,12 @@ def _whole(place: tuple[float, float, float, float]) -> tuple[int, int, int, int
 
 
 def check_finite(probabilities: Tensor, what: str) -> None:
-    """Nothing is made of what an overflow in the network gave.
+    """Nothing is made of what an overflow in the network gave: softmax spreads it over all labels of a pixel.
 
     Raises:
         UserError: a value is not finite.
     """
-    if not probabilities.isfinite().all():
+    if not probabilities[0].isfinite().all():
         raise UserError(
             "map-not-finite",
             f"the network gives values that are not finite for {what}",

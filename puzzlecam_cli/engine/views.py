@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
+from puzzlecam_cli.engine.accelerator import loading
 from puzzlecam_cli.engine.place import Place, on_device
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
@@ -17,6 +19,27 @@ Loaded = tuple[int, Tensor, list[Tensor]]  # see `ScaledPhotos`
 def photos_at_once(runtime: Runtime, accelerator: Place) -> int:
     """Photos a network sees together: a CPU gains nothing from more than one and its mirror image."""
     return runtime.photos_at_once or (1 if accelerator.device.type == "cpu" else 8)
+
+
+def loaded_together(
+    photos: ScaledPhotos,
+    runtime: Runtime,
+    accelerator: Place,
+    note: Callable[[str], None],
+    failed: Callable[[UserError], None] | None = None,
+) -> Iterator[list[Loaded]]:
+    """Photos, loaded ahead, in groups of equal size that a network may see together.
+
+    Args:
+        note: is told what is worth knowing of how they are loaded.
+        failed: see `photo_loader`.
+
+    Raises:
+        UserError: a photo cannot be read, without `failed`.
+    """
+    most = photos_at_once(runtime, accelerator)
+    held = 1 if most == 1 else 4 * most
+    return groups_of_equal_size(photo_loader(photos, loading(runtime, accelerator, note), failed, held), most)
 
 
 def groups_of_equal_size(photos: Iterable[Loaded], most: int) -> Iterator[list[Loaded]]:

@@ -65,7 +65,7 @@ class Backbone(nn.Module):
         self.loaded = loaded
         self.multiple = multiple
         self.licence = licence
-        self._kept: tuple[nn.Module, ...] = ()  # batch normalisations that keep their running statistics
+        self._kept: tuple[str, ...] = ()  # names of batch normalisations that keep their running statistics
 
     @property
     def fine(self) -> int:
@@ -93,14 +93,15 @@ class Backbone(nn.Module):
         used = [gradient is not None for gradient in gradients]
         for parameter, is_used in zip(parameters, used, strict=False):
             parameter.requires_grad_(not is_used)
-        self._kept = tuple(norm for norm, is_used in zip(norms, used[len(parameters) :], strict=True) if is_used)
+        kept = {norm for norm, is_used in zip(norms, used[len(parameters) :], strict=True) if is_used}
+        self._kept = tuple(name for name, module in self.named_modules() if module in kept)
         self.train(training)
 
     def train(self, mode: bool = True) -> Backbone:
         """Everything but the batch normalisations that are frozen."""
         super().train(mode)
-        for norm in self._kept:
-            norm.eval()
+        for name in self._kept:
+            self.get_submodule(name).eval()
         return self
 
     def forward(self, images: Tensor) -> list[Tensor]:

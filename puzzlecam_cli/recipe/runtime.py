@@ -7,6 +7,7 @@ from typing import Literal
 from puzzlecam_cli.recipe.section import Count, Integer, Real, Section, default
 
 WORKER_BYTES = 10**9  # what a process takes that has PyTorch loaded, 0.3 GB, and is at work on a photo
+FIRST_WORKERS = 8  # that begin before it is known what one takes; further ones as the memory allows
 
 
 class Runtime(Section):

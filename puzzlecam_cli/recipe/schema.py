@@ -41,7 +41,10 @@ class Training(Section):
 
     epochs: Count = default(15, "Passes over the training images [code].")
     batch: Count = default(32, "Images a step, over all processes [code].")
-    accumulate: Count = default(1, "Parts of a batch that are computed one after the other, to save memory [code].")
+    accumulate: Literal["auto"] | Count = default(
+        "auto",
+        "Parts of a batch, one after the other, to save memory; auto: what it takes, which is tried first [ours].",
+    )
     lr: Real = default(0.1, "Learning rate at step 0 for pretrained weights [code].", gt=0)
     momentum: Real = default(
         1e-4, "Nesterov momentum of SGD; the authors' code passes its weight decay here [code].", ge=0

@@ -119,12 +119,14 @@ def batch_for_batchnorm(checked: Checked) -> Iterator[UserError]:
     recipe = checked.run.recipe
     if not checked.makes("seg/model") or recipe.seg.norm != "batch":
         return
-    part = min(recipe.seg.batch, checked.trained_on or recipe.seg.batch) // checked.processes // recipe.seg.accumulate
+    accumulate = recipe.seg.accumulate
+    share = min(recipe.seg.batch, checked.trained_on or recipe.seg.batch) // checked.processes
+    part = share if accumulate == "auto" else share // accumulate
     if part < 2:
         yield UserError(
             "batch-too-small",
             f"seg.norm: batch needs at least two images at once, and a process gets {max(part, 1)}",
-            (f"seg.batch {recipe.seg.batch}, processes {checked.processes}, seg.accumulate {recipe.seg.accumulate}",),
+            (f"seg.batch {recipe.seg.batch}, processes {checked.processes}, seg.accumulate {accumulate}",),
             "--set seg.norm=group, or a larger seg.batch",
         )
 
@@ -201,14 +203,14 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     ):
         if checked.makes(step) and crf.iterations:
             labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
-            workers = max(checked.workers, 1)
+            workers = checked.at_once
             views = recipe.seg.predict if step == "seg/predictions" else Views()
             brought = partial(size_within, largest_side=crf.largest_side)
             held = partial(_held, brought=brought, views=views, at_once=workers)
             a_pixel = (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
             needs.append((part, held, a_pixel, f"the dense CRF of {step}, {workers} at once"))
     if checked.makes("eval/scores") and "score" in checked.scored:
-        workers = max(checked.workers, 1)
+        workers = checked.at_once
         needs.append(("score", prod, SCORE_BYTES * workers, f"the scoring of maps, {workers} at once"))
     if checked.makes("seg/predictions"):
         brought = partial(size_within, largest_side=recipe.seg.predict.crf.largest_side)

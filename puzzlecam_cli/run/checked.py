@@ -9,6 +9,7 @@ from pathlib import Path
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Tick
 from puzzlecam_cli.data.pixels.look import Seen
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.recipe.runtime import FIRST_WORKERS
 from puzzlecam_cli.run.looking import Remembered, jobs_of, look
 from puzzlecam_cli.run.pipeline import Step
 from puzzlecam_cli.run.run import Run
@@ -27,6 +28,12 @@ class Checked:
     pictures: bool = False  # what tells photos from each other is asked for
     refused: dict[str, UserError] = field(default_factory=dict)  # splits that cannot be listed
     found: dict[str, int] = field(default_factory=dict)  # numbers that one check finds and another needs
+
+    @property
+    def at_once(self) -> int:
+        """Photos that pools work on at once at least; without a number in the recipe more, as the memory allows."""
+        most = self.workers if self.run.recipe.runtime.workers is not None else min(self.workers, FIRST_WORKERS)
+        return max(most, 1)
 
     def makes(self, *names: str) -> bool:
         """Whether one of these steps is to be made."""

@@ -23,6 +23,7 @@ NOT_MADE = "not made yet"
 CLEANED = "cleaned to free the disk"
 CLEANED_AWAY = "cleaned away"
 _NO_KEY = object()
+ANY_NUMBER = ".accumulate"  # ends keys whose `auto` is content with what was made by any number
 PRECISION = "runtime.mixed_precision"  # what it was is remembered; `auto` is content with any
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
 UNFINISHED_STATES = {
@@ -237,7 +238,8 @@ def what_changed(before: Inputs, after: Inputs) -> list[str]:
     changes = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
-        if key in before and key in after and (old == new or (key == PRECISION and new == "auto")):
+        is_content = new == "auto" and (key == PRECISION or key.endswith(ANY_NUMBER))
+        if key in before and key in after and (old == new or is_content):
             continue
         if key == "version":
             changes.append("the program makes it differently now")

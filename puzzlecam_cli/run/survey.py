@@ -64,7 +64,7 @@ def too_large(looked: Looked) -> Iterator[Finding]:
     scale = max((*recipe.cams.scales, *recipe.seg.predict.scales))
     largest = max((s.size[0] * s.size[1] for _, _, s in looked.pictures() if s.size), default=0)
     labels = len(looked.classes) + 1
-    of_crf = (CRF_BYTES + CRF_LABEL_BYTES * labels) * max(looked.checked.workers, 1)
+    of_crf = (CRF_BYTES + CRF_LABEL_BYTES * labels) * looked.checked.at_once
     if largest * max(2 * scale**2 * MOST_BYTES, of_crf) < free_memory():
         return
     list(backbone_fits(looked.checked))  # finds how much a pixel takes; what is wrong with it is not the data's

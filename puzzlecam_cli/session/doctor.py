@@ -140,16 +140,20 @@ def _gpus() -> Iterator[Finding]:
 
 
 def _precisions() -> Iterator[Finding]:
-    """On a GPU what it supports, on a CPU what there is to gain."""
+    """On GPUs what they support, on a CPU what there is to gain."""
     import torch
+
+    from puzzlecam_cli.engine.precision import has_bf16
 
     if torch.cuda.is_available():
         major, _ = torch.cuda.get_device_capability()
         yield Finding("fp16", "supported")
-        if torch.cuda.is_bf16_supported(including_emulation=False):
-            yield Finding("bf16", "supported: runtime.mixed_precision: auto computes in it")
+        without = [n for n in range(torch.cuda.device_count()) if not has_bf16(torch.device("cuda", n))]
+        if not without:
+            yield Finding("bf16", "supported, and what runtime.mixed_precision: auto is here")
         else:
-            yield Finding("bf16", "not by this GPU", "lacking", "no --mixed-precision bf16", "--mixed-precision fp16")
+            said = f"not by GPU {', '.join(map(str, without))}: runtime.mixed_precision: auto is float32 with it"
+            yield Finding("bf16", said, "lacking", "no --mixed-precision bf16", "--mixed-precision fp16")
         yield Finding("TF32", "supported" if major >= 8 else "not by this GPU")
         return
     yield Finding("fp16", "for GPUs only")
@@ -182,8 +186,8 @@ def _machine() -> Iterator[Finding]:
     yield _room("memory", int(free_memory()), 2, "runs may end for want of memory", "")
     shared = Path("/dev/shm")
     if shared.is_dir():
-        mend = "docker run --shm-size=8g, or --set runtime.workers=0"
-        costs = "processes that load photos may fail"
+        mend = "docker run --shm-size=8g"
+        costs = "fewer processes load photos ahead"
         yield _room(str(shared), shutil.disk_usage(shared).free, 1, costs, mend)
     mend = "work in a folder on another disk, or name one with --run"
     yield _room("disk here", shutil.disk_usage(Path()).free, 2, "a run may end for want of room", mend)

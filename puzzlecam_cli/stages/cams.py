@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
+from puzzlecam_cli.data.loaders import ScaledPhotos
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.sizes import Size, size_at
-from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
+from puzzlecam_cli.engine.accelerator import for_inference
 from puzzlecam_cli.engine.beside import beside, to_host
-from puzzlecam_cli.engine.views import groups_of_equal_size, photos_at_once, predict
+from puzzlecam_cli.engine.views import loaded_together, predict
 from puzzlecam_cli.method.cam import add_mirrored
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.run.artifacts import write_cams
@@ -28,10 +28,9 @@ def make_cams(context: Context) -> None:
 
     photos = context.to_do(context.train_photos, folder.cam)
     views = ScaledPhotos(photos, settings.scales, backbone.mean, backbone.std, settings.longer_side)
-    loaded = photo_loader(views, loader_workers(context.recipe.runtime, accelerator))
 
     def made() -> Iterator[Made]:
-        for group in groups_of_equal_size(loaded, photos_at_once(context.recipe.runtime, accelerator)):
+        for group in loaded_together(views, context.recipe.runtime, accelerator, context.note_once):
             maps: list[list[Tensor]] = [[] for _ in group]  # of each photo, one (K, h/S, w/S) a scale; S: stride
             for scaled in zip(*(scaled for _, _, scaled in group), strict=True):
                 # (G, 2 or 1, C, h/S, w/S)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
-from puzzlecam_cli.engine.accelerator import for_inference, loader_workers
+from puzzlecam_cli.engine.accelerator import for_inference, loading
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.method.random_walk import walk_with_background
 from puzzlecam_cli.models.pair_net import PairNet
@@ -30,8 +30,8 @@ def walk(context: Context) -> None:
     report = context.progress("walks")
     longer_side = context.recipe.rw.longer_side
     views = ScaledPhotos(photos, (1.0,), network.backbone.mean, network.backbone.std, longer_side)
-    workers = loader_workers(context.recipe.runtime, accelerator)
-    for done, (index, image, (view,)) in enumerate(photo_loader(views, workers), start=1):
+    ahead = loading(context.recipe.runtime, accelerator, context.note_once)
+    for done, (index, image, (view,)) in enumerate(photo_loader(views, ahead), start=1):
         photo = photos[index]
         size, seen = (image.shape[0], image.shape[1]), (view.shape[1], view.shape[2])
         classes, cams = read_cams(folder.cam(photo.id), stride=4, size=size, seen=seen)

@@ -50,7 +50,8 @@ def cost_line(costs: Sequence[Cost], untimed: Sequence[str] = (), busy: str = ""
     for key, what in (("memory", "memory"), ("gpu_memory", "GPU memory")):
         words += [f"{more}{_about_bytes(whole[key])} {what}"] if whole[key] is not None else []
     unknown = f"not known, for want of time to try: {', '.join(untimed)}" if untimed else ""
-    return "; ".join(part for part in (", ".join(words), unknown, busy) if part)
+    notes = [f"{cost.stage}: {cost.note}" for cost in costs if cost.unit == "steps" and cost.note]
+    return "; ".join(part for part in (", ".join(words), unknown, busy, *notes) if part)
 
 
 def _about(seconds: float, *, short: bool = False) -> str:

@@ -48,7 +48,9 @@ def test_new_says_where_there_was_no_time_and_that_the_machine_is_busy(
     puzzlecam: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = Machine("EPYC", 2, 1, "2.6.0", 7.0, None)
-    training = Cost("train-cls", "training", "steps", 9, 8, 1.0, 0.0, 130.0, 2 * 10**9, None, None, "")
+    training = Cost(
+        "train-cls", "training", "steps", 9, 8, 1.0, 0.0, 130.0, 2 * 10**9, None, None, "9 images do not fit"
+    )
     monkeypatch.chdir(tmp_path)
     write_voc(tmp_path / "photos", [(40, 60)] * 2, [[1], [2]], 2)
     said = []
@@ -60,5 +62,5 @@ def test_new_says_where_there_was_no_time_and_that_the_machine_is_busy(
     assert said[0].startswith(
         "a run takes more than 2 minutes on this machine (train-cls 2 min), more than 2.0 GB on disk"
     )
-    assert f"cams, rw/scores; {busy}; `puzzlecam bench " in said[0]
+    assert f"cams, rw/scores; {busy}; train-cls: 9 images do not fit; `puzzlecam bench " in said[0]
     assert said[1].startswith(f"no forecast: two minutes were not enough; {busy}; `puzzlecam bench ")

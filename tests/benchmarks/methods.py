@@ -197,7 +197,7 @@ def inference(name: str, height: int, width: int, bf16: bool) -> Pair:
     @torch.inference_mode()
     def ours() -> Tensor:
         with accelerator.autocast():
-            maps: Tensor = fast(on_device(pair, accelerator)).float()
+            maps: Tensor = fast(on_device(pair, accelerator, fast)).float()
         return maps
 
     @torch.inference_mode()

@@ -46,7 +46,7 @@ def training_step(name: str, side: int, batch: int, bf16: bool) -> Pair:
 
     def ours() -> float:
         with accelerator.autocast():
-            return _step(fast, {"image": on_device(images, accelerator), "tags": tags})
+            return _step(fast, {"image": on_device(images, accelerator, fast), "tags": tags})
 
     first = ours() / theirs()
     return Pair(ours, theirs, lambda: abs(first - 1))

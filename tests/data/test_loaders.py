@@ -12,7 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from puzzlecam_cli.data.loaders import ScaledPhotos, TrainingBatches, TrainingViews, photo_loader, training_loader
+from puzzlecam_cli.data.loaders import (
+    Loading,
+    ScaledPhotos,
+    TrainingBatches,
+    TrainingViews,
+    photo_loader,
+    training_loader,
+)
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import load_recipe
@@ -88,7 +95,7 @@ def test_batches_carry_pictures_tags_and_masks(tmp_path, workers):
         Image.fromarray(np.full((24, 40), int(photo.id), np.uint8)).save(tmp_path / f"mask{photo.id}.png")
     source = views(given, mask_of=MaskOf(tmp_path))
     batches = TrainingBatches(3, 3, 2, 0)
-    seen = list(training_loader(source, batches, workers))
+    seen = list(training_loader(source, batches, Loading(workers)))
     assert len(seen) == 2
     for batch, keys in zip(seen, batches, strict=True):
         order = [index for _, index in keys]
@@ -131,14 +138,14 @@ def test_a_training_draws_the_side_its_recipe_names(section, side, monkeypatch):
 
 
 def test_batches_without_masks_have_none(tmp_path):
-    (batch,) = training_loader(views(photos(tmp_path)), TrainingBatches(3, 3, 1, 0), 0)
+    (batch,) = training_loader(views(photos(tmp_path)), TrainingBatches(3, 3, 1, 0), Loading())
     assert set(batch) == {"image", "tags"}
 
 
 def test_a_resumed_loader_repeats_the_pixels(tmp_path):
     source = views(photos(tmp_path, 3))
-    whole = list(training_loader(source, TrainingBatches(3, 1, 2, 0), 0))
-    rest = list(training_loader(source, TrainingBatches(3, 1, 2, 0, first_step=2), 1))
+    whole = list(training_loader(source, TrainingBatches(3, 1, 2, 0), Loading()))
+    rest = list(training_loader(source, TrainingBatches(3, 1, 2, 0, first_step=2), Loading(1)))
     assert len(rest) == 4
     for one, other in zip(whole[2:], rest, strict=True):
         assert torch.equal(one["image"], other["image"])
@@ -163,10 +170,10 @@ def test_a_photo_that_cannot_be_read_is_the_users_to_mend(tmp_path, kind, worker
     given = [*photos(tmp_path, 1), Photo("bad", file)]
     expected = "image-missing" if kind == "gone" else "image-unreadable"
     with pytest.raises(UserError, match=expected) as caught:
-        list(training_loader(views(given), TrainingBatches(2, 2, 1, 0), workers))
+        list(training_loader(views(given), TrainingBatches(2, 2, 1, 0), Loading(workers)))
     assert str(file) in caught.value.problem
     with pytest.raises(UserError, match=expected):
-        list(photo_loader(ScaledPhotos(given, (1.0,), **PLAIN), workers))
+        list(photo_loader(ScaledPhotos(given, (1.0,), **PLAIN), Loading(workers)))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -174,17 +181,17 @@ def test_a_mask_that_cannot_be_read_is_the_users_to_mend(tmp_path, workers):
     given = photos(tmp_path, 1)
     source = views(given, mask_of=MaskOf(tmp_path))
     with pytest.raises(UserError, match="artifact-missing"):
-        list(training_loader(source, TrainingBatches(1, 1, 1, 0), workers))
+        list(training_loader(source, TrainingBatches(1, 1, 1, 0), Loading(workers)))
     Image.new("RGB", (40, 24)).save(tmp_path / "mask0.png")
     with pytest.raises(UserError, match="artifact-unreadable") as caught:
-        list(training_loader(source, TrainingBatches(1, 1, 1, 0), workers))
+        list(training_loader(source, TrainingBatches(1, 1, 1, 0), Loading(workers)))
     assert "mask0.png" in caught.value.problem
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_whole_photos_come_in_order_at_every_scale(tmp_path, workers):
     given = photos(tmp_path)
-    seen = list(photo_loader(ScaledPhotos(given, (0.5, 1.0, 2.0), **PLAIN), workers))
+    seen = list(photo_loader(ScaledPhotos(given, (0.5, 1.0, 2.0), **PLAIN), Loading(workers)))
     assert [index for index, _, _ in seen] == [0, 1, 2]
     for index, image, scaled in seen:
         assert image.dtype == torch.uint8
@@ -206,7 +213,7 @@ def textured(folder: Path) -> list[Photo]:
 
 def test_worker_processes_load_the_same_training_views(tmp_path):
     source = TrainingViews(textured(tmp_path), 3, 0, (20, 90), 48, **PLAIN, mask_of=MaskOf(tmp_path))
-    alone, shared = (list(training_loader(source, TrainingBatches(3, 2, 4, 0), workers)) for workers in (0, 2))
+    alone, shared = (list(training_loader(source, TrainingBatches(3, 2, 4, 0), Loading(workers))) for workers in (0, 2))
     assert len(alone) == 4
     for one, other in zip(alone, shared, strict=True):
         assert set(one) == {"image", "tags", "mask"}
@@ -215,7 +222,7 @@ def test_worker_processes_load_the_same_training_views(tmp_path):
 
 def test_worker_processes_load_the_same_photos(tmp_path):
     source = ScaledPhotos(textured(tmp_path), (0.5, 1.0, 1.7), **PLAIN)
-    alone, shared = (list(photo_loader(source, workers)) for workers in (0, 2))
+    alone, shared = (list(photo_loader(source, Loading(workers))) for workers in (0, 2))
     assert [index for index, _, _ in alone] == [index for index, _, _ in shared] == [0, 1, 2]
     for one, other in zip(alone, shared, strict=True):
         assert torch.equal(one[1], other[1])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
+from puzzlecam_cli.data.loaders import Loading, ScaledPhotos, photo_loader
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.sizes import size_at, size_within
 from puzzlecam_cli.engine.refine import pixels_within
@@ -57,7 +57,7 @@ def test_whole_photos_of_many_sizes_are_seen_at_one(tmp_path: Path) -> None:
         Image.new("RGB", (width, height), (10 * number,) * 3).save(tmp_path / f"{number}.png")
         photos.append(Photo(str(number), tmp_path / f"{number}.png"))
     views = ScaledPhotos(photos, (0.5, 1.0), (0.0,) * 3, (1.0,) * 3, longer_side=40)
-    for (index, image, (half, whole)), size in zip(photo_loader(views, 0), sizes, strict=True):
+    for (index, image, (half, whole)), size in zip(photo_loader(views, Loading()), sizes, strict=True):
         assert image.shape == (*size, 3)
         assert tuple(whole.shape[1:]) == size_at(size, 40)
         assert max(half.shape) == 20

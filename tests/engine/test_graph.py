@@ -19,6 +19,7 @@ from typer.testing import Result
 from puzzlecam_cli.engine import graph
 from puzzlecam_cli.engine.graph import GraphedStep, by_graph, why_not
 from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients
+from puzzlecam_cli.engine.way import Way
 from tests.engine.test_step import MODULES, batch, puzzle
 
 STEPS = 8
@@ -146,25 +147,26 @@ def test_what_cannot_be_captured_is_said_once_and_learned_all_the_same(
 
 
 @pytest.mark.parametrize(
-    ("changes", "parts", "reason"),
+    ("changes", "way", "reason"),
     [
-        ({}, 1, None),
-        ({"device": torch.device("cpu")}, 1, "for GPUs"),
-        ({"num_processes": 2}, 1, "processes"),
-        ({"scaler": object()}, 1, "fp16"),
-        ({}, 2, "parts"),
+        ({}, Way(), None),
+        ({"device": torch.device("cpu")}, Way(), "for GPUs"),
+        ({"num_processes": 2}, Way(), "processes"),
+        ({"scaler": object()}, Way(), "fp16"),
+        ({}, Way(2), "parts"),
+        ({}, Way(1, True), "computed again"),
     ],
 )
 def test_why_there_is_no_graph_is_known_before_any_is_tried(
-    changes: dict[str, Any], parts: int, reason: str | None
+    changes: dict[str, Any], way: Way, reason: str | None
 ) -> None:
     accelerator: Any = SimpleNamespace(
         **{"device": torch.device("cuda"), "num_processes": 1, "scaler": None, **changes}
     )
     notes: list[str] = []
-    gradients = by_graph(none, puzzle()(), nn.Module(), parts, accelerator, notes.append)
+    gradients = by_graph(none, puzzle()(), nn.Module(), way, accelerator, notes.append)
     if reason is None:
-        assert why_not(accelerator, parts) is None
+        assert why_not(accelerator, way) is None
         assert isinstance(gradients, GraphedStep)
     else:
         assert gradients is none
@@ -190,7 +192,7 @@ def test_a_training_replays_its_steps_and_gives_the_same_model(
         result = puzzlecam("train-cls", tiny_recipe, "--run", tmp_path / name, "-s", "runtime.cuda_graphs=true")
         assert result.exit_code == 0, result.output
         outputs.append(result.stderr)
-        monkeypatch.setattr(graph, "why_not", lambda accelerator, parts: None)
+        monkeypatch.setattr(graph, "why_not", lambda accelerator, way: None)
         monkeypatch.setattr(GraphedStep, "__init__", remembered)
     assert ["no CUDA graph" in output for output in outputs] == [True, False]
     assert len(recorded) == 1

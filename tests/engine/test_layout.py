@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from puzzlecam_cli.engine.layout import keep_depthwise_out_of_cudnn, like_weights, memory_format
+from puzzlecam_cli.engine.layout import depthwise_trains, keep_depthwise_out_of_cudnn, like_weights, memory_format
 from puzzlecam_cli.engine.place import Device, for_inference, on_device
 from puzzlecam_cli.models.backbone import load_backbone
+from puzzlecam_cli.models.boundary_net import BoundaryNet
+from puzzlecam_cli.models.classifier import Classifier
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 LAST, FIRST = torch.channels_last, torch.contiguous_format
@@ -35,6 +37,13 @@ def test_a_network_lies_as_was_measured_to_be_fastest(
     name: str, device: torch.device, trains: bool, found: torch.memory_format
 ) -> None:
     assert memory_format(load_backbone(name), device, trains=trains) == found
+
+
+def test_a_frozen_backbone_only_predicts_in_a_training() -> None:
+    network = Classifier(load_backbone(EFFICIENT), 3)
+    assert depthwise_trains(network)
+    assert not depthwise_trains(BoundaryNet(network.backbone))
+    assert not depthwise_trains(Classifier(load_backbone("resnest50"), 3))
 
 
 class Watched(nn.Conv2d):

@@ -1,52 +1,48 @@
-"""A step that cannot fit into a CPU's memory is refused before it is tried, by what it keeps for its gradients."""
+"""A step that cannot fit into a CPU's memory is refused before it is tried, by what it holds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.profiler import profile
 from typer.testing import Result
 
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine import free_memory, memory
-from puzzlecam_cli.engine.memory import kept_bytes, lacking
+from puzzlecam_cli.engine.memory import held_bytes, lacking
 
 Run = Callable[..., Result]
 
 
 class Net(nn.Module):
-    """Two convolutions, of which one may be frozen; it may ask for a value at its end."""
+    """Two layers, of which one may be frozen; it may ask for a value at its end."""
 
     def __init__(self, frozen: bool = False, asks: bool = False):
         super().__init__()
-        self.first, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
-        self.last = nn.Conv2d(8, 4, 3, padding=1)
+        self.first, self.norm, self.last = nn.Linear(768, 300), nn.BatchNorm1d(300), nn.Linear(300, 100)
         self.asks = asks
         self.first.requires_grad_(not frozen)
         self.norm.requires_grad_(not frozen)
 
-    def forward(self, batch: Batch) -> Tensor:
-        out: Tensor = self.last(torch.relu_(self.norm(self.first(batch["image"])))).exp()
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        out: Tensor = self.last(torch.relu_(self.norm(self.first(batch["image"].flatten(1))))).exp()
         if self.asks and out.max().item() > 0:
             out = out * out
-        return out.sum()
+        return {"sum": out.sum(), "seen": out.detach().sum()}
 
 
-def kept_in_truth(net: Net, batch: Batch) -> int:
-    """By a step that is taken."""
-    found: dict[int, Tensor] = {}
-
-    def keep(value: Tensor) -> Tensor:
-        found[value.data_ptr()] = value
-        return value
-
-    own = {value.data_ptr() for value in (*net.parameters(), *net.buffers())}
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
-        net(batch)
-    return sum(value.untyped_storage().nbytes() for place, value in found.items() if place not in own)
+def held_in_truth(net: Net, batch: Batch) -> int:
+    """By a step that is taken, as PyTorch's profiler counts it."""
+    with profile(profile_memory=True) as watched:
+        net(batch)["sum"].backward()
+    changes = [event for event in watched.profiler.kineto_results.events() if event.name() == "[memory]"]
+    held = accumulate(event.nbytes() for event in sorted(changes, key=lambda event: event.start_ns()))
+    return max(held)
 
 
 def images(count: int, side: int = 16) -> Batch:
@@ -54,21 +50,21 @@ def images(count: int, side: int = 16) -> Batch:
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["all trained", "some frozen"])
-@pytest.mark.parametrize("count", [1, 5])
-def test_what_a_step_keeps_is_what_it_keeps_when_it_is_taken(count: int, frozen: bool) -> None:
+@pytest.mark.parametrize("count", [2, 500])
+def test_what_a_step_holds_is_what_it_holds_when_it_is_taken(count: int, frozen: bool) -> None:
     net, batch = Net(frozen), images(count)
-    assert kept_bytes(net, batch) == kept_in_truth(net, batch)
+    assert held_bytes(net, batch) == pytest.approx(held_in_truth(net, batch), rel=0.01)
 
 
 def test_a_network_that_asks_for_values_counts_until_then() -> None:
-    assert 0 < kept_bytes(Net(asks=True), images(2)) <= kept_in_truth(Net(asks=True), images(2))
+    assert 0 < held_bytes(Net(asks=True), images(2)) < held_bytes(Net(), images(2))
 
 
 def test_looking_changes_nothing() -> None:
     net, batch = Net(), images(2)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     drawn = torch.random.get_rng_state()
-    kept_bytes(net, batch)
+    held_bytes(net, batch)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), drawn)
     assert all(value.grad is None for value in net.parameters())
@@ -76,7 +72,7 @@ def test_looking_changes_nothing() -> None:
 
 def test_nothing_is_lacking_before_all_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     net, batch = Net(), images(4)
-    needed = float(kept_bytes(net, batch))
+    needed = float(held_bytes(net, batch))
     for free, precision, expected in (
         (needed, "no", None),
         (needed - 1, "no", (needed, needed - 1)),
@@ -94,7 +90,7 @@ def test_a_batch_that_cannot_fit_is_refused_with_the_setting_that_helps(
 ) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: 2e5)
     run = ("--run", tmp_path / "run") if command[0] == "train-cls" else ()
-    result = puzzlecam(command[0], tiny_recipe, *run, *command[1:])
+    result = puzzlecam(command[0], tiny_recipe, *run, *command[1:], "-s", "train_cls.accumulate=1")
     assert result.exit_code == 2, result.output
     assert "train-cls does not fit into memory: 3 images of 64×64 a step take at least 0.0 GB" in result.stderr
     assert "--set train_cls.accumulate=3: about 33% of the memory" in result.stderr

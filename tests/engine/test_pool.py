@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +38,29 @@ def test_a_result_is_given_before_another_item_is_made(monkeypatch: pytest.Monke
         assert len(taken) <= 4 + given_before
         given.append(result)
     assert sorted(given) == list(range(20))
+
+
+@pytest.mark.parametrize(("room", "most"), [(False, 8), (True, 40)])
+def test_more_than_a_few_processes_are_at_work_only_while_the_memory_allows(
+    monkeypatch: pytest.MonkeyPatch, room: bool, most: int
+) -> None:
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", threads)
+    monkeypatch.setattr(pool, "has_room", lambda: room)
+    taken: list[int] = []
+    items = (taken.append(number) or number for number in range(200))  # type: ignore[func-returns-value]
+    under_way = [len(taken) - given for given, _ in enumerate(pool.map_unordered(abs, items, 20))]
+    assert len(under_way) == 200
+    assert max(under_way) == most
+
+
+@pytest.mark.parametrize(("gigabytes", "room"), [(1000.0, True), (0.001, False)])
+def test_room_is_what_is_free_beside_the_largest_process(
+    monkeypatch: pytest.MonkeyPatch, gigabytes: float, room: bool
+) -> None:
+    monkeypatch.setattr(pool, "free_memory", lambda: gigabytes * 1e9)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert pool.has_room() == room
+        child.kill()
 
 
 def test_one_item_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from puzzlecam_cli.engine.finite import FiniteWatch
+from puzzlecam_cli.engine.optimiser import make_optimiser
 from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages
 from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss, edges_to_affinity
 from puzzlecam_cli.method.puzzle import alpha_at, merge, puzzle_loss, tile
-from puzzlecam_cli.recipe.schema import Puzzle
+from puzzlecam_cli.recipe.schema import Puzzle, TrainCls
 from puzzlecam_cli.stages.affinity import AffinityLosses
 from puzzlecam_cli.stages.seg import SegmentationLoss
 from puzzlecam_cli.stages.train_cls import PuzzleLosses
@@ -179,7 +180,10 @@ def test_no_step_waits_for_its_device(make: Callable[[], LossModule], monkeypatc
     module = make().to("meta")
     on_device = {key: value.to("meta") for key, value in batch().items()}
     watch = FiniteWatch()
-    losses = add_gradients(module, module, on_device, STEP, STEPS, 2, Accelerator(cpu=True))
+    accelerator = Accelerator(cpu=True)
+    losses = add_gradients(module, module, on_device, STEP, STEPS, 2, accelerator)
+    accelerator.clip_grad_norm_(module.parameters(), 2.0)
+    make_optimiser(module, None, TrainCls()).step()
     watch.note(STEP, losses)
     assert all(value.device.type == "meta" for value in losses.values())
     with pytest.raises(RuntimeError, match="meta"):

@@ -15,6 +15,7 @@ from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.build import HEADS, build, head_of
 from puzzlecam_cli.models.description import Description
 from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run.describe import predict_of
 from tests.models.descriptions import described
 
 FILE = Path("seg.safetensors")
@@ -124,3 +125,15 @@ def test_how_photos_are_predicted_is_the_recipes_with_changes() -> None:
         described().settings({"scales": [-1.0]})
     assert described(predict={"mixed_precision": "bf16", "flip": False}).settings().flip is False
     assert described(predict={"mixed_precision": "bf16"}).precision == "bf16"
+
+
+def test_a_model_predicts_in_the_bits_of_its_recipe() -> None:
+    """Models of before say nothing of TF32, and are read by older programs as long as they need not."""
+    assert described(predict={"mixed_precision": "auto"}).precision == "auto"
+    assert described(predict={"mixed_precision": "no"}).tf32 is True
+    exact = described(predict={"mixed_precision": "no", "tf32": False, "flip": False})
+    assert exact.tf32 is False
+    assert exact.settings().flip is False
+    for tf32, carried in ((True, {}), (False, {"tf32": False})):
+        recipe = load_recipe("quickstart", [f"runtime.tf32={str(tf32).lower()}"])
+        assert {k: v for k, v in predict_of(recipe, "seg").items() if k == "tf32"} == carried

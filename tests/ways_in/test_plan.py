@@ -15,6 +15,7 @@ from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.check_data import about_tags, pixels
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.run.pipeline import all_steps
+from puzzlecam_cli.run.plan import what_changed
 from puzzlecam_cli.run.run import Run as RunOfRecipe
 from puzzlecam_cli.stages import PIPELINE
 from tests.conftest import Run
@@ -207,3 +208,11 @@ def test_a_variable_against_the_recipe_is_told(here: Path, puzzlecam: Run, monke
     result = puzzlecam("run-all", "mine.yaml", "--plan")
     assert result.exit_code == 2
     assert "ACCELERATE_GRADIENT_ACCUMULATION_STEPS=4" in result.stderr
+
+
+def test_what_was_made_in_any_number_of_parts_is_as_good_as_what_would_be_made_in_as_many_as_it_takes() -> None:
+    key = "train_cls.accumulate"
+    assert what_changed({key: 1}, {key: "auto"}) == []
+    assert what_changed({key: "auto"}, {key: 2}) == [f'{key} changed: "auto" → 2']
+    assert what_changed({key: 1}, {key: 2}) == [f"{key} changed: 1 → 2"]
+    assert what_changed({"data.train": "1"}, {"data.train": "auto"}) != []
