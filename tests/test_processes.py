@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import Result
 
+from puzzlecam_cli.group.cores import cores
 from tests.forked import assert_same
 
 Run = Callable[..., Result]
@@ -103,6 +104,22 @@ def test_two_processes_make_the_same_files_and_scores_from_the_same_models(
     assert result.returncode == 0, result.stderr
     assert lost == 22
     assert_same(run, finished_run)
+
+
+@pytest.mark.skipif(cores() < 2, reason="one core has one thread, whoever asks")
+def test_maps_by_two_processes_are_those_by_one_as_a_user_starts_them(
+    finished_run: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    """Nobody says how many threads there are: with half as many in each of two processes the maps differ."""
+    as_found = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    runs = [shutil.copytree(finished_run, tmp_path / number) for number in "12"]
+    for run in runs:
+        command = [sys.executable, "-m", "puzzlecam_cli", "cams", tiny_recipe, "--run", run, "--force"]
+        command += ["--num-processes", run.name]
+        result = subprocess.run(list(map(str, command)), env=as_found, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+    for path in sorted((runs[0] / "cams").iterdir()):
+        assert path.read_bytes() == (runs[1] / "cams" / path.name).read_bytes(), path.name
 
 
 def by_one_and_two(

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from puzzlecam_cli.engine.kept_memory import give_back_memory
 from puzzlecam_cli.events import Emit, Note, StageEnded, StageKept, StageStarted
 from puzzlecam_cli.files import remove_leftovers, write_text
 from puzzlecam_cli.group.interrupt import stop_asked, stop_if_asked
@@ -132,6 +133,7 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
         stop_if_asked()
         with tf32(run.recipe.runtime.tf32):
             step.make(context)
+        give_back_memory()
         accelerator.wait_for_everyone()
     except BaseException as error:
         # others of a group or workers, asked to stop as well, may have gone first
