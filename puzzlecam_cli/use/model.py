@@ -148,7 +148,7 @@ class Model:
                 return _at(into, size)
 
             return Prediction(seen.labels.numpy(), self.classes, image, again)
-        refined = seen.refined(settings.crf)
+        refined = seen.refined(settings.crf, segmenter.fields)
         return Prediction(labelled(refined, size).labels.numpy(), self.classes, image, lambda: _at(refined, size))
 
     def _settings(
