@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 from zlib import crc32
@@ -56,6 +57,21 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
         torch.set_num_threads(threads)
         keep_freed_memory()
     return accelerator
+
+
+@contextmanager
+def cores_divided(accelerator: Place) -> Iterator[None]:
+    """On a CPU, let the processes of a group share the cores while they train, unless OMP_NUM_THREADS says otherwise.
+
+    What they learn differs from what one learns by rounding anyway; what is made photo by photo does not.
+    """
+    threads, here = torch.get_num_threads(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if accelerator.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(threads // here, 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def loader_workers(runtime: Runtime, accelerator: Place) -> int:

@@ -13,7 +13,7 @@ from torch import nn
 
 from puzzlecam_cli.data.loaders import TrainingViews
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
-from puzzlecam_cli.engine.accelerator import share
+from puzzlecam_cli.engine.accelerator import cores_divided, share
 from puzzlecam_cli.engine.dense_crfs import Job, Result, map_crfs
 from puzzlecam_cli.engine.loop import Task, train
 from puzzlecam_cli.engine.step import LossModule
@@ -129,7 +129,8 @@ class Context:
             folder=self.folder.training(self.stage),
             run=self.folder.root,
         )
-        train(task, self.accelerator, self.emit)
+        with cores_divided(self.accelerator):
+            train(task, self.accelerator, self.emit)
         if self.accelerator.is_main_process:
             told = supervised(self.data, len(self.train_photos))
             description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
