@@ -11,8 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from puzzlecam_cli.data.kinds.voc import VocData, VocPhotos
+from puzzlecam_cli.engine import dense_crfs
 from puzzlecam_cli.events import Event
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.run.context import Context
@@ -22,7 +24,8 @@ SCALE = Path(__file__).parent / "benchmarks" / "scale.py"
 
 
 def context(recipe: Path, root: Path, emit: Callable[[Event], None], *changes: str) -> Context:
-    one_process: Any = SimpleNamespace(is_main_process=True, process_index=0, num_processes=1)
+    device = torch.device("cpu")
+    one_process: Any = SimpleNamespace(is_main_process=True, process_index=0, num_processes=1, device=device)
     run = Run.at(load_recipe(str(recipe), changes), root)
     return Context("stage", run, run.folder, one_process, emit)
 
@@ -74,7 +77,7 @@ def test_no_job_is_made_before_it_is_asked_for(
             yield work(item)
 
     monkeypatch.setattr(stage, job, noted)
-    monkeypatch.setattr(stage, "map_unordered", one_by_one)
+    monkeypatch.setattr(stage if module == "eval" else dense_crfs, "map_unordered", one_by_one)
     getattr(stage, function)(context(tiny_recipe, run, lambda event: None))
     assert len(jobs) == (21 if module == "eval" else 6)  # maps, walked maps and labels of 6, predictions of 3
 

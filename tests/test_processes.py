@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import Result
 
+from puzzlecam_cli.group.cores import cores
 from tests.forked import assert_same
 
 Run = Callable[..., Result]
@@ -105,6 +106,22 @@ def test_two_processes_make_the_same_files_and_scores_from_the_same_models(
     assert_same(run, finished_run)
 
 
+@pytest.mark.skipif(cores() < 2, reason="one core has one thread, whoever asks")
+def test_maps_by_two_processes_are_those_by_one_as_a_user_starts_them(
+    finished_run: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    """Nobody says how many threads there are: with half as many in each of two processes the maps differ."""
+    as_found = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    runs = [shutil.copytree(finished_run, tmp_path / number) for number in "12"]
+    for run in runs:
+        command = [sys.executable, "-m", "puzzlecam_cli", "cams", tiny_recipe, "--run", run, "--force"]
+        command += ["--num-processes", run.name]
+        result = subprocess.run(list(map(str, command)), env=as_found, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+    for path in sorted((runs[0] / "cams").iterdir()):
+        assert path.read_bytes() == (runs[1] / "cams" / path.name).read_bytes(), path.name
+
+
 def by_one_and_two(
     name: str,
     by_two_processes: dict[str, Path],
@@ -116,9 +133,14 @@ def by_one_and_two(
 ) -> list[Path]:
     """The stage's folder, of one process and of two."""
     monkeypatch.setattr(torch.nn.Dropout, "forward", lambda self, x: x)
-    result = puzzlecam(*training(name, recipe, finished_run, tmp_path / "one", two=False))
+    one = by_one(name, finished_run, recipe, puzzlecam, tmp_path / "one")
+    return [one, by_two_processes[name] / TRAININGS[name][0]]
+
+
+def by_one(name: str, finished_run: Path, recipe: Path, puzzlecam: Run, run: Path) -> Path:
+    result = puzzlecam(*training(name, recipe, finished_run, run, two=False))
     assert result.exit_code == 0, result.output
-    return [run / TRAININGS[name][0] for run in (tmp_path / "one", by_two_processes[name])]
+    return run / TRAININGS[name][0]
 
 
 @pytest.mark.parametrize("name", [name for name in TRAININGS if name != "not synchronised"])
@@ -133,13 +155,20 @@ def test_a_training_by_two_processes_equals_that_by_one_within_rounding(
 ) -> None:
     """Of batches of 3 or 5 photos, one process has one more than the other; in parts, it has them in 2 and 1."""
     folders = by_one_and_two(name, by_two_processes, finished_run, tiny_recipe, puzzlecam, tmp_path, monkeypatch)
-    one, two = (load_file(folder / "model.safetensors") for folder in folders)
+    if "synchronised" in name:  # statistics of a few photos amplify rounding: by how much, other kernels tell
+        monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+        folders.append(by_one(name, finished_run, tiny_recipe, puzzlecam, tmp_path / "rounded otherwise"))
+    one, two, *others = (load_file(folder / "model.safetensors") for folder in folders)
     for key in one:
-        torch.testing.assert_close(two[key], one[key], rtol=1e-4, atol=2e-6, msg=key)
+        rounding = max([float((other[key] - one[key]).abs().max()) for other in others], default=0.0)
+        torch.testing.assert_close(two[key], one[key], rtol=1e-4, atol=max(2e-6, 10 * rounding), msg=key)
     logs = [(folder / "metrics.jsonl").read_text().splitlines() for folder in folders]
     assert len(logs[0]) == len(logs[1]) >= 2
-    for ours, theirs in zip(*([json.loads(line) for line in lines] for lines in logs), strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-6)
+    for lines in zip(*logs, strict=True):
+        ours, theirs, *rounded = map(json.loads, lines)
+        for what in ours:
+            rounding = max((abs(other[what] - ours[what]) for other in rounded), default=0.0)
+            assert theirs[what] == pytest.approx(ours[what], rel=1e-4, abs=max(1e-6, 10 * rounding)), what
 
 
 def test_batch_normalisation_of_each_process_alone_trains_something_else(

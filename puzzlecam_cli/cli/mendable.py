@@ -50,8 +50,8 @@ def as_mendable(error: Exception) -> UserError | None:
         from puzzlecam_cli.method.crf_engines import ENGINES
 
         module = (error.name or "").partition(".")[0]
-        if engine := next((engine for engine in ENGINES.values() if engine.needs == module), None):
-            hint = f"{engine.install}, or set the crf.iterations of the recipe to 0"
+        if engine := next((e for e in ENGINES.values() if e.needs == module and e.install), None):
+            hint = f"{engine.install}, or set the crf.engine of the recipe to auto"
             return UserError("crf-missing", f"{module} is not installed", hint=hint)
     if isinstance(error, OSError):
         return _of_system(error)

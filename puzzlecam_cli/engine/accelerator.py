@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 from zlib import crc32
@@ -16,8 +17,10 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.data.loaders import Loading
 from puzzlecam_cli.engine.batchnorm import synchronise_batchnorms
+from puzzlecam_cli.engine.depthwise import speed_up_depthwise
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.free_memory import free_memory
+from puzzlecam_cli.engine.kept_memory import keep_freed_memory
 from puzzlecam_cli.engine.layout import depthwise_trains, is_depthwise, keep_depthwise_out_of_cudnn, memory_format
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.place import for_inference as for_inference
@@ -41,12 +44,34 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
     check_trackers(runtime)
     if runtime.mixed_precision == "fp16" and (runtime.cpu or not torch.cuda.is_available()):
         raise UserError("fp16-needs-gpu", "fp16 needs a GPU", hint="--mixed-precision bf16 works on CPUs as well")
-    return Accelerator(
+    threads = torch.get_num_threads()
+    accelerator = Accelerator(
         mixed_precision=chosen_together(runtime),
         cpu=runtime.cpu,
         dynamo_backend="no",
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # else the environment has a say
     )
+    if accelerator.device.type == "cpu":
+        # Accelerate divides them over the processes. With another number sums are added up in another order, and maps
+        # of several processes would not be, bit for bit, those of one
+        torch.set_num_threads(threads)
+        keep_freed_memory()
+    return accelerator
+
+
+@contextmanager
+def cores_divided(accelerator: Place) -> Iterator[None]:
+    """On a CPU, let the processes of a group share the cores while they train, unless OMP_NUM_THREADS says otherwise.
+
+    What they learn differs from what one learns by rounding anyway; what is made photo by photo does not.
+    """
+    threads, here = torch.get_num_threads(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if accelerator.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(threads // here, 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def loader_workers(runtime: Runtime, accelerator: Place) -> int:
@@ -93,8 +118,10 @@ def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime) ->
         keep_depthwise_out_of_cudnn(module)
     if runtime.sync_batchnorm and accelerator.num_processes > 1:
         synchronise_batchnorms(module, device)
-    if device.type == "cpu" and accelerator.mixed_precision == "bf16":
-        keep_depthwise_in_float32(module)
+    if device.type == "cpu":
+        speed_up_depthwise(module)
+        if accelerator.mixed_precision == "bf16":
+            keep_depthwise_in_float32(module)
     return module
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,9 +18,9 @@ from torch import Tensor
 
 from puzzlecam_cli.data.pixels.sizes import Size, size_within
 from puzzlecam_cli.method.crf import dense_crf
+from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.method.labels import enlarged, highest
 from puzzlecam_cli.recipe.schema import Crf
-from puzzlecam_cli.registry import crf_engine
 
 LEAST = 1e-30  # of a probability where others are ruled out: no pixel is left without one
 
@@ -49,24 +48,26 @@ class Segmented:
     size: Size
     tags: Sequence[int] | None = None
 
-    def refined(self, crf: Crf) -> Tensor:
+    def refined(self, crf: Crf, fields: FieldOf) -> Tensor:
         """(C+1, h, w) probabilities after the CRF."""
-        return refined(self.image, torch.from_numpy(self.probabilities), crf, self.tags)
+        return refined(self.image, torch.from_numpy(self.probabilities), crf, fields, self.tags)
 
-    def labelled(self, crf: Crf) -> Labels:
+    def labelled(self, crf: Crf, fields: FieldOf) -> Labels:
         """Labels at the photo's own size."""
-        return labelled(self.refined(crf), self.size)
+        return labelled(self.refined(crf, fields), self.size)
 
 
-def refined(image: NDArray[np.uint8], probabilities: Tensor, crf: Crf, tags: Sequence[int] | None = None) -> Tensor:
+def refined(
+    image: NDArray[np.uint8], probabilities: Tensor, crf: Crf, fields: FieldOf, tags: Sequence[int] | None = None
+) -> Tensor:
     """Probabilities after the CRF, of the background and of known tags alone: (C+1, h, w) → (C+1, h, w)."""
-    pixels = torch.from_numpy(image)
+    pixels, options = torch.from_numpy(image), options_of(crf, fields)
     if tags is None:
-        return dense_crf(pixels, probabilities, **options_of(crf))
+        return dense_crf(pixels, probabilities, **options)
     rows = [0, *sorted(set(tags))]
     kept = probabilities[rows].clamp(min=LEAST)
     found = torch.zeros_like(probabilities)
-    found[rows] = dense_crf(pixels, kept / kept.sum(dim=0), **options_of(crf))
+    found[rows] = dense_crf(pixels, kept / kept.sum(dim=0), **options)
     return found
 
 
@@ -79,13 +80,9 @@ def labelled(probabilities: Tensor, size: Size) -> Labels:
     return Labels(enlarged(index.to(torch.uint8), size), sure.to(torch.uint8))
 
 
-engine_called = cache(crf_engine)  # to look through what is installed takes as long as a small photo
-
-
-def options_of(crf: Crf) -> dict[str, Any]:
+def options_of(crf: Crf, fields: FieldOf) -> dict[str, Any]:
     """What the CRF itself is told."""
-    options = crf.model_dump(exclude={"largest_side", "engine"})
-    return options | ({"engine": engine_called(crf.engine)} if crf.iterations else {})
+    return crf.model_dump(exclude={"largest_side"}) | {"engine": fields}
 
 
 def pixels_within(photo: Image.Image, largest_side: int | None) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 
 import numpy as np
@@ -20,11 +20,13 @@ from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.pixels.sizes import Size, is_tiled, side_of, size_at, size_within
 from puzzlecam_cli.data.transforms import Colour, normalize, resized, scaled
 from puzzlecam_cli.engine.beside import beside, to_host
+from puzzlecam_cli.engine.dense_crfs import fields_of
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.refine import Labels, Segmented, labelled, pixels_within, refined
 from puzzlecam_cli.engine.tiles import Box, tiles, window
 from puzzlecam_cli.engine.views import Loaded, loaded_together, predict
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.method.labels import enlarged
 from puzzlecam_cli.recipe.schema import Predict, Runtime
 
@@ -94,6 +96,11 @@ class Segmenter:
     accelerator: Place
     note: Note = lambda text: None
     report: Callable[[int, int], None] = lambda done, total: None
+
+    @cached_property
+    def fields(self) -> FieldOf:
+        """What makes the fields of CRFs."""
+        return fields_of(self.settings.crf, self.accelerator.device, self.note)
 
     def photos(
         self,
@@ -209,7 +216,7 @@ class Segmenter:
                 whole = torch.empty(len(probabilities), *shown) if whole is None else whole
                 inner.of(whole)[:] = inner.within(outer).of(probabilities)
             else:
-                after = refined(_pixels(image, shown, outer), probabilities, settings.crf, tags)
+                after = refined(_pixels(image, shown, outer), probabilities, settings.crf, self.fields, tags)
                 found = labelled(inner.within(outer).of(after), inner.size)
                 inner.of(labels)[:], inner.of(confidence)[:] = found
                 if into is not None:

@@ -153,22 +153,26 @@ def _lifeline() -> Iterator[int]:
 
 
 def _environment(processes: int, on_cpu: bool) -> dict[str, str]:
-    """What every rank finds in its environment."""
+    """What every rank finds in its environment.
+
+    On a CPU each computes with as many threads as one process alone, however many there are: with another number, sums
+    are added up in another order, and maps would not be the same bit for bit. Threads that wait fall asleep.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     share = max(1, cores() // processes)
+    of_kind = {"ACCELERATE_USE_CPU": "1"} if on_cpu else {"OMP_NUM_THREADS": str(threads() or share)}
     return (
         dict(os.environ)
         | {
-            "OMP_NUM_THREADS": str(threads() or share),
             "PYTHONIOENCODING": "utf-8",  # of the log that the parent reads
             "WORLD_SIZE": str(processes),
             "LOCAL_WORLD_SIZE": str(processes),
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
         }
-        | ({"ACCELERATE_USE_CPU": "1"} if on_cpu else {})
+        | of_kind
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from puzzlecam_cli.method.constants import CONFIDENCE, PREDICTION_KERNELS, Kernels
-from puzzlecam_cli.method.crf_engines import FieldOf, load_field
+from puzzlecam_cli.method.crf_engines import Field, FieldOf, load_field
 
 
 class DenseCrf:
@@ -16,11 +18,12 @@ class DenseCrf:
         image: (H, W, 3) uint8.
         labels: number of labels K.
         smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight: see `Kernels`; by default those for predictions.
-        engine: a name of `crf_engines.ENGINES`; `auto` takes the best that is installed; or what makes a field, such as
-            a plugin's engine: `puzzlecam_cli.registry.crf_engine(name)`.
+        engine: a name of `crf_engines.ENGINES`; `auto` takes the fastest that is installed, on a GPU where the photo is
+            on one; or what makes a field, such as a plugin's engine: `puzzlecam_cli.registry.crf_engine(name)`.
 
     Raises:
-        ModuleNotFoundError: no engine is installed.
+        ValueError: the photo is of another kind, or no engine is called so.
+        ModuleNotFoundError: the engine is not installed.
     """
 
     def __init__(
@@ -35,15 +38,21 @@ class DenseCrf:
         colour_weight: float = PREDICTION_KERNELS.colour_weight,
         engine: str | FieldOf = "auto",
     ):
-        field = load_field(engine) if isinstance(engine, str) else engine
+        device = str(image.device) if image.device.type == "cuda" else "cpu"
+        self._engine = load_field(engine, device) if isinstance(engine, str) else engine
         if image.dtype != torch.uint8:
             raise ValueError(f"the photo must be uint8, not {image.dtype}")
+        if image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"the photo must be (H, W, 3) in RGB, not {tuple(image.shape)}")
         self.height, self.width = image.shape[:2]
         self.labels = labels
-        if labels < 2:
-            return  # one label needs no inference
-        kernels = Kernels(smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight)
-        self._field = field(image.cpu().numpy(), labels, kernels)
+        self._image = image
+        self._kernels = Kernels(smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight)
+
+    @cached_property
+    def _field(self) -> Field:
+        """Made when it is needed: one label or no step takes none."""
+        return self._engine(self._image.cpu().numpy(), self.labels, self._kernels)
 
     def infer(self, probabilities: Tensor, iterations: int) -> Tensor:
         """(K, H, W) probabilities → (K, H, W) float32 after `iterations` mean-field steps.

@@ -6,9 +6,10 @@ Others' come as plugins; `puzzlecam_cli.registry` finds them and hands them to `
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from puzzlecam_cli.method.constants import Kernels
 
@@ -34,41 +35,56 @@ FieldOf = Callable[["NDArray[np.uint8]", int, Kernels], Field]
 
 
 class CrfEngine(NamedTuple):
-    """An engine: the module that must be installed for it, what brings it, how, and `module:class` of its field."""
+    """An engine: `module:class` of its field, the module that this needs, what brings that, and how.
 
+    `install` is empty where that is always there. A field that can be on a GPU takes a `device` as well. `memory` is
+    what it holds: bytes a pixel, and for each label; measured at 2 megapixels with 3 and 14 labels.
+    """
+
+    field: str
     needs: str
     distribution: str
-    install: str
-    field: str
+    memory: tuple[int, int]
+    install: str = ""
+    on_gpu: bool = False
 
 
-# Best first.
+# The fastest on a CPU first.
 ENGINES = {
     "pydensecrf": CrfEngine(
+        "puzzlecam_cli.method.crf_pydensecrf:PydensecrfField",
         "pydensecrf",
         "pydensecrf2",
-        "python -m pip install pydensecrf2 (Python 3.11 or 3.12)",
-        "puzzlecam_cli.method.crf_pydensecrf:PydensecrfField",
+        (180, 34),
+        "python -m pip install pydensecrf2 (Python 3.11 or 3.12, with a C++ compiler)",
     ),
-    "torch": CrfEngine("torch", "torch", "python -m pip install torch", "puzzlecam_cli.method.crf_torch:TorchField"),
+    "torch": CrfEngine("puzzlecam_cli.method.crf_torch:TorchField", "torch", "torch", (480, 4), on_gpu=True),
 }
 
 
-def installed_engines() -> list[str]:
-    """Names of the engines that can be used here, best first."""
-    return [name for name, engine in ENGINES.items() if find_spec(engine.needs) is not None]
+def best_engine(device: str = "cpu") -> str:
+    """What `auto` stands for: the fastest engine that is installed; on a GPU (`cuda`) one that computes there."""
+    there = [name for name, engine in ENGINES.items() if find_spec(engine.needs) is not None]
+    return next(name for name in there if ENGINES[name].on_gpu or not device.startswith("cuda"))
 
 
-def load_field(engine: str) -> FieldOf:
-    """The class of an engine's field; of the best that is installed for `auto`.
+def bytes_of(engine: str, labels: int) -> int:
+    """What a dense CRF holds for each pixel; nothing is known of engines of others: as much as for `auto`."""
+    a_pixel, a_label = ENGINES[engine if engine in ENGINES else best_engine()].memory
+    return a_pixel + a_label * labels
+
+
+def load_field(engine: str, device: str = "cpu") -> FieldOf:
+    """What makes an engine's fields, on a device where it has a choice; `auto`: see `best_engine`.
 
     Raises:
         ValueError: no engine is called so.
         ModuleNotFoundError: it is not installed.
     """
-    if engine != "auto" and engine not in ENGINES:
+    name = best_engine(device) if engine == "auto" else engine
+    if name not in ENGINES:
         raise ValueError(f"no CRF engine is called {engine!r}")
-    name = next(iter(installed_engines()), next(iter(ENGINES))) if engine == "auto" else engine
     module, _, field = ENGINES[name].field.partition(":")
-    found: FieldOf = getattr(import_module(module), field)
-    return found
+    found: Any = getattr(import_module(module), field)
+    made: FieldOf = partial(found, device=device) if ENGINES[name].on_gpu else found
+    return made

@@ -14,6 +14,7 @@ from math import ceil, sqrt
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from puzzlecam_cli.method.crf_engines import bytes_of
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.runtime import WORKER_BYTES
 from puzzlecam_cli.recipe.schema import Recipe
@@ -31,7 +32,7 @@ LARGE = 2.5  # times the side: CRFs see such photos shrunk
 LEAST_STEPS = {"train_cls": 100, "affinity": 60, "seg": 200}
 GROWTH, GPU_GROWTH = 0.6, 0.75  # steps grow with photos to this power
 VIEW_BYTES = 200  # a pixel of a view, as the backbone of `small_photos` holds it
-CRF_BYTES, CRF_LABEL_BYTES = 180, 46  # a pixel, and for each label; probabilities on their way to it included
+PROBABILITY_BYTES = 12  # a pixel and label of a prediction on its way to a CRF
 PHOTO_BYTES = 60  # a pixel of a photo whose maps are scored at its own size
 SHARE_OF_MEMORY = 0.4
 GPU_AT_ONCE = 8  # what `runtime` does by itself
@@ -175,7 +176,7 @@ def _crf_side(facts: Facts, side: _Side, labels: int) -> int | None:
 
 def _crf_bytes(labels: int) -> int:
     """A pixel."""
-    return CRF_BYTES + CRF_LABEL_BYTES * labels
+    return bytes_of("auto", labels) + PROBABILITY_BYTES * labels
 
 
 def _lengths(facts: Facts) -> dict[str, Fit]:

@@ -138,7 +138,11 @@ COLOUR_RGB = "Standard deviation in grey levels of the colour kernel [code]."
 class Crf(Section):
     """A dense CRF (Krähenbühl and Koltun 2011)."""
 
-    engine: str = default("auto", "Who infers, as `puzzlecam plugins` lists them; auto: the best installed [ours].")
+    engine: str = default(
+        "auto",
+        "Who infers, as `puzzlecam plugins` lists them; auto: torch on a GPU; on a CPU pydensecrf where it is there, "
+        "else torch [ours].",
+    )
     iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
     smooth_xy: Real = default(
         LABEL_KERNELS.smooth_xy, "Standard deviation in pixels of the smoothness kernel [code].", gt=0

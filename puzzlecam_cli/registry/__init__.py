@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.method.crf_engines import ENGINES, FieldOf, installed_engines
+from puzzlecam_cli.method.crf_engines import ENGINES, FieldOf, best_engine, load_field
 from puzzlecam_cli.registry.found import (
     brought_by,
     distribution_of,
@@ -27,7 +28,8 @@ from puzzlecam_cli.text import shell
 
 __all__ = [
     "BACKBONES", "CRF", "DATA_KINDS", "DATASETS", "KINDS", "LIBRARIES", "OWN", "Plugin", "backbone_factory",
-    "crf_engine", "dataset", "distribution_of", "installed", "listed", "not_installed", "plugin_packages",
+    "crf_brought_by", "crf_engine", "dataset", "distribution_of", "installed", "listed", "not_installed",
+    "plugin_packages",
 ]  # fmt: skip
 
 
@@ -93,23 +95,32 @@ def dataset(kind: str) -> Any:
     return _chosen(DATASETS, kind, "data-kind", "there is no kind of data called", "data.kind names one of them")
 
 
-def crf_engine(name: str = "auto") -> FieldOf:
-    """What makes the fields of a CRF engine; `auto`: of ours, where it can be used here, else of the first plugin.
+def crf_engine(name: str = "auto", device: str = "cpu") -> FieldOf:
+    """What makes the fields of a CRF engine: see `method.crf_engines.load_field`.
 
     An error in a plugin's code, or a result that is none, becomes a UserError that names it, also in other processes.
 
     Raises:
         UserError: no such engine is installed, or its plugin fails to load.
     """
-    install = " or ".join(engine.install for engine in ENGINES.values())
-    if name == "auto":
-        plugins = [entry.name for entry in installed(CRF).values() if entry.dist and not why_unusable(entry)]
-        if not (usable := [*installed_engines(), *plugins]):
-            raise UserError("crf-missing", "no engine for dense CRFs is installed", hint=install)
-        name = usable[0]
-    engine = _chosen(CRF, name, "crf-missing", "no CRF engine is called", "`auto` takes the best that is installed")
+    name = best_engine(device) if name == "auto" else name
+    engine = _chosen(CRF, name, "crf-missing", "no CRF engine is called", "`auto` takes the fastest that is installed")
     entry = installed(CRF)[name]
-    return engine if entry.dist is None else partial(GuardedField, entry, engine)
+    if entry.dist is not None:
+        return partial(GuardedField, entry, engine)
+    return load_field(name, device)
+
+
+def crf_brought_by(name: str) -> tuple[str, str]:
+    """The distribution that a CRF engine is of, or needs if it is one of ours, and its version."""
+    entry = installed(CRF)[name]
+    if entry.dist is not None:
+        return brought_by(entry)
+    engine = ENGINES[name]
+    try:
+        return engine.distribution, version(engine.distribution)
+    except PackageNotFoundError:  # the module came in another way
+        return engine.needs, "of unknown version"
 
 
 def _chosen(group: str, name: str, reference: str, missing: str, otherwise: str) -> Any:

@@ -31,7 +31,7 @@ def load(entry: EntryPoint) -> Any:
             loaded = entry.load()
     except (Exception, SystemExit) as error:
         engine = ENGINES.get(entry.name) if entry.group == CRF and entry.dist is None else None
-        if engine and isinstance(error, ModuleNotFoundError):
+        if engine and engine.install and isinstance(error, ModuleNotFoundError):
             raise UserError("crf-missing", f"{engine.needs} is not installed", hint=engine.install) from None
         said = f"{what} failed to load: {said_by(error)}"
         raise UserError("plugin-broken", said, hint=remedy) from error

@@ -15,6 +15,7 @@ from puzzlecam_cli.data.pixels.sizes import Size, is_tiled, side_of, size_at, si
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.crf_engines import best_engine, bytes_of
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.recipe.schema import Crf, Predict, Views
 from puzzlecam_cli.registry import BACKBONES, LIBRARIES, backbone_factory, installed
@@ -29,8 +30,6 @@ NETWORKS = ("train-cls/model", "cams", "affinity/model", "rw/scores", "seg/model
 TRAININGS = {"train-cls/model": "train_cls", "affinity/model": "affinity", "seg/model": "seg"}
 MODEL = re.compile(r"[A-Za-z0-9_.-]+")  # how libraries call theirs
 
-# Bytes a pixel of a photo that a dense CRF holds, and for each label: measured at 2 megapixels with 3 and 14 labels.
-CRF_BYTES, CRF_LABEL_BYTES = 180, 34
 SCORE_BYTES = 55  # a pixel of a photo whose maps are scored: measured at 24 megapixels
 PROBABILITY_BYTES = 12  # a pixel and label of a prediction: the sum of all views, one of them, and what they become
 
@@ -44,7 +43,7 @@ def environment(checked: Checked) -> Iterator[UserError]:
 
 
 def crf_engine(checked: Checked) -> Iterator[UserError]:
-    """A dense CRF that is asked for, and whose engine is not installed or broken."""
+    """A dense CRF whose engine is not installed or broken."""
     recipe = checked.run.recipe
     asked: dict[str, tuple[str, Crf]] = {
         "affinity/labels": ("affinity.labels.crf", recipe.affinity.labels.crf),
@@ -54,14 +53,16 @@ def crf_engine(checked: Checked) -> Iterator[UserError]:
     named: dict[str, list[str]] = {}
     for step, (key, crf) in asked.items():
         if checked.makes(step) and crf.iterations:
-            named.setdefault(crf.engine, []).append(key)
+            named.setdefault(best_engine() if crf.engine == "auto" else crf.engine, []).append(key)
     for name, keys in named.items():
+        if name == "torch":
+            continue  # it is always there, and to load it takes longer than a plan
         try:
             load_crf_engine(name)
         except UserError as error:
-            where = (*(f"{key} asks for one" for key in keys), *error.where)
-            without = f"or go without: {' '.join(f'--set {key}.iterations=0' for key in keys)}"
-            yield UserError(error.reference, error.problem, where, f"{error.hint}, {without}")
+            where = (*(f"{key} asks for it" for key in keys), *error.where)
+            instead = f"or take PyTorch's: {' '.join(f'--set {key}.engine=torch' for key in keys)}"
+            yield UserError(error.reference, error.problem, where, f"{error.hint}, {instead}")
 
 
 def backbone_is_there(checked: Checked) -> Iterator[UserError]:
@@ -207,7 +208,7 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
             views = recipe.seg.predict if step == "seg/predictions" else Views()
             brought = partial(size_within, largest_side=crf.largest_side)
             held = partial(_held, brought=brought, views=views, at_once=workers)
-            a_pixel = (CRF_BYTES + CRF_LABEL_BYTES * labels) * workers
+            a_pixel = bytes_of(crf.engine, labels) * workers
             needs.append((part, held, a_pixel, f"the dense CRF of {step}, {workers} at once"))
     if checked.makes("eval/scores") and "score" in checked.scored:
         workers = checked.at_once

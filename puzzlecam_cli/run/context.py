@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +13,17 @@ from torch import nn
 
 from puzzlecam_cli.data.loaders import TrainingViews
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
-from puzzlecam_cli.engine.accelerator import share
+from puzzlecam_cli.engine.accelerator import cores_divided, share
+from puzzlecam_cli.engine.dense_crfs import Job, Result, map_crfs
 from puzzlecam_cli.engine.loop import Task, train
 from puzzlecam_cli.engine.step import LossModule
 from puzzlecam_cli.events import Emit, Note, Progress
 from puzzlecam_cli.files import is_whole
 from puzzlecam_cli.group.interrupt import reporting
+from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.models.backbone import Backbone, load_backbone
 from puzzlecam_cli.models.build import head_of, with_head
-from puzzlecam_cli.recipe.schema import Recipe, Training
+from puzzlecam_cli.recipe.schema import Crf, Recipe, Training
 from puzzlecam_cli.run.describe import describe, predict_of, supervised
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.model_file import keep_true, load_model, save_model
@@ -127,7 +129,8 @@ class Context:
             folder=self.folder.training(self.stage),
             run=self.folder.root,
         )
-        train(task, self.accelerator, self.emit)
+        with cores_divided(self.accelerator):
+            train(task, self.accelerator, self.emit)
         if self.accelerator.is_main_process:
             told = supervised(self.data, len(self.train_photos))
             description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
@@ -150,6 +153,10 @@ class Context:
         if text not in self._noted:
             self._noted.add(text)
             self.emit(Note(self.stage, text))
+
+    def map_crfs(self, function: Callable[[Job, FieldOf], Result], jobs: Iterable[Job], crf: Crf) -> Iterator[Result]:
+        """`function` of each job and what makes a CRF's field: see `engine.dense_crfs`."""
+        return map_crfs(function, jobs, crf, self.accelerator.device, self.recipe.runtime, self.note_once)
 
     def to_do(self, photos: Sequence[Photo], artifact: Callable[[str], Path]) -> Sequence[Photo]:
         """Of this process's share of the photos, those whose artifact is not there yet."""

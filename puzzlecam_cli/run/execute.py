@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from puzzlecam_cli.engine.kept_memory import give_back_memory
 from puzzlecam_cli.events import Emit, Note, StageEnded, StageKept, StageStarted
 from puzzlecam_cli.files import remove_leftovers, write_text
 from puzzlecam_cli.group.interrupt import stop_asked, stop_if_asked
@@ -89,12 +90,16 @@ def write_recipe(run: Run, emit: Emit) -> None:
 def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Accelerator, emit: Emit) -> None:
     from puzzlecam_cli.engine.precision import tf32
     from puzzlecam_cli.run.context import Context
+    from puzzlecam_cli.run.crf_engines import added_to, check_agreed, engine_versions, mixed
 
     inputs, ledger = inputs_of(run, step, accelerator.mixed_precision), run.ledger
     before, repaired = ledger.get(step.name), decision.action == "repair"
     staged = before is not None and before.is_made and not repaired
     made_of, name = (before.inputs, before.fingerprint) if before and repaired else (inputs, fingerprint(inputs))
-    record = Record("running", name, made_of, started=now(), versions=versions())
+    engine = engine_versions(run.recipe, step, accelerator.device)
+    check_agreed(engine, accelerator)
+    begun = (ledger.get_coming(step.name) if staged else before) if decision.action != "run" else None
+    record = Record("running", name, made_of, started=now(), versions=versions() | added_to(begun, engine))
     began = time.monotonic()
     folder = with_changes(run.folder, staged=frozenset({step.name}) if staged else frozenset())
 
@@ -115,6 +120,8 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
 
     context = Context(stage, run, folder, accelerator, emit)
     if accelerator.is_main_process:
+        for said in mixed(ledger, step, begun, engine):
+            emit(Note(stage, said))
         run.photos.prepare(context.progress("writing pictures"))  # before other processes look for them
         _begin(run, folder, step, decision)
     try:
@@ -126,6 +133,7 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
         stop_if_asked()
         with tf32(run.recipe.runtime.tf32):
             step.make(context)
+        give_back_memory()
         accelerator.wait_for_everyone()
     except BaseException as error:
         # others of a group or workers, asked to stop as well, may have gone first

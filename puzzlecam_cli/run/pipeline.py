@@ -24,6 +24,7 @@ class Step:
         without: keys below those that it does not read.
         data: splits it reads, each with `tags` or `masks` if it reads these.
         needs: steps whose artifacts it reads.
+        crf: key of the dense CRF it works with.
         files: its finished files, where it makes the same whatever the photos are.
         each: of a step that works photo by photo, the file of a photo's `{id}`, of a `{split}` if that is in the name.
         of: whose photos these are: `train` or `val`.
@@ -45,6 +46,7 @@ class Step:
     without: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    crf: str = ""
     takes_what_is_there: bool = False
     passing: bool = False
     version: int = 1

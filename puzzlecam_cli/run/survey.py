@@ -14,6 +14,7 @@ from typing import Any
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Tick
 from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError, shorten
+from puzzlecam_cli.method.crf_engines import bytes_of
 from puzzlecam_cli.run.check_data import (
     about_data,
     about_masks,
@@ -23,7 +24,7 @@ from puzzlecam_cli.run.check_data import (
     pixels,
     tags_fit_masks,
 )
-from puzzlecam_cli.run.check_machine import CRF_BYTES, CRF_LABEL_BYTES, backbone_fits, room_for_photos
+from puzzlecam_cli.run.check_machine import backbone_fits, room_for_photos
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.run.find_in_masks import masks_and_tags, masks_empty, masks_of_some
 from puzzlecam_cli.run.find_in_photos import alike, duplicated, empty, extreme, left_out, tiny
@@ -64,7 +65,7 @@ def too_large(looked: Looked) -> Iterator[Finding]:
     scale = max((*recipe.cams.scales, *recipe.seg.predict.scales))
     largest = max((s.size[0] * s.size[1] for _, _, s in looked.pictures() if s.size), default=0)
     labels = len(looked.classes) + 1
-    of_crf = (CRF_BYTES + CRF_LABEL_BYTES * labels) * looked.checked.at_once
+    of_crf = bytes_of(recipe.seg.predict.crf.engine, labels) * looked.checked.at_once
     if largest * max(2 * scale**2 * MOST_BYTES, of_crf) < free_memory():
         return
     list(backbone_fits(looked.checked))  # finds how much a pixel takes; what is wrong with it is not the data's

@@ -17,9 +17,9 @@ from packaging.requirements import Requirement
 from puzzlecam_cli.data.photos import Tell, silent
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.group.cores import cores
-from puzzlecam_cli.method.crf_engines import ENGINES, installed_engines
+from puzzlecam_cli.method.crf_engines import best_engine
 from puzzlecam_cli.recipe.load import load_recipe, recipe_names, shipped_recipes
-from puzzlecam_cli.registry import BACKBONES, Plugin, backbone_factory, installed, listed
+from puzzlecam_cli.registry import BACKBONES, Plugin, backbone_factory, crf_brought_by, installed, listed
 from puzzlecam_cli.registry.tables import OWN
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ EXTRAS = {
     "heic": "photos in HEIC, as iPhones take them, cannot be read",
     "hub": "no `card --push-to-hub`, no `predict hf://owner/name`",
     "onnx": "no `export --format onnx`",
+    "pydensecrf": "no recipe with crf.engine: pydensecrf; dense CRFs are PyTorch's",
     "tensorboard": "no runtime.trackers: [tensorboard]",
     "wandb": "no runtime.trackers: [wandb]",
 }
@@ -68,16 +69,16 @@ def look_around(tell: Tell = silent) -> list[Finding]:
     if all(finding.state == "there" for finding in found):
         found += _gpus()
         found += _precisions()
+        found.append(_dense_crf())
     tell("loading plugins")
     plugins = listed(check=True)
-    return [*found, *_machine(), *_engines(plugins), *_plugins(plugins), *_recipes(), *_extras()]
+    return [*found, *_machine(), *_plugins(plugins), *_recipes(), *_extras()]
 
 
 def _packages(tell: Tell) -> Iterator[Finding]:
     yield Finding("Python", platform.python_version())
     yield Finding("puzzlecam", version(OWN))
-    engines = {engine.distribution for engine in ENGINES.values()} - {"torch"}  # told as such
-    for requirement in (r for r in _requirements() if r.name not in engines):
+    for requirement in _requirements():
         finding = _installed(requirement)
         if finding.state == "there" and requirement.name in HEAVY:
             tell(f"importing {requirement.name}")
@@ -198,17 +199,13 @@ def _room(what: str, free: int, least: int, costs: str, mend: str) -> Finding:
     return Finding(what, said) if free >= least * GIGABYTE else Finding(what, said, "lacking", costs, mend)
 
 
-def _engines(plugins: Sequence[Plugin]) -> Iterator[Finding]:
-    there = installed_engines()
-    others = [plugin for plugin in plugins if plugin.kind == "crf" and plugin.distribution != OWN and not plugin.error]
-    for name, engine in ENGINES.items():
-        if name in there:
-            yield Finding(f"CRF {name}", version(engine.distribution))
-        elif there or others:
-            yield Finding(f"CRF {name}", "not installed", "lacking", "no recipe that names it", engine.install)
-        else:
-            costs = "the shipped recipes need a dense CRF; with their crf.iterations set to 0 they go without"
-            yield Finding(f"CRF {name}", "not installed", "lacking", costs, engine.install)
+def _dense_crf() -> Finding:
+    """What `crf.engine: auto` is here."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    name = best_engine("cuda" if on_gpu else "cpu")
+    return Finding("dense CRF", f"engine {name}: {' '.join(crf_brought_by(name))}{', on the GPU' if on_gpu else ''}")
 
 
 def _plugins(plugins: Sequence[Plugin]) -> Iterator[Finding]:
@@ -244,7 +241,9 @@ def _extras() -> Iterator[Finding]:
         requirements = _requirements(extra)
         found = [_installed(requirement) for requirement in requirements]
         what = f"extra {extra}"
-        if lacking := [f for f in found if f.state != "there"]:
+        if not found:
+            yield Finding(what, f"not for Python {platform.python_version()}", "lacking", costs)
+        elif lacking := [f for f in found if f.state != "there"]:
             said = ", ".join(f"{finding.what} {finding.found}" for finding in lacking)
             names = {finding.what for finding in lacking}
             yield Finding(what, said, "lacking", costs, _pip(*(r for r in requirements if r.name in names)))

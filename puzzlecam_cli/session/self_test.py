@@ -6,11 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.events import Event, StageEnded
 from puzzlecam_cli.group.interrupt import gentle_stop
 from puzzlecam_cli.recipe.load import load_recipe, shipped_recipes
-from puzzlecam_cli.registry import crf_engine
 from puzzlecam_cli.run.execute import execute
 from puzzlecam_cli.run.plan import plan
 from puzzlecam_cli.run.run import Run
@@ -31,7 +29,7 @@ SMALL = (
 
 
 def self_test(tell: Callable[[str, float], None]) -> dict[str, float]:
-    """Run `quickstart`, cut small, with an untrained ResNet-18, and without a CRF where there is no engine.
+    """Run `quickstart`, cut small, with an untrained ResNet-18.
 
     Args:
         tell: is told of each stage that is done, and its seconds.
@@ -50,12 +48,7 @@ def self_test(tell: Callable[[str, float], None]) -> dict[str, float]:
             seconds[event.stage] = round(event.seconds, 2)
             tell(event.stage, event.seconds)
 
-    try:
-        crf_engine()
-        changes = SMALL
-    except UserError:  # none is installed: recipes can do without
-        changes = (*SMALL, *(f"{key}.crf.iterations=0" for key in ("affinity.labels", "rw", "seg.predict")))
-    recipe = load_recipe(str(shipped_recipes() / "quickstart.yaml"), changes)
+    recipe = load_recipe(str(shipped_recipes() / "quickstart.yaml"), SMALL)
     with TemporaryDirectory(prefix="puzzlecam-doctor-") as folder, gentle_stop():
         run = Run.at(recipe, Path(folder) / "run")
         execute(run, PIPELINE, plan(run, PIPELINE, PIPELINE), None, emit)

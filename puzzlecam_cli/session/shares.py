@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def do_share(root: Path, accelerator: Accelerator, emit: Emit) -> None:
             def report(task: str, unit: str) -> Tick:
                 return report_of(task, job.settings.runtime, emit, unit)
 
-            predict_photos(job, todo, results, accelerator, report, lambda text: emit(Note(TASK, text)))
+            predict_photos(job, todo, results, accelerator, report, cache(lambda text: emit(Note(TASK, text))))
     accelerator.wait_for_everyone()
 
 

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import seed_everything
-from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.method.affinity import PAIR_WEIGHTS, affinity_labels, affinity_sums
 from puzzlecam_cli.models.pair_net import PairNet
@@ -25,7 +24,7 @@ def make_labels(context: Context) -> None:
         for photo in photos
     )
     report = context.progress("labels")
-    for done, _ in enumerate(map_unordered(label_photo, jobs, pool_workers(context.recipe.runtime)), start=1):
+    for done, _ in enumerate(context.map_crfs(label_photo, jobs, settings.crf), start=1):
         report(done, len(photos))
 
 

@@ -1,4 +1,4 @@
-"""What is done photo by photo in a pool of processes: CRFs and scores.
+"""What is done photo by photo in a pool: CRFs and scores.
 
 A worker imports this module: it must stay light.
 """
@@ -17,6 +17,7 @@ from puzzlecam_cli.data.pixels.mask_file import read_labels
 from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.engine.refine import Segmented, options_of, pixels_within
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.method.labels import confident_labels, enlarged, pseudo_labels
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
 from puzzlecam_cli.recipe.schema import AffinityLabels, Crf, RandomWalk
@@ -32,7 +33,7 @@ class LabelJob:
     num_classes: int
 
 
-def label_photo(job: LabelJob) -> None:
+def label_photo(job: LabelJob, fields: FieldOf) -> None:
     """Write the confident labels of one photo."""
     settings, side = job.settings, job.settings.crf.largest_side
     photo = open_image(job.image)
@@ -46,7 +47,7 @@ def label_photo(job: LabelJob) -> None:
         foreground=settings.foreground,
         background=settings.background,
         powers=settings.powers,
-        **options_of(settings.crf),
+        **options_of(settings.crf, fields),
     )
     write_labels(job.out, enlarged(labels, size))
 
@@ -60,7 +61,7 @@ class PseudoLabelJob:
     num_classes: int
 
 
-def pseudo_label_photo(job: PseudoLabelJob) -> None:
+def pseudo_label_photo(job: PseudoLabelJob, fields: FieldOf) -> None:
     """Write the pseudo labels of one photo."""
     photo = open_image(job.image)
     size, image = (photo.height, photo.width), pixels_within(photo, job.settings.crf.largest_side)
@@ -71,7 +72,7 @@ def pseudo_label_photo(job: PseudoLabelJob) -> None:
         scores,
         torch.from_numpy(classes),
         background=job.settings.background,
-        **options_of(job.settings.crf),
+        **options_of(job.settings.crf, fields),
     )
     write_labels(job.out, enlarged(labels, size))
 
@@ -83,9 +84,9 @@ class PredictionJob:
     crf: Crf
 
 
-def refine_prediction(job: PredictionJob) -> bool:
+def refine_prediction(job: PredictionJob, fields: FieldOf) -> bool:
     """CRF and argmax of one prediction; whether it shows anything but background."""
-    return write_prediction(job.out, job.seen.labelled(job.crf).labels)
+    return write_prediction(job.out, job.seen.labelled(job.crf, fields).labels)
 
 
 def write_prediction(out: Path, labels: Tensor) -> bool:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
 from puzzlecam_cli.engine.accelerator import for_inference, loading
-from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.method.random_walk import walk_with_background
 from puzzlecam_cli.models.pair_net import PairNet
 from puzzlecam_cli.recipe.schema import RandomWalk
@@ -77,5 +76,5 @@ def make_pseudo_labels(context: Context) -> None:
         for photo in photos
     )
     report = context.progress("pseudo labels")
-    for done, _ in enumerate(map_unordered(pseudo_label_photo, jobs, pool_workers(context.recipe.runtime)), start=1):
+    for done, _ in enumerate(context.map_crfs(pseudo_label_photo, jobs, settings.crf), start=1):
         report(done, len(photos))

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import for_inference, seed_everything
-from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.engine.refine import Labels
 from puzzlecam_cli.engine.segment import Segmenter
 from puzzlecam_cli.engine.step import LossModule, Terms
@@ -85,7 +84,7 @@ def predict_split(context: Context) -> None:
             else:
                 yield PredictionJob(found, out, settings.crf)
 
-    for shows in map_unordered(refine_prediction, jobs(), pool_workers(context.recipe.runtime)):
+    for shows in context.map_crfs(refine_prediction, jobs(), settings.crf):
         count(shows)
     if photos and not shown:
         context.emit(

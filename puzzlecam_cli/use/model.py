@@ -122,7 +122,7 @@ class Model:
     ) -> Prediction:
         """Label the pixels of a photo; what is not said is done as the run's recipe says.
 
-        On the same device it gives, bit for bit, what `seg` wrote for the photo.
+        On the same device it gives, bit for bit, what `seg` wrote for the photo; on a CPU, with as many threads.
 
         Args:
             photo: a file, (H, W, 3) uint8 in RGB, or a PIL image.
@@ -148,7 +148,7 @@ class Model:
                 return _at(into, size)
 
             return Prediction(seen.labels.numpy(), self.classes, image, again)
-        refined = seen.refined(settings.crf)
+        refined = seen.refined(settings.crf, segmenter.fields)
         return Prediction(labelled(refined, size).labels.numpy(), self.classes, image, lambda: _at(refined, size))
 
     def _settings(

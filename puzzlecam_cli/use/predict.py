@@ -12,11 +12,13 @@ from PIL import Image
 
 from puzzlecam_cli.data.photos import Photo, Tick
 from puzzlecam_cli.engine.accelerator import for_inference, share
-from puzzlecam_cli.engine.pool import map_unordered, pool_workers
+from puzzlecam_cli.engine.dense_crfs import engine_of, map_crfs
+from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.refine import Labels, Segmented
 from puzzlecam_cli.engine.segment import Segmenter
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import replacing
+from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.recipe.schema import Crf
 from puzzlecam_cli.run.artifacts import write_labels
 from puzzlecam_cli.run.opened import open_model
@@ -67,7 +69,7 @@ def predict_photos(
         note,
         report("tiles of a large photo", "tiles"),
     )
-    own = share(photos, accelerator)
+    own, engine = share(photos, accelerator), engine_of_all(settings.crf, accelerator, photos, results, note)
     by_id = {photo.id: photo for photo in own}
     tick, files = report("predictions", "images"), {"": ""} | ({f"{CONFIDENCE}/": ""} if job.confidence else {})
     done = 0
@@ -88,16 +90,31 @@ def predict_photos(
             out = results.staged(photo.id)
             confidence = results.staged(photo.id, f"{CONFIDENCE}/") if job.confidence else None
             if isinstance(found, Labels):
-                finished(photo.made(job.by, files=files, scores=_written(found, out, confidence)))
+                finished(photo.made(job.by, files=files, scores=_written(found, out, confidence), crf=engine))
             else:
                 yield _Refining(photo, found, settings.crf, out, confidence)
 
-    for photo, scores in map_unordered(_refine, jobs(), pool_workers(runtime)):
-        finished(photo.made(job.by, files=files, scores=scores))
+    for photo, scores in map_crfs(_refine, jobs(), settings.crf, accelerator.device, runtime, note):
+        finished(photo.made(job.by, files=files, scores=scores, crf=engine))
 
 
-def _refine(job: _Refining) -> tuple[Given, dict[str, float]]:
-    return job.photo, _written(job.found.labelled(job.crf), job.out, job.confidence)
+def engine_of_all(
+    crf: Crf, place: Place, photos: Sequence[Given], results: Results, note: Callable[[str], None]
+) -> str | None:
+    """The engine of dense CRFs, None for none; it is noted where results of earlier calls are of another."""
+    if not crf.iterations:
+        return None
+    engine = engine_of(crf, place.device)
+    kept = {made.crf for made in results.others(photo.id for photo in photos)} - {None, engine}
+    for other in sorted(map(str, kept)):
+        note(
+            f"results of earlier calls are of the CRF engine {other}, those made now of {engine}; crf.engine names one"
+        )
+    return engine
+
+
+def _refine(job: _Refining, fields: FieldOf) -> tuple[Given, dict[str, float]]:
+    return job.photo, _written(job.found.labelled(job.crf, fields), job.out, job.confidence)
 
 
 def _written(found: Labels, out: Path, confidence: Path | None) -> dict[str, float]:

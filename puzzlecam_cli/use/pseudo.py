@@ -15,7 +15,7 @@ from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.engine.accelerator import share
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.events import Emit
+from puzzlecam_cli.events import Emit, Note
 from puzzlecam_cli.files import is_whole, write_text
 from puzzlecam_cli.group.interrupt import stop_if_asked
 from puzzlecam_cli.recipe.load import load_recipe
@@ -27,6 +27,7 @@ from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.stages.cams import make_cams
 from puzzlecam_cli.stages.rw import make_pseudo_labels, walk
 from puzzlecam_cli.use.job import Job, Pseudo
+from puzzlecam_cli.use.predict import engine_of_all
 from puzzlecam_cli.use.results import Given, Results
 from puzzlecam_cli.use.sources import described_by
 
@@ -122,6 +123,7 @@ def make_pseudo(job: Job, photos: Sequence[Given], results: Results, accelerator
     trained = RunFolder(job.model)
     folder = _Folder(results.home / "pseudo", run=trained, results=results)
     described = described_by(trained.model("train-cls"))
+    engine = engine_of_all(settings.rw.crf, accelerator, photos, results, lambda text: emit(Note("predict", text)))
     own = _readable(share(photos, accelerator), job, results, recipe.runtime)
     given = [Photo(photo.id, Path(photo.image), tuple(photo.tags or ())) for photo in own]
     run = _RunOfGiven(recipe, folder, Ledger(folder.ledger), given=GivenPhotos(given, described.classes))
@@ -129,7 +131,7 @@ def make_pseudo(job: Job, photos: Sequence[Given], results: Results, accelerator
     walk(_OfShare("rw", run, folder, accelerator, emit))
     make_pseudo_labels(_OfShare("rw", run, folder, accelerator, emit))
     for photo in own:
-        results.put(photo.made(job.by, files={"": ""}))
+        results.put(photo.made(job.by, files={"": ""}, crf=engine))
         if not job.keep:
             folder.cam(photo.id).unlink(missing_ok=True)
             folder.walked_scores(photo.id).unlink(missing_ok=True)

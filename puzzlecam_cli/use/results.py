@@ -59,6 +59,7 @@ class Made(NamedTuple):
         files: size and time of what was made, by the name before `<id>.png`: "", and `confidence/`.
         scores: of each label in it the mean probability of its pixels; None: not known.
         problem: why nothing was made, in words.
+        crf: the engine of its dense CRF; None: it had none, or that is not known.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Made(NamedTuple):
     files: Mapping[str, str] = MappingProxyType({})
     scores: dict[str, float] | None = None
     problem: str | None = None
+    crf: str | None = None
 
 
 class Results:

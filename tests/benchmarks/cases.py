@@ -8,6 +8,7 @@ from tests.benchmarks.rows import Target
 MIB = 2**20
 HERE = "tests.benchmarks.methods:"
 STAGES = "tests.benchmarks.stage_cases:"
+PYDENSECRF = "ours is the engine `torch`, plain is pydensecrf, lattices included"
 
 
 def _time(times: float) -> Target:
@@ -43,6 +44,8 @@ CASES = (
         0,
     ),
     Case("affinity, inference", "radius 5, 94×125", f"{HERE}path_affinity", (1, 94, 125, 5, False), (_time(15),), 0),
+    Case("dense CRF", "2 labels, 1 step, 375×500", f"{HERE}field", (2, 1), (_time(2 / 3),), 1e-3, PYDENSECRF),
+    Case("dense CRF", "21 labels, 10 steps, 375×500", f"{HERE}field", (21, 10), (_time(2 / 3),), 1e-3, PYDENSECRF),
     Case("affinity labels", "2 CRFs, 375×500", f"{HERE}shared_lattice", (), (_time(1.15),), 0),
     Case(
         "affinity labels",

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -18,7 +19,9 @@ from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.transforms import generator_for, normalize, random_view
 from puzzlecam_cli.method.affinity import edges_to_affinity
 from puzzlecam_cli.method.cam import sum_scales
+from puzzlecam_cli.method.constants import PREDICTION_KERNELS
 from puzzlecam_cli.method.crf import DenseCrf, dense_crf, label_probabilities
+from puzzlecam_cli.method.crf_torch import TorchField
 from puzzlecam_cli.method.labels import best
 from puzzlecam_cli.method.metrics import threshold_sweep
 from puzzlecam_cli.method.random_walk import random_walk
@@ -86,6 +89,23 @@ def sweep(thresholds: int) -> Pair:
         return float((threshold_sweep(*given) - plain.sweep(*given)).abs().max())
 
     return Pair(lambda: threshold_sweep(*given), lambda: plain.sweep(*given), error)
+
+
+def field(labels: int, iterations: int) -> Pair:
+    """The CRF of a photo's predictions by PyTorch and by pydensecrf."""
+    image = photo(*SIZE)[0]
+    probabilities = maps(labels, *SIZE).mul(4).softmax(0)
+    unary = probabilities.log().neg().reshape(labels, -1).numpy()
+
+    def ours() -> NDArray[np.float32]:
+        return TorchField(image, labels, PREDICTION_KERNELS).infer(unary, iterations)
+
+    def theirs() -> NDArray[np.float32]:
+        from puzzlecam_cli.method.crf_pydensecrf import PydensecrfField
+
+        return PydensecrfField(image, labels, PREDICTION_KERNELS).infer(unary, iterations)
+
+    return Pair(ours, theirs, lambda: float(np.abs(ours() - theirs()).mean()))
 
 
 def shared_lattice() -> Pair:

@@ -15,8 +15,7 @@ from PIL import Image
 
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import for_training, on_device
-from puzzlecam_cli.engine.pool import map_unordered
-from puzzlecam_cli.method import crf_pydensecrf
+from puzzlecam_cli.engine.dense_crfs import map_crfs
 from puzzlecam_cli.method.crf import label_probabilities
 from puzzlecam_cli.method.labels import winners
 from puzzlecam_cli.models.backbone import load_backbone
@@ -79,6 +78,8 @@ def around_the_crf() -> Pair:
     """The affinity labels of a photo, from its files to its file, with a CRF that takes no time; and only the CRFs."""
     from pydensecrf.densecrf import DenseCRF2D
 
+    from puzzlecam_cli.method import crf_pydensecrf
+
     job = label_job()
     kernels = job.settings.crf
     pixels = np.array(Image.open(job.image))
@@ -101,7 +102,7 @@ def around_the_crf() -> Pair:
 
     def all_else() -> None:
         with patch.object(crf_pydensecrf, "densecrf", Mock(DenseCRF2D=lambda *_: field)):
-            label_photo(job)
+            label_photo(job, crf_pydensecrf.PydensecrfField)
 
     return Pair(all_else, only_the_crfs)
 
@@ -111,7 +112,8 @@ def workers(count: int, photos: int) -> Pair:
     job = label_job()
 
     def seconds_a_photo(processes: int) -> float:
-        done = map_unordered(label_photo, [job] * photos, processes)
+        runtime = Runtime(workers=processes)
+        done = map_crfs(label_photo, [job] * photos, job.settings.crf, torch.device("cpu"), runtime, print)
         for _ in range(2 * processes):
             next(done)
         start = perf_counter()

@@ -117,11 +117,13 @@ def test_the_plain_paths_are_the_paths():
 
 @pytest.mark.parametrize(
     "prepared",
-    [("sweep", 15), ("shared_lattice",), ("map_file",), ("sum_of_scales",), ("loading",)],
+    [("sweep", 15), ("field", 3, 2), ("shared_lattice",), ("map_file",), ("sum_of_scales",), ("loading",)],
     ids=lambda given: given[0],
 )
 def test_the_other_plain_forms_equal_ours_within_what_is_allowed(prepared):
     name, *arguments = prepared
+    if name == "field":
+        pytest.importorskip("pydensecrf", reason="pydensecrf2 has no build for Python 3.13")
     pair = getattr(methods, name)(*arguments)
     (allowed,) = {case.allowed for case in CASES if case.prepare.endswith(f":{name}")}
     assert pair.error() <= allowed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import tempfile
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +37,13 @@ def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(doctor, "version", found)
 
 
+def declared(name: str) -> list[str]:
+    """What an installation of this very checkout requires, as its metadata say it."""
+    extras = [(extra, line) for extra, lines in PROJECT["optional-dependencies"].items() for line in lines]
+    of_extras = [f"{line} {'and' if ';' in line else ';'} extra == '{extra}'" for extra, line in extras]
+    return [*PROJECT["dependencies"], *of_extras]
+
+
 def looked(puzzlecam: Run, code: int = 0) -> dict[str, dict[str, Any]]:
     result = puzzlecam("doctor", "--quick", "--json")
     assert result.exit_code == code, result.output
@@ -45,7 +53,7 @@ def looked(puzzlecam: Run, code: int = 0) -> dict[str, dict[str, Any]]:
 def test_all_that_is_lacking_says_what_that_costs(puzzlecam: Run) -> None:
     found = looked(puzzlecam)
     assert found["torch"]["found"] == version("torch")
-    assert {"Python", "cores", "memory", "disk here", "fp16", "bf16", "CRF pydensecrf"} <= set(found)
+    assert {"Python", "cores", "memory", "disk here", "fp16", "bf16", "dense CRF"} <= set(found)
     for finding in found.values():
         assert finding["found"], finding
         assert bool(finding["costs"]) == (finding["state"] != "there"), finding
@@ -83,18 +91,27 @@ def test_a_missing_package_ends_with_exit_code_2(puzzlecam: Run, monkeypatch: py
     assert "self-test" not in result.output
 
 
-def test_no_crf_engine_is_told_and_every_stage_works_without(
+def test_without_pydensecrf_every_stage_works_with_the_engine_that_doctor_names(
     puzzlecam: Run, monkeypatch: pytest.MonkeyPatch, temporary: Path
 ) -> None:
-    (name, engine), *_ = crf_engines.ENGINES.items()
-    monkeypatch.setitem(crf_engines.ENGINES, name, engine._replace(needs="no_module_of_this_name"))
+    engine = crf_engines.ENGINES["pydensecrf"]
+    monkeypatch.setitem(crf_engines.ENGINES, "pydensecrf", engine._replace(needs="no_module_of_this_name"))
+    without(monkeypatch, "pydensecrf2")
+    monkeypatch.setattr(doctor, "requires", declared)
     result = puzzlecam("doctor", "--json")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
-    (finding,) = [finding for finding in found["findings"] if finding["what"] == f"CRF {name}"]
-    assert engine.install in finding["mend"]
-    assert finding["costs"]
+    by_name = {finding["what"]: finding for finding in found["findings"]}
+    assert by_name["dense CRF"]["found"].startswith(f"engine torch: torch {version('torch')}")
+    assert by_name["extra pydensecrf"]["state"] == "lacking"
     assert list(found["self_test"])[-1] == "eval"
+
+
+def test_an_extra_for_other_pythons_says_so(puzzlecam: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_others = "pydensecrf2; python_version < '3' and extra == 'pydensecrf'"
+    monkeypatch.setattr(doctor, "requires", lambda name: [of_others])
+    extra = looked(puzzlecam)["extra pydensecrf"]
+    assert (extra["state"], extra["found"]) == ("lacking", f"not for Python {platform.python_version()}")
 
 
 def test_a_broken_plugin_is_named_and_breaks_nothing(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from puzzlecam_cli.method.crf_pydensecrf import PydensecrfField
+from puzzlecam_cli.method.crf_torch import TorchField
 from puzzlecam_cli.recipe.model import recipe_model
 from puzzlecam_cli.testing import check_crf_engine, check_dataset
 from tests.conftest import Run
@@ -143,7 +143,7 @@ def test_data_that_come_along_keep_their_promises() -> None:
     check_dataset("synthetic", {"pictures": 4, "val_pictures": 2, "size": 48, "classes": 2})
 
 
-class Engine(PydensecrfField):
+class Engine(TorchField):
     """A good engine that breaks one promise."""
 
     how = ""

@@ -22,6 +22,7 @@ from puzzlecam_cli.engine.tiles import Box, tiles, window
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf import dense_crf
 from puzzlecam_cli.recipe.schema import Predict, Runtime
+from puzzlecam_cli.registry import crf_engine
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
 
@@ -95,7 +96,7 @@ def test_a_photo_is_predicted_as_before_tiles_bit_for_bit(changes: dict[str, obj
         assert np.array_equal(found.image, np.array(pixels))
     refined = dense_crf(torch.from_numpy(np.array(pixels)), wanted, iterations=chosen.crf.iterations)
     assert isinstance(alone, Segmented)
-    labels = alone.labelled(chosen.crf).labels
+    labels = alone.labelled(chosen.crf, crf_engine()).labels
     assert index == 0
     assert labels.shape == (61, 83)
     if shown == (61, 83):
@@ -134,10 +135,10 @@ def test_tiles_give_nearly_what_the_whole_photo_gives(changes: dict[str, object]
     )
     found = segmenter(chosen, network).photo(image)
     assert network.largest <= (200 if chosen.longer_side == 100 else 128)
-    labels = found if isinstance(found, Labels) else found.labelled(chosen.crf)
+    labels = found if isinstance(found, Labels) else found.labelled(chosen.crf, crf_engine())
     whole = segmenter(chosen.model_copy(update={"tile": None}), network).photo(image)
     assert isinstance(whole, Segmented)
-    wanted = whole.labelled(chosen.crf)
+    wanted = whole.labelled(chosen.crf, crf_engine())
     assert labels.labels.shape == labels.confidence.shape == size
     assert (labels.labels == wanted.labels).float().mean() > 0.95
     assert (labels.confidence.float() - wanted.confidence.float()).abs().mean() < 10
@@ -146,12 +147,12 @@ def test_tiles_give_nearly_what_the_whole_photo_gives(changes: dict[str, object]
 def test_tags_rule_out_all_other_classes() -> None:
     for tile in (None, 64):
         found = segmenter(settings(tile=tile, scales=(1.0,))).photo(photo(70, 90), tags=(2,))
-        labels = found if isinstance(found, Labels) else found.labelled(settings().crf)
+        labels = found if isinstance(found, Labels) else found.labelled(settings().crf, crf_engine())
         assert set(np.unique(labels.labels).tolist()) <= {0, 2}
     none = segmenter(settings()).photo(photo(70, 90), tags=())
     assert isinstance(none, Segmented)
-    assert not none.labelled(settings().crf).labels.any()
-    assert (none.labelled(settings().crf).confidence == 255).all()
+    assert not none.labelled(settings().crf, crf_engine()).labels.any()
+    assert (none.labelled(settings().crf, crf_engine()).confidence == 255).all()
 
 
 def test_tiles_cover_each_pixel_once_and_are_no_larger_than_they_may_be() -> None:

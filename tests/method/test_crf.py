@@ -1,7 +1,8 @@
-"""The dense CRF against pydensecrf called directly."""
+"""The dense CRF, against pydensecrf called directly where it is installed."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,7 @@ from puzzlecam_cli.method.constants import LABEL_KERNELS, PREDICTION_KERNELS
 from puzzlecam_cli.method.crf import DenseCrf, dense_crf, label_probabilities
 from puzzlecam_cli.recipe.schema import LabelCrf, PredictionCrf
 
-densecrf = pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 has no build for Python 3.13")
-crf_utils = pytest.importorskip("pydensecrf.utils", reason="pydensecrf2 has no build for Python 3.13")
+beside_pydensecrf = pytest.mark.skipif(find_spec("pydensecrf") is None, reason="pydensecrf is not installed")
 
 HEIGHT, WIDTH = 24, 31
 KERNELS = {"smooth_xy": 2.0, "smooth_weight": 4.0, "colour_xy": 30.0, "colour_rgb": 7.0, "colour_weight": 5.0}
@@ -46,6 +46,8 @@ def directly(
     colour_weight: float = 10,
 ) -> NDArray[np.float32]:
     """pydensecrf as its own README calls it; the defaults are the authors' for predictions."""
+    from pydensecrf import densecrf
+
     field: Any = densecrf.DenseCRF2D(WIDTH, HEIGHT, len(unary))
     field.setUnaryEnergy(np.ascontiguousarray(unary.reshape(len(unary), -1)))
     field.addPairwiseGaussian(sxy=smooth_xy, compat=smooth_weight)
@@ -57,6 +59,7 @@ def energies(given: Tensor) -> NDArray[np.float32]:
     return -np.log(np.clip(given.numpy(), 1e-5, 1))
 
 
+@beside_pydensecrf
 @pytest.mark.parametrize("iterations", [1, 10])
 @pytest.mark.parametrize("labels", [2, 4])
 def test_the_authors_kernels_are_the_default(labels, iterations):
@@ -69,6 +72,7 @@ def test_the_authors_kernels_are_the_default(labels, iterations):
     assert (refined - given).abs().max() > 0.05, "the CRF did nothing"
 
 
+@beside_pydensecrf
 @pytest.mark.parametrize("engine", ["auto", "pydensecrf"])
 def test_other_kernels_are_passed_on(engine):
     given = probabilities(3)
@@ -77,6 +81,7 @@ def test_other_kernels_are_passed_on(engine):
     np.testing.assert_allclose(refined.numpy(), expected, rtol=0, atol=1e-5)
 
 
+@beside_pydensecrf
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_each_kernel_parameter_matters(kernel):
     given = probabilities(2)
@@ -86,6 +91,7 @@ def test_each_kernel_parameter_matters(kernel):
     assert (refined - dense_crf(photo(), given, iterations=2)).abs().max() > 1e-4
 
 
+@beside_pydensecrf
 def test_certain_probabilities_are_clipped():
     given = torch.zeros(2, HEIGHT, WIDTH)
     given[0, :, :10] = given[1, :, 10:] = 1
@@ -166,12 +172,15 @@ def test_an_unknown_engine_is_refused(labels):
         DenseCrf(photo(), labels, engine="gpu")
 
 
+@beside_pydensecrf
 @pytest.mark.parametrize("count", [2, 3, 21])
 @pytest.mark.parametrize("confidence", [0.7, 0.9])
 def test_hard_labels_become_the_probabilities_of_pydensecrf(count, confidence):
+    from pydensecrf.utils import unary_from_labels
+
     labels = torch.randint(count, (HEIGHT, WIDTH), generator=torch.Generator().manual_seed(0))
     labels.view(-1)[:count] = torch.arange(count)  # each label occurs, as pydensecrf's function assumes
-    unary = crf_utils.unary_from_labels(labels.numpy(), count, gt_prob=confidence, zero_unsure=False)
+    unary = unary_from_labels(labels.numpy(), count, gt_prob=confidence, zero_unsure=False)
     made = label_probabilities(labels, count, confidence)
     np.testing.assert_allclose(made.numpy().reshape(count, -1), np.exp(-unary), rtol=1e-6)
     np.testing.assert_allclose(made.sum(0).numpy(), 1, rtol=1e-6)
@@ -185,9 +194,12 @@ def test_one_label_is_certain():
     assert torch.equal(label_probabilities(torch.zeros(2, 3, dtype=torch.long), 1), torch.ones(1, 2, 3))
 
 
+@beside_pydensecrf
 def test_the_label_crf_equals_pydensecrf_on_labels():
+    from pydensecrf.utils import unary_from_labels
+
     labels = probabilities(3).argmax(0)
-    unary = crf_utils.unary_from_labels(labels.numpy(), 3, gt_prob=0.7, zero_unsure=False)
+    unary = unary_from_labels(labels.numpy(), 3, gt_prob=0.7, zero_unsure=False)
     kernels = {"colour_xy": 50.0, "colour_rgb": 5.0}
     expected = directly(photo(), unary.reshape(3, HEIGHT, WIDTH), 10, **kernels)
     refined = dense_crf(photo(), label_probabilities(labels, 3), iterations=10, **kernels)

@@ -78,6 +78,14 @@ def test_it_is_the_lattice_of_the_paper(width: int, spread: float) -> None:
     torch.testing.assert_close(found.double(), filtered(points, values), rtol=2e-4, atol=2e-5)
 
 
+def test_the_end_of_a_row_of_corners_is_not_beside_the_start_of_the_next() -> None:
+    """Points that fill a box where the lattice is Z^2, so that rows begin and end at its sides."""
+    first, second = 3.9 * torch.rand(2, 300, generator=torch.Generator().manual_seed(0))
+    points = torch.stack([first / 2 * sqrt(3), second - first / 2], dim=1)
+    values = some_values(300)
+    torch.testing.assert_close(Lattice(points).filter(values).double(), filtered(points, values), rtol=2e-4, atol=2e-5)
+
+
 @pytest.mark.parametrize("width", [2, 5])
 def test_it_comes_near_to_gaussian_sums(width: int) -> None:
     """Where points are dense, so that no corner is missing."""

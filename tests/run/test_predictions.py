@@ -10,6 +10,7 @@ from PIL import Image
 
 from puzzlecam_cli.engine.refine import Segmented
 from puzzlecam_cli.recipe.schema import PredictionCrf
+from puzzlecam_cli.registry import crf_engine
 from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction
 
 
@@ -21,6 +22,6 @@ def test_a_prediction_says_whether_it_shows_anything(tmp_path: Path, shown: bool
     crf = PredictionCrf(iterations=0)
     seen = Segmented(np.zeros((4, 5, 3), dtype=np.uint8), probabilities, (4, 5))
     job = PredictionJob(seen, tmp_path / "a.png", crf)
-    assert refine_prediction(job) is shown
+    assert refine_prediction(job, crf_engine()) is shown
     with Image.open(tmp_path / "a.png") as labels:
         assert np.any(np.array(labels)) == shown

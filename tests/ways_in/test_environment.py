@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from puzzlecam_cli.cli.start import forget_sizes
+from puzzlecam_cli.cli.start import WAITING, forget_sizes, leave_cores_to_others
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.group.environment import Place, place, threads
 from puzzlecam_cli.group.rank import LIFELINE, REPORTS, find_parent, is_rank
@@ -111,6 +111,17 @@ def test_a_size_of_the_terminal_that_cannot_be_is_forgotten(
     monkeypatch.setenv(name, value)
     forget_sizes()
     assert (name in os.environ) is stays
+
+
+@pytest.mark.parametrize("chosen", [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "ACTIVE"}], ids=str)
+def test_threads_wait_as_the_user_says_or_else_briefly(monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str]) -> None:
+    for name in WAITING:
+        monkeypatch.setenv(name, "")  # to be put back
+        monkeypatch.delenv(name)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    leave_cores_to_others()
+    assert {name: os.environ[name] for name in WAITING if name in os.environ} == (chosen or {"GOMP_SPINCOUNT": "1000"})
 
 
 REFUSED = {
