@@ -105,6 +105,21 @@ def test_a_spot_that_falls_too_far_is_walked_in_float64_and_the_others_are_not(m
     assert seen == [torch.float32]
 
 
+def test_a_map_of_zeros_stays_zero_and_costs_no_more_terms(monkeypatch):
+    """Photos of a batch have as many maps as that of most classes."""
+    seen, taken = precisions(monkeypatch), []
+    terms = GridChain.terms
+    monkeypatch.setattr(GridChain, "terms", lambda *given: (taken.append(1) or term for term in terms(*given)))
+    given, boundaries = scores(1, 24, 32), edges(24, 32)
+    alone = random_walk(given, boundaries)
+    number, taken[:] = len(taken), []
+    walked = random_walk(torch.cat([given, torch.zeros_like(given)]), boundaries)
+    assert len(taken) == number
+    assert seen == [torch.float32, torch.float32]
+    assert not walked[1].any()
+    torch.testing.assert_close(walked[:1], alone, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(("maps", "size"), [(1, (24, 32)), (3, (94, 125))])  # by windows, by pairs
 def test_two_threads_give_the_bits_of_one(maps, size):
     given, boundaries = scores(maps, *size), edges(*size, "noise")
