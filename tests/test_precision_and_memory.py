@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from typer.testing import Result
@@ -160,6 +161,38 @@ def test_a_walk_that_does_not_fit_on_the_gpu_is_made_on_the_cpu(
     assert len(calls) == 2 * 5
     assert result.stderr.count("made on the CPU") == 1
     for path in (finished_run / "rw/scores").iterdir():
+        with np.load(path) as one, np.load(run / "rw/scores" / path.name) as other:
+            np.testing.assert_array_equal(other["scores"], one["scores"])
+
+
+def test_walks_that_do_not_fit_together_are_made_in_halves(
+    puzzlecam: Run, tiny_recipe: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, alone = shutil.copytree(finished_run, tmp_path / "run"), tmp_path / "alone"
+    for photo in (run / "data/JPEGImages").iterdir():
+        Image.open(photo).resize((70, 59)).save(photo)
+    lost = sorted((run / "rw/scores").iterdir())[1:]
+    for path in (*sorted((run / "cams").glob("*.npz"))[1:], *lost):
+        path.unlink()
+    for stage in ("cams", "rw"):
+        assert puzzlecam(stage, tiny_recipe, "--run", run).exit_code == 0
+    alone.mkdir()
+    for path in lost:
+        shutil.move(path, alone)
+    walked, sizes = rw.walked, list[int]()
+
+    def small(cams: Tensor, *arguments: Any) -> Tensor:
+        sizes.append(len(cams))
+        if len(cams) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return walked(cams, *arguments)
+
+    monkeypatch.setattr(rw, "walked", small)
+    result = puzzlecam("rw", tiny_recipe, "--run", run, "-s", "runtime.photos_at_once=5")
+    assert result.exit_code == 0, result.output
+    assert sizes == [5, 2, 1, 1, 3, 1, 2, 1, 1]
+    assert result.stderr.count("in halves") == 1
+    for path in alone.iterdir():
         with np.load(path) as one, np.load(run / "rw/scores" / path.name) as other:
             np.testing.assert_array_equal(other["scores"], one["scores"])
 

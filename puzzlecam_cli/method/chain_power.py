@@ -119,7 +119,8 @@ def _power(
     highest = torch.maximum(mean, found - 2 * sum(weights[first:]) * spread)
 
     spread, highest = torch.stack([spread, highest]).cpu()  # the only time that a GPU is waited for
-    counts = (highest / spread * (tolerance / 4)).apply_(lambda left_out: len(chebyshev_weights(steps, left_out)))
+    left_out = (highest / spread * (tolerance / 4)).nan_to_num(torch.inf)  # nothing is left out of a map of zeros
+    counts = left_out.apply_(lambda share: len(chebyshev_weights(steps, share)))
     numbers = torch.arange(first, max(first, int(counts.max())))
     more = torch.tensor(weights, dtype=torch.float64)[numbers, None, None] * (numbers[:, None, None] < counts)
     share = (sum(weights[:first]) + more.sum(dim=0)).to(total)[..., None]
@@ -128,4 +129,5 @@ def _power(
             total.addcmul_(term, of_maps)
     walked = on_grid(total / share).double()
     walked = walked.clamp(start.amin(dim=sides, keepdim=True), start.amax(dim=sides, keepdim=True))
-    return walked * peak, highest[..., None, None] * SINGLE_FALL < 1
+    has_fallen = (highest > 0) & (highest * SINGLE_FALL < 1)
+    return walked * peak, has_fallen[..., None, None]

@@ -7,6 +7,7 @@ see `grid_chain` for those, and `chain_power` for how few of them are needed, wi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -26,16 +27,16 @@ def walk_with_background(scores: Tensor, power: float, walk: Callable[[Tensor], 
     thus AffinityNet's argmax over classes and background.
 
     Args:
-        scores: (K, H, W) in [0, 1], K ≥ 1.
+        scores: (..., K, H, W) in [0, 1], K ≥ 1.
         power: the higher, the less background.
-        walk: (K + 1, H, W) → (K + 1, H, W), background last.
+        walk: (..., K + 1, H, W) → (..., K + 1, H, W), background last.
 
     Returns:
-        (K, H, W) in [0, 1].
+        (..., K, H, W) in [0, 1].
     """
-    background = (1 - scores.amax(dim=0, keepdim=True)).pow(power)
-    walked = walk(torch.cat([scores, background]))
-    objects, background = walked[:-1], walked[-1:]
+    background = (1 - scores.amax(dim=-3, keepdim=True)).pow(power)
+    walked = walk(torch.cat([scores, background], dim=-3))
+    objects, background = walked[..., :-1, :, :], walked[..., -1:, :, :]
     return objects / (objects + background).clamp(min=torch.finfo(walked.dtype).tiny)
 
 
@@ -59,7 +60,7 @@ def random_walk(
         tolerance: largest error of a cell, as a share of its map's highest score after the walk.
 
     Returns:
-        The shape and type of `scores`; computed in float64.
+        The shape and type of `scores`.
     """
     if scores.ndim == 3:
         photo = scores[None], edges[None]
@@ -89,23 +90,26 @@ def feature_walk(
     Scores are averaged over each cell of the features, walk there, and come back by bilinear interpolation.
 
     Args:
-        scores: (K, H, W), not negative.
-        features: (D, ceil(H / stride), ceil(W / stride)).
+        scores: (K, H, W) or (B, K, H, W), not negative.
+        features: (D, ceil(H / stride), ceil(W / stride)) or (B, D, ...).
         stride: cells of the scores along a side of one cell of the features.
         radius, beta, log2_steps, tolerance: as of `random_walk`.
 
     Returns:
-        (K, H, W) in the type of `scores`.
+        The shape and type of `scores`.
     """
+    if scores.ndim == 3:
+        walk = partial(feature_walk, stride=stride, radius=radius, beta=beta, log2_steps=log2_steps)
+        return walk(scores[None], features[None], tolerance=tolerance)[0]
     margin = radius - 1
     # infinities around the image give neighbours outside it an affinity of exp(−∞) = 0
     padded = F.pad(features, (margin, margin, 0, margin), value=torch.inf)
-    affinity = features_to_affinity(padded[None], radius)[0]
+    affinity = features_to_affinity(padded, radius)
     # at the right and the bottom a cell holds fewer scores; the average is over those
     start = F.avg_pool2d(scores.double(), stride, ceil_mode=True)
     walked = walk_along(start, affinity, radius=radius, beta=beta, log2_steps=log2_steps, tolerance=tolerance)
-    fine = F.interpolate(walked[None], scale_factor=stride, mode="bilinear", align_corners=False)[0]
-    return fine[:, : scores.shape[1], : scores.shape[2]].to(scores.dtype)
+    fine = F.interpolate(walked, scale_factor=stride, mode="bilinear", align_corners=False)
+    return fine[..., : scores.shape[-2], : scores.shape[-1]].to(scores.dtype)
 
 
 def walk_along(
@@ -116,23 +120,23 @@ def walk_along(
     A holds the affinities of neighbours, 1 on the diagonal, 0 outside the image.
 
     Args:
-        scores: (K, H, W), not negative.
-        affinity: (D, H, W) in [0, 1], of each cell and its D = len(neighbour_offsets(radius)) neighbours.
+        scores: (B, K, H, W), not negative.
+        affinity: (B, D, H, W) in [0, 1], of each cell and its D = len(neighbour_offsets(radius)) neighbours.
         radius: cells closer than this are neighbours.
         beta: exponent of the affinities.
         log2_steps: the walk takes 2^log2_steps steps.
         tolerance: as of `random_walk`.
 
     Returns:
-        (K, H, W) in the type of `scores`; computed in float64.
+        (B, K, H, W) in the type of `scores`.
 
     Raises:
         ValueError: scores and affinities are not of one grid.
     """
-    height, width = affinity.shape[1:]
-    if scores.shape[1:] != affinity.shape[1:]:
-        raise ValueError(f"scores of {tuple(scores.shape[1:])} cells, affinities of {(height, width)}")
-    weights = F.pad(affinity.double().pow(beta), (0, radius - 1))[:, None]  # (D, 1, H, row)
+    height, width = affinity.shape[-2:]
+    if scores.shape[-2:] != affinity.shape[-2:]:
+        raise ValueError(f"scores of {tuple(scores.shape[-2:])} cells, affinities of {(height, width)}")
+    weights = F.pad(affinity.double().pow(beta), (0, radius - 1)).transpose(0, 1)  # (D, B, H, row)
     row = weights.shape[-1]
 
     def paths(precision: torch.dtype) -> list[PathValues]:
@@ -142,4 +146,4 @@ def walk_along(
             for (offset, shift), weight in zip(shifts, weights.to(precision).flatten(2), strict=True)
         ]
 
-    return chain_power(scores[None].double(), paths, radius, 2**log2_steps, tolerance)[0].to(scores.dtype)
+    return chain_power(scores.double(), paths, radius, 2**log2_steps, tolerance).to(scores.dtype)

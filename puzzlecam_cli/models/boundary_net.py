@@ -37,18 +37,18 @@ class BoundaryNet(PairNet):
     def affinity(self, output: Tensor, radius: int) -> Tensor:
         return edges_to_affinity(output.sigmoid(), radius)
 
-    def walk(self, image: Tensor) -> Callable[..., Tensor]:
-        return partial(random_walk, edges=self.edges(image))
+    def walk(self, images: Tensor) -> Callable[..., Tensor]:
+        return partial(random_walk, edges=self.edges(images))
 
     @torch.inference_mode()
-    def edges(self, image: Tensor) -> Tensor:
-        """Boundary probabilities of one photo, averaged with its mirror image.
+    def edges(self, images: Tensor) -> Tensor:
+        """Boundary probabilities of photos, averaged with their mirror images.
 
         Args:
-            image: (3, H, W) normalised.
+            images: (B, 3, H, W) normalised.
 
         Returns:
-            (ceil(H/4), ceil(W/4)) float32 in [0, 1].
+            (B, ceil(H/4), ceil(W/4)) float32 in [0, 1].
         """
-        straight, mirrored = self(torch.stack([image, image.flip(-1)])).float()
+        straight, mirrored = self(torch.cat([images, images.flip(-1)])).float().chunk(2)
         return torch.sigmoid((straight + mirrored.flip(-1)) / 2)

@@ -53,13 +53,13 @@ class FeatureNet(PairNet):
     def affinity(self, output: Tensor, radius: int) -> Tensor:
         return features_to_affinity(output, radius)
 
-    def walk(self, image: Tensor) -> Callable[..., Tensor]:
-        return partial(feature_walk, features=self.features(image))
+    def walk(self, images: Tensor) -> Callable[..., Tensor]:
+        return partial(feature_walk, features=self.features(images))
 
     @torch.inference_mode()
-    def features(self, image: Tensor) -> Tensor:
-        """(3, H, W) normalised → (448, ceil(H/8), ceil(W/8)) float32 features of one photo."""
-        features: Tensor = self(image[None])[0].float()
+    def features(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) normalised → (B, 448, ceil(H/8), ceil(W/8)) float32 features of photos."""
+        features: Tensor = self(images).float()
         return features
 
 

@@ -54,14 +54,14 @@ class PairNet(nn.Module, ABC):
         """What `forward` gave of a batch, in float32 → (B, D, h, w) affinities of its pairs."""
 
     @abstractmethod
-    def walk(self, image: Tensor) -> Callable[..., Tensor]:
-        """The walk along the affinities of one photo.
+    def walk(self, images: Tensor) -> Callable[..., Tensor]:
+        """The walks along the affinities of photos of one size.
 
         Args:
-            image: (3, H, W) normalised.
+            images: (B, 3, H, W) normalised.
 
         Returns:
-            a function of (K, ceil(H/4), ceil(W/4)) scores and the options of `walk_along`.
+            a function of (B, K, ceil(H/4), ceil(W/4)) scores and the options of `walk_along`.
         """
 
 

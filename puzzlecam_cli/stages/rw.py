@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from puzzlecam_cli.data.loaders import ScaledPhotos, photo_loader
-from puzzlecam_cli.engine.accelerator import for_inference, loading
+from puzzlecam_cli.data.loaders import ScaledPhotos
+from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.data.pixels.sizes import Size
+from puzzlecam_cli.engine.accelerator import for_inference
+from puzzlecam_cli.engine.beside import beside, to_host
+from puzzlecam_cli.engine.views import Loaded, loaded_together
 from puzzlecam_cli.method.random_walk import walk_with_background
 from puzzlecam_cli.models.pair_net import PairNet
 from puzzlecam_cli.recipe.schema import RandomWalk
@@ -17,48 +26,78 @@ from puzzlecam_cli.run.artifacts import read_cams, write_walked
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.stages.photo_jobs import PseudoLabelJob, pseudo_label_photo
 
+TINY = torch.finfo(torch.float32).tiny
+
 
 @torch.inference_mode()
 def walk(context: Context) -> None:
     """Write `rw/scores/<id>.npz`: the maps at stride 4 after the walk."""
-    accelerator, folder = context.accelerator, context.folder
+    accelerator, folder, runtime = context.accelerator, context.folder, context.recipe.runtime
     network: PairNet = context.trained("affinity")
     for_inference(network, accelerator, context.note_once)
 
     photos = context.to_do(context.train_photos, folder.walked_scores)
-    report = context.progress("walks")
     longer_side = context.recipe.rw.longer_side
     views = ScaledPhotos(photos, (1.0,), network.backbone.mean, network.backbone.std, longer_side)
-    ahead = loading(context.recipe.runtime, accelerator, context.note_once)
-    for done, (index, image, (view,)) in enumerate(photo_loader(views, ahead), start=1):
-        photo = photos[index]
-        size, seen = (image.shape[0], image.shape[1]), (view.shape[1], view.shape[2])
-        classes, cams = read_cams(folder.cam(photo.id), stride=4, size=size, seen=seen)
-        if len(classes):
-            cams = _walk_photo(context, network, view, cams)
-            cams /= cams.max().clamp(min=torch.finfo(cams.dtype).tiny)
-        write_walked(folder.walked_scores(photo.id), classes, size, cams, seen=seen)
+
+    def read(group: list[Loaded]) -> list[Start]:
+        starts = []
+        for index, image, (view,) in group:
+            photo, size = photos[index], (image.shape[0], image.shape[1])
+            classes, cams = read_cams(folder.cam(photo.id), 4, size, seen=(view.shape[1], view.shape[2]))
+            starts.append(Start(photo, size, view, classes, cams))
+        return starts
+
+    def made() -> Iterator[tuple[Start, Callable[[], list[Tensor]]]]:
+        for starts in beside(read, loaded_together(views, runtime, accelerator, context.note_once), ahead=1):
+            for start, cams in zip(starts, _walk_together(context, network, starts), strict=True):
+                yield start, to_host([cams / cams.max().clamp(min=TINY) if cams.numel() else cams])
+
+    def write(one: tuple[Start, Callable[[], list[Tensor]]]) -> None:
+        (photo, size, view, classes, _), walked = one
+        out, (scores,) = folder.walked_scores(photo.id), walked()
+        write_walked(out, classes, size, scores, seen=(view.shape[1], view.shape[2]))
+
+    report = context.progress("walks")
+    for done, _ in enumerate(beside(write, made()), start=1):
         report(done, len(photos))
 
 
-def _walk_photo(context: Context, network: PairNet, view: Tensor, cams: Tensor) -> Tensor:
-    """(3, H, W) photo, (K, h, w) maps → the maps after the walk; on the CPU if the GPU's memory does not hold it."""
+class Start(NamedTuple):
+    """A photo of (H, W) pixels, seen as (3, h, w), and the (K, ceil(h/4), ceil(w/4)) maps of its classes."""
 
-    def on(device: torch.device) -> Tensor:
+    photo: Photo
+    size: Size
+    view: Tensor
+    classes: NDArray[np.int16]
+    cams: Tensor
+
+
+def _walk_together(context: Context, network: PairNet, starts: Sequence[Start]) -> list[Tensor]:
+    """The maps of photos of one size after the walk; in halves, then on the CPU, if the GPU's memory holds no more."""
+    counts = [len(start.cams) for start in starts]
+    if not any(counts):
+        return [start.cams for start in starts]
+
+    def on(device: torch.device) -> list[Tensor]:
+        images = torch.stack([start.view.to(device, non_blocking=True) for start in starts])
         with context.accelerator.autocast():
-            along = network.to(device).walk(view.to(device))
-        return walked(cams.to(device), along, context.recipe.rw).cpu()
+            along = network.to(device).walk(images)
+        cams = pad_sequence([start.cams for start in starts], batch_first=True).to(device)  # what is added stays 0
+        return [maps[:count] for maps, count in zip(walked(cams, along, context.recipe.rw), counts, strict=True)]
 
-    try:
+    with suppress(torch.OutOfMemoryError):
         return on(context.accelerator.device)
-    except torch.OutOfMemoryError:
-        context.note_once("not all walks fit into the GPU's memory: those are made on the CPU")
     torch.cuda.empty_cache()
+    if half := len(starts) // 2:
+        context.note_once("not all photos of one size fit into the GPU's memory: they walk in halves")
+        return [maps for part in (starts[:half], starts[half:]) for maps in _walk_together(context, network, part)]
+    context.note_once("not all walks fit into the GPU's memory: those are made on the CPU")
     return on(torch.device("cpu"))
 
 
 def walked(cams: Tensor, walk: Callable[..., Tensor], settings: RandomWalk) -> Tensor:
-    """(K, h, w) maps after the walk, as the recipe wants it."""
+    """(B, K, h, w) maps after the walk, as the recipe wants it."""
     walk = partial(walk, radius=settings.radius, beta=settings.beta, log2_steps=settings.log2_steps)
     power = settings.background_power
     return walk(cams) if power is None else walk_with_background(cams, power, walk)

@@ -11,6 +11,9 @@ STAGES = "tests.benchmarks.stage_cases:"
 PYDENSECRF = "ours is the engine `torch`, plain is pydensecrf, lattices included"
 
 
+STEP = "plain is 8 times one of its 8 products of matrices in float32"
+
+
 def _time(times: float) -> Target:
     return Target("time", times=times)
 
@@ -25,7 +28,20 @@ CASES = (
         (94, 125, "step"),
         (_time(4000), Target("memory", at_most=64 * MIB)),
         1e-5,
-        "plain is 8 times one of its 8 products of (11750, 11750) float32 matrices",
+        STEP,
+    ),
+    *(
+        Case(
+            "random walk",
+            f"3 maps, {height}×{width}, {kind} edges",
+            f"{HERE}walk",
+            (height, width, "step", kind),
+            (_time(times),),
+            1e-5,
+            STEP,
+        )
+        for height, width, times in ((64, 64, 500), (94, 125, 4000))
+        for kind in ("noise", "smooth")
     ),
     Case(
         "random walk",

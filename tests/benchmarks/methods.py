@@ -33,9 +33,9 @@ from tests.benchmarks.scenes import SIZE, edges, maps, photo
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def walk(height: int, width: int, dense: str) -> Pair:
-    """`dense`: "all" of the plain walk is run, one "step" of its eight squarings, or "none"."""
-    scores, boundary = maps(3, height, width), edges(height, width)
+def walk(height: int, width: int, dense: str, kind: str = "scene") -> Pair:
+    """`dense`: "all" of the plain walk is run, one "step" of its eight squarings, or "none"; `kind` of `edges`."""
+    scores, boundary = maps(3, height, width), edges(height, width, kind)
 
     def error() -> float:
         exact = random_walk(scores.double(), boundary.double(), tolerance=0.0)

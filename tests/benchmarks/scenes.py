@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -31,9 +32,16 @@ def maps(count: int, height: int, width: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(np.clip(0.5 * drawn, 0, 1).astype(np.float32))
 
 
-def edges(height: int, width: int) -> Tensor:
-    """(H, W) in [0, 1]: how steep a scene is, blurred."""
-    grey = np.array(Image.fromarray(photo(height, width)[0]).convert("L"), np.float32)
-    steep = torch.from_numpy(np.hypot(*np.gradient(grey)).astype(np.float32))
-    blurred = torch.nn.functional.avg_pool2d(steep[None], 3, stride=1, padding=1)[0]
-    return (blurred / blurred.quantile(0.99)).clamp(max=1)
+def edges(height: int, width: int, kind: str = "scene") -> Tensor:
+    """(H, W) in [0, 1]: how steep a scene is, blurred; or uniform "noise"; or "smooth" noise with σ 2, cubed."""
+    if kind == "scene":
+        grey = np.array(Image.fromarray(photo(height, width)[0]).convert("L"), np.float32)
+        steep = torch.from_numpy(np.hypot(*np.gradient(grey)).astype(np.float32))
+        blurred = F.avg_pool2d(steep[None], 3, stride=1, padding=1)[0]
+        return (blurred / blurred.quantile(0.99)).clamp(max=1)
+    noise = torch.rand(height, width, generator=torch.Generator().manual_seed(1))
+    if kind == "noise":
+        return noise
+    for _ in range(2):  # each is of σ √2
+        noise = F.avg_pool2d(noise[None], 5, stride=1, padding=2, count_include_pad=False)[0]
+    return ((noise - noise.min()) / (noise.max() - noise.min())) ** 3

@@ -59,17 +59,18 @@ def test_views_and_their_mirror_images_come_out_as_alone(flip: bool) -> None:
             torch.testing.assert_close(pair[1], network(view.flip(-1)[None])[0])
 
 
-def test_maps_and_predictions_do_not_depend_on_how_many_photos_go_together(
+def test_maps_walks_and_predictions_do_not_depend_on_how_many_photos_go_together(
     finished_run: Path, tiny_recipe: Path, puzzlecam: Callable[..., Result], tmp_path: Path
 ) -> None:
     def made(photos_at_once: int) -> Path:
         run = shutil.copytree(finished_run, tmp_path / str(photos_at_once))
         for photo in (run / "data/JPEGImages").iterdir():
             Image.open(photo).resize((70, 59)).save(photo)
-        lost = [*sorted((run / "cams").glob("*.npz"))[1:], *sorted((run / "seg/predictions/val").glob("*.png"))[1:]]
+        lost = [*sorted((run / "cams").glob("*.npz"))[1:], *sorted((run / "rw/scores").glob("*.npz"))[1:]]
+        lost += sorted((run / "seg/predictions/val").glob("*.png"))[1:]
         for path in lost:
             path.unlink()
-        for stage in ("cams", "seg"):
+        for stage in ("cams", "rw", "seg"):
             result = puzzlecam(stage, tiny_recipe, "--run", run, "--set", f"runtime.photos_at_once={photos_at_once}")
             assert result.exit_code == 0, result.output
         assert lost
@@ -81,6 +82,10 @@ def test_maps_and_predictions_do_not_depend_on_how_many_photos_go_together(
         with np.load(path) as one, np.load(together / "cams" / path.name) as other:
             for number in range(2):
                 np.testing.assert_allclose(other[f"map_{number}"], one[f"map_{number}"], rtol=2**-9, atol=1e-4)
+    for path in (alone / "rw/scores").glob("*.npz"):
+        with np.load(path) as one, np.load(together / "rw/scores" / path.name) as other:
+            np.testing.assert_array_equal(other["classes"], one["classes"])
+            np.testing.assert_allclose(other["scores"], one["scores"], rtol=2**-9, atol=1e-3)
     for path in (alone / "seg/predictions/val").glob("*.png"):
         with Image.open(path) as one_, Image.open(together / "seg/predictions/val" / path.name) as other_:
             assert (np.array(one_) != np.array(other_)).mean() < 0.01

@@ -14,21 +14,10 @@ from puzzlecam_cli.method import chain_power
 from puzzlecam_cli.method.grid_chain import ByPairs, ByWindows, GridChain, grid_chain
 from puzzlecam_cli.method.paths import over_paths
 from puzzlecam_cli.method.random_walk import TOLERANCE, random_walk
-from tests.benchmarks.scenes import edges as scene_edges
+from tests.benchmarks.scenes import edges
 
 ROUNDING = 1.6e-5  # of a map's highest score, as the documentation says
 EDGES = ["noise", "smooth", "scene"]
-
-
-def edges(kind: str, height: int, width: int) -> Tensor:
-    """(H, W) float32 in [0, 1]."""
-    if kind == "scene":
-        return scene_edges(height, width)
-    noise = torch.rand(height, width, generator=torch.Generator().manual_seed(1))
-    if kind == "smooth":
-        noise = F.avg_pool2d(noise[None, None], 7, stride=1, padding=3)[0, 0]
-        noise = ((noise - noise.min()) / (noise.max() - noise.min())) ** 3
-    return noise
 
 
 def scores(maps: int, height: int, width: int) -> Tensor:
@@ -56,7 +45,7 @@ def precisions(monkeypatch: pytest.MonkeyPatch) -> list[torch.dtype]:
 
 def chain(kind: type[GridChain], radius: int, height: int = 9, width: int = 13) -> GridChain:
     """Of two grids in float64."""
-    openness = 1 - torch.stack([edges("noise", height, width), edges("smooth", height, width)]).double()
+    openness = 1 - torch.stack([edges(height, width, kind) for kind in ("noise", "smooth")]).double()
     cells = F.pad(openness, (0, radius - 1))
     paths = list(over_paths(cells.flatten(1), cells.shape[-1], radius, torch.minimum))
     return kind(paths, 2, cells[0].numel(), cells.shape[-1], radius, torch.float64)
@@ -83,7 +72,7 @@ def test_small_grids_walk_by_windows_and_large_ones_of_a_cpu_by_pairs():
 @pytest.mark.parametrize("size", [(24, 32), (60, 70)])  # by windows, by pairs
 def test_float32_changes_no_map_by_more_than_is_promised(kind, size, monkeypatch):
     """Terms are left out alike in both: what differs is rounding."""
-    given, boundaries, power = scores(2, *size).double(), edges(kind, *size), chain_power._power
+    given, boundaries, power = scores(2, *size).double(), edges(*size, kind), chain_power._power
     walked = random_walk(given, boundaries)
     monkeypatch.setattr(
         chain_power, "_power", lambda start, paths, _, *settings: power(start, paths, torch.float64, *settings)
@@ -96,7 +85,7 @@ def test_float32_changes_no_map_by_more_than_is_promised(kind, size, monkeypatch
 @pytest.mark.parametrize(("log2_steps", "tolerance"), [(8, 0.9 * TOLERANCE), (9, TOLERANCE)])
 def test_float32_serves_neither_smaller_tolerances_nor_longer_walks(log2_steps, tolerance, monkeypatch):
     seen = precisions(monkeypatch)
-    random_walk(scores(1, 8, 9), edges("noise", 8, 9), log2_steps=log2_steps, tolerance=tolerance)
+    random_walk(scores(1, 8, 9), edges(8, 9, "noise"), log2_steps=log2_steps, tolerance=tolerance)
     assert seen == [torch.float64]
 
 
@@ -116,9 +105,24 @@ def test_a_spot_that_falls_too_far_is_walked_in_float64_and_the_others_are_not(m
     assert seen == [torch.float32]
 
 
+def test_a_map_of_zeros_stays_zero_and_costs_no_more_terms(monkeypatch):
+    """Photos of a batch have as many maps as that of most classes."""
+    seen, taken = precisions(monkeypatch), []
+    terms = GridChain.terms
+    monkeypatch.setattr(GridChain, "terms", lambda *given: (taken.append(1) or term for term in terms(*given)))
+    given, boundaries = scores(1, 24, 32), edges(24, 32)
+    alone = random_walk(given, boundaries)
+    number, taken[:] = len(taken), []
+    walked = random_walk(torch.cat([given, torch.zeros_like(given)]), boundaries)
+    assert len(taken) == number
+    assert seen == [torch.float32, torch.float32]
+    assert not walked[1].any()
+    torch.testing.assert_close(walked[:1], alone, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(("maps", "size"), [(1, (24, 32)), (3, (94, 125))])  # by windows, by pairs
 def test_two_threads_give_the_bits_of_one(maps, size):
-    given, boundaries = scores(maps, *size), edges("noise", *size)
+    given, boundaries = scores(maps, *size), edges(*size, "noise")
     threads, results = torch.get_num_threads(), []
     try:
         for number in (1, 2):

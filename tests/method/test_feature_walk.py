@@ -101,9 +101,15 @@ def test_the_type_of_the_scores_comes_back():
 @pytest.mark.parametrize("size", [(5, 8), (8, 5), (4, 10)])
 def test_scores_of_another_grid_than_the_affinities_are_refused(size):
     with pytest.raises(ValueError, match=r"affinities of \(5, 10\)"):
-        walk_along(torch.zeros(1, *size), torch.zeros(4, 5, 10), radius=2, beta=1, log2_steps=0, tolerance=0)
+        walk_along(torch.zeros(1, 1, *size), torch.zeros(1, 4, 5, 10), radius=2, beta=1, log2_steps=0, tolerance=0)
     with pytest.raises(ValueError, match=r"affinities of \(5, 10\)"):
         feature_walk(torch.zeros(1, *size), torch.zeros(3, 5, 10), radius=2)
+
+
+def test_photos_of_a_batch_walk_alone():
+    scores, features = (torch.stack([x, x.flip(-1)]) for x in case(9, 12, maps=3))
+    alone = torch.stack([feature_walk(*one, radius=3, tolerance=0.0) for one in zip(scores, features, strict=True)])
+    torch.testing.assert_close(feature_walk(scores, features, radius=3, tolerance=0.0), alone, rtol=0, atol=1e-13)
 
 
 OPTIONS = {"radius": 3, "beta": 4.0, "log2_steps": 3}

@@ -44,7 +44,7 @@ def images(*shape: int) -> Tensor:
 @pytest.mark.parametrize("size", [(64, 96), (75, 101), (37, 530), (1, 1)])
 def test_features_have_an_eighth_of_the_photos_sides_rounded_up(size, strides):
     eighth = (-(-size[0] // 8), -(-size[1] // 8))
-    made = network(strides).eval().features(images(3, *size))
+    made = network(strides).eval().features(images(1, 3, *size))[0]
     assert tuple(made.shape) == (448, *eighth)
     assert made.dtype == torch.float32
     assert not made.requires_grad
@@ -84,7 +84,7 @@ def test_features_do_not_depend_on_what_pads_the_photo():
     whole = torch.zeros(1, 3, 48, 64)
     whole[0, :, :40, :56] = x
     with torch.no_grad():
-        torch.testing.assert_close(made.features(x), made(whole)[0, :, :5, :7])
+        torch.testing.assert_close(made.features(x[None])[0], made(whole)[0, :, :5, :7])
 
 
 def test_the_head_learns_and_the_backbone_does_not():
@@ -109,7 +109,7 @@ def test_each_kind_pairs_the_cells_of_its_stride_and_walks_maps_at_stride_4(kind
     affinity = made.affinity(made(images(2, 3, 96, 96)), 3)
     assert tuple(affinity.shape) == (2, 12, cells - 2, cells - 4)
     assert 0 <= float(affinity.min().detach()) < float(affinity.max().detach()) <= 1
-    scores = torch.rand(2, 13, 18, generator=torch.Generator().manual_seed(0))
-    walked = made.walk(images(3, 50, 70))(scores, radius=3, beta=2, log2_steps=4)
+    scores = torch.rand(2, 3, 13, 18, generator=torch.Generator().manual_seed(0))
+    walked = made.walk(images(2, 3, 50, 70))(scores, radius=3, beta=2, log2_steps=4)
     assert walked.shape == scores.shape
     assert 0 <= walked.min() < walked.max() <= 1

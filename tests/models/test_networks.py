@@ -77,7 +77,7 @@ def test_all_of_the_classifier_learns():
 def test_boundaries_have_a_quarter_of_the_photos_sides_rounded_up(size):
     network = BoundaryNet(backbone()).eval()
     quarter = (-(-size[0] // 4), -(-size[1] // 4))
-    edges = network.edges(images(3, *size))
+    edges = network.edges(images(1, 3, *size))[0]
     assert tuple(edges.shape) == quarter
     assert edges.dtype == torch.float32
     assert 0 <= float(edges.min()) <= float(edges.max()) <= 1
@@ -97,12 +97,12 @@ def test_boundaries_are_the_sigmoid_of_the_mean_of_both_views(size):
             return network(canvas[:, :, : cells[0], : cells[1]])[0, : -(-size[0] // 4), : -(-size[1] // 4)]
 
     mean = (logits(photo) + logits(photo.flip(2)).flip(1)) / 2
-    torch.testing.assert_close(network.edges(photo), 1 / (1 + torch.exp(-mean)))
+    torch.testing.assert_close(network.edges(photo[None])[0], 1 / (1 + torch.exp(-mean)))
 
 
 def test_a_mirrored_photo_has_mirrored_boundaries():
-    network, photo = BoundaryNet(backbone()).eval(), images(3, 32, 64)
-    torch.testing.assert_close(network.edges(photo.flip(2)), network.edges(photo).flip(1))
+    network, photo = BoundaryNet(backbone()).eval(), images(1, 3, 32, 64)
+    torch.testing.assert_close(network.edges(photo.flip(3)), network.edges(photo).flip(2))
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_a_mirrored_photo_has_mirrored_boundaries():
     ],
 )
 def test_boundaries_are_at_stride_4_whatever_the_backbones_strides(strides):
-    assert tuple(BoundaryNet(backbone(strides)).eval().edges(images(3, 50, 70)).shape) == (13, 18)
+    assert tuple(BoundaryNet(backbone(strides)).eval().edges(images(1, 3, 50, 70)).shape) == (1, 13, 18)
 
 
 def test_boundaries_have_no_memory_of_gradients():
     network = BoundaryNet(backbone()).eval()
-    assert not network.edges(images(3, 32, 32)).requires_grad
+    assert not network.edges(images(1, 3, 32, 32)).requires_grad
 
 
 def test_the_boundary_head_is_the_authors():
