@@ -54,7 +54,12 @@ class _Depthwise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         """Of x: the gradient under the kernel, turned by 180°. Of the weights: each photo under its own gradient."""
-        (x, weight), padding, dilation, groups = ctx.saved_tensors, ctx.padding, ctx.dilation, len(ctx.saved_tensors[1])
+        (x, weight), padding, dilation = (
+            ctx.saved_tensors,
+            ctx.padding,
+            ctx.dilation,
+        )  # a recomputed block gives them once
+        groups = len(weight)
         of_x = None
         if ctx.needs_input_grad[0]:
             around = [d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[-2:], padding, strict=True)]

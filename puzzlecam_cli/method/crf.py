@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ class DenseCrf:
             on one; or what makes a field, such as a plugin's engine: `puzzlecam_cli.registry.crf_engine(name)`.
 
     Raises:
-        ValueError: the photo is of another kind, or no engine is called so.
+        ValueError: the photo is of another kind or empty, a kernel is impossible, or no engine is called so.
         ModuleNotFoundError: the engine is not installed.
     """
 
@@ -38,16 +39,21 @@ class DenseCrf:
         colour_weight: float = PREDICTION_KERNELS.colour_weight,
         engine: str | FieldOf = "auto",
     ):
+        kernels = Kernels(smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight)
         device = str(image.device) if image.device.type == "cuda" else "cpu"
         self._engine = load_field(engine, device) if isinstance(engine, str) else engine
         if image.dtype != torch.uint8:
             raise ValueError(f"the photo must be uint8, not {image.dtype}")
         if image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"the photo must be (H, W, 3) in RGB, not {tuple(image.shape)}")
+        if not image.numel():
+            raise ValueError(f"the photo has no pixels: {tuple(image.shape)}")
+        if not all(isfinite(value) and value >= 0 for value in kernels) or not min(smooth_xy, colour_xy, colour_rgb):
+            raise ValueError(f"standard deviations must be positive, weights not negative: {kernels}")
         self.height, self.width = image.shape[:2]
         self.labels = labels
         self._image = image
-        self._kernels = Kernels(smooth_xy, smooth_weight, colour_xy, colour_rgb, colour_weight)
+        self._kernels = kernels
 
     @cached_property
     def _field(self) -> Field:
@@ -58,7 +64,7 @@ class DenseCrf:
         """(K, H, W) probabilities → (K, H, W) float32 after `iterations` mean-field steps.
 
         Raises:
-            ValueError: they are of another shape, or not finite.
+            ValueError: they are of another shape, or not finite; or `iterations` is negative.
         """
         if probabilities.shape != (self.labels, self.height, self.width):
             raise ValueError(
@@ -67,9 +73,11 @@ class DenseCrf:
             )
         if not probabilities.isfinite().all():
             raise ValueError("probabilities must be finite")
+        if iterations < 0:
+            raise ValueError(f"iterations must not be negative: {iterations}")
         if self.labels < 2 or iterations == 0:
             return probabilities.float().cpu()
-        unary = probabilities.float().clamp(1e-5, 1).log_().neg_().reshape(self.labels, -1)
+        unary = probabilities.detach().float().clamp(1e-5, 1).log_().neg_().reshape(self.labels, -1)
         result = self._field.infer(unary.cpu().numpy(), iterations)
         return torch.from_numpy(result).reshape(self.labels, self.height, self.width)
 

@@ -64,8 +64,12 @@ ENGINES = {
 
 def best_engine(device: str = "cpu") -> str:
     """What `auto` stands for: the fastest engine that is installed; on a GPU (`cuda`) one that computes there."""
-    there = [name for name, engine in ENGINES.items() if find_spec(engine.needs) is not None]
-    return next(name for name in there if ENGINES[name].on_gpu or not device.startswith("cuda"))
+    return next(name for name in usable_engines() if ENGINES[name].on_gpu or not device.startswith("cuda"))
+
+
+def usable_engines() -> list[str]:
+    """Those whose program is installed, the fastest on a CPU first."""
+    return [name for name, engine in ENGINES.items() if find_spec(engine.needs) is not None]
 
 
 def bytes_of(engine: str, labels: int) -> int:

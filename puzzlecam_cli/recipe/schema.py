@@ -131,6 +131,8 @@ class Views(Section):
     )
 
 
+LEAST_DEVIATION = 1.0  # of a kernel: a lattice of finer cells cannot be numbered, and holds one pixel a cell anyway
+SMOOTH_XY = "Standard deviation in pixels of the smoothness kernel [code]."
 COLOUR_XY = "Standard deviation in pixels of the colour kernel [code]."
 COLOUR_RGB = "Standard deviation in grey levels of the colour kernel [code]."
 
@@ -144,12 +146,10 @@ class Crf(Section):
         "else torch [ours].",
     )
     iterations: Integer = default(10, "Mean-field steps; 0: no CRF [code].", ge=0, le=1000)
-    smooth_xy: Real = default(
-        LABEL_KERNELS.smooth_xy, "Standard deviation in pixels of the smoothness kernel [code].", gt=0
-    )
+    smooth_xy: Real = default(LABEL_KERNELS.smooth_xy, SMOOTH_XY, ge=LEAST_DEVIATION)
     smooth_weight: Real = default(LABEL_KERNELS.smooth_weight, "Weight of the smoothness kernel [code].", ge=0)
-    colour_xy: Real = default(LABEL_KERNELS.colour_xy, COLOUR_XY, gt=0)
-    colour_rgb: Real = default(LABEL_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
+    colour_xy: Real = default(LABEL_KERNELS.colour_xy, COLOUR_XY, ge=LEAST_DEVIATION)
+    colour_rgb: Real = default(LABEL_KERNELS.colour_rgb, COLOUR_RGB, ge=LEAST_DEVIATION)
     colour_weight: Real = default(LABEL_KERNELS.colour_weight, "Weight of the colour kernel [code].", ge=0)
     largest_side: Side | None = default(
         None, "Photos whose longer side has more pixels are seen shrunk to this; null: none are [code]."
@@ -167,8 +167,8 @@ class PseudoLabelCrf(LabelCrf):
 
 
 class PredictionCrf(Crf):
-    colour_xy: Real = default(PREDICTION_KERNELS.colour_xy, COLOUR_XY, gt=0)
-    colour_rgb: Real = default(PREDICTION_KERNELS.colour_rgb, COLOUR_RGB, gt=0)
+    colour_xy: Real = default(PREDICTION_KERNELS.colour_xy, COLOUR_XY, ge=LEAST_DEVIATION)
+    colour_rgb: Real = default(PREDICTION_KERNELS.colour_rgb, COLOUR_RGB, ge=LEAST_DEVIATION)
 
 
 class AffinityLabels(Section):

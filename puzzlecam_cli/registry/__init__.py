@@ -104,7 +104,10 @@ def crf_engine(name: str = "auto", device: str = "cpu") -> FieldOf:
         UserError: no such engine is installed, or its plugin fails to load.
     """
     name = best_engine(device) if name == "auto" else name
-    engine = _chosen(CRF, name, "crf-missing", "no CRF engine is called", "`auto` takes the fastest that is installed")
+    if name in ENGINES and name not in installed(CRF):
+        hint = f"`torch` is always there; or {ENGINES[name].install}"
+        raise UserError("crf-missing", f"{ENGINES[name].needs} is not installed", hint=hint)
+    engine = _chosen(CRF, name, "crf-missing", "no CRF engine is called", "`auto` takes the fastest that is there")
     entry = installed(CRF)[name]
     if entry.dist is not None:
         return partial(GuardedField, entry, engine)

@@ -9,9 +9,9 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.method.crf_engines import ENGINES, FieldOf
+from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.registry.found import brought_by, distribution_of, why_unusable
-from puzzlecam_cli.registry.tables import CRF, DATASETS, WORDS
+from puzzlecam_cli.registry.tables import DATASETS, WORDS
 
 
 def load(entry: EntryPoint) -> Any:
@@ -30,9 +30,6 @@ def load(entry: EntryPoint) -> Any:
         with its_output(entry):
             loaded = entry.load()
     except (Exception, SystemExit) as error:
-        engine = ENGINES.get(entry.name) if entry.group == CRF and entry.dist is None else None
-        if engine and engine.install and isinstance(error, ModuleNotFoundError):
-            raise UserError("crf-missing", f"{engine.needs} is not installed", hint=engine.install) from None
         said = f"{what} failed to load: {said_by(error)}"
         raise UserError("plugin-broken", said, hint=remedy) from error
     if entry.group == DATASETS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint
 
-from puzzlecam_cli.method.crf_engines import ENGINES
+from puzzlecam_cli.method.crf_engines import ENGINES, usable_engines
 
 OWN = "puzzlecam-cli"
 BACKBONES, DATASETS, CRF = "puzzlecam.backbones", "puzzlecam.datasets", "puzzlecam.crf"
@@ -23,7 +23,7 @@ RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnest50", "resnes
 BUILT_IN = {
     BACKBONES: {name: f"puzzlecam_cli.models.resnet:{name}" for name in RESNETS},
     DATASETS: DATA_KINDS,
-    CRF: {name: engine.field for name, engine in ENGINES.items()},
+    CRF: {name: ENGINES[name].field for name in usable_engines()},
 }
 
 # `<prefix>:<model>` for libraries of many networks: their callable takes the model's name first.

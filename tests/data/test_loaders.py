@@ -129,7 +129,8 @@ def test_a_training_draws_the_side_its_recipe_names(section, side, monkeypatch):
     tasks: list[Any] = []
     monkeypatch.setattr(stage_context, "train", lambda task, *_: tasks.append(task))
     recipe = load_recipe("voc_resnet50", [f"{section}.resize_side={side}"])
-    folder, accelerator = SimpleNamespace(root=Path(), training=Path), SimpleNamespace(is_main_process=False)
+    folder = SimpleNamespace(root=Path(), training=Path)
+    accelerator = SimpleNamespace(is_main_process=False, device=torch.device("cpu"))
     run = SimpleNamespace(recipe=recipe, photos=SimpleNamespace(classes=()))
     context: Any = stage_context.Context(section, run, folder, accelerator, print)
     vars(context).update(train_photos=[])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from puzzlecam_cli.engine.depthwise import speed_up_depthwise
 from puzzlecam_cli.engine.memory import held_bytes
 from puzzlecam_cli.engine.recompute import has_blocks, recompute_blocks
 from puzzlecam_cli.models.backbone import load_backbone
@@ -32,10 +33,17 @@ def deep() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(*(Block() for _ in range(5))))
 
 
+def with_fast_gradients() -> nn.Module:
+    network = Classifier(load_backbone("timm:mobilenetv3_small_050"), 3)
+    speed_up_depthwise(network)
+    return network
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "blocks of chance": deep,
     "DeepLab on a ResNet": lambda: DeepLab(load_backbone("resnet18"), 3, width=16, norm="batch"),
     "a classifier on a MobileNet": lambda: Classifier(load_backbone("timm:mobilenetv3_small_050"), 3),
+    "depthwise convolutions with gradients of ours": with_fast_gradients,
     "a classifier on a ResNeSt": lambda: Classifier(load_backbone("timm:resnest14d"), 3),
 }
 

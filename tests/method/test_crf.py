@@ -221,3 +221,16 @@ def test_the_authors_kernels_are_the_recipes() -> None:
         assert section.model_dump(include=set(kernels._fields)) == kernels._asdict()
     assert LABEL_KERNELS == (3, 3, 50, 5, 10)
     assert PREDICTION_KERNELS == (3, 3, 80, 13, 10)
+
+
+@pytest.mark.parametrize("wrong", [{"smooth_xy": 0.0}, {"colour_rgb": -1.0}, {"colour_xy": float("nan")}])
+def test_kernels_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        dense_crf(torch.zeros(4, 4, 3, dtype=torch.uint8), torch.full((2, 4, 4), 0.5), iterations=1, **wrong)
+
+
+def test_a_photo_without_pixels_and_steps_below_none_are_refused() -> None:
+    with pytest.raises(ValueError, match="no pixels"):
+        dense_crf(torch.zeros(0, 4, 3, dtype=torch.uint8), torch.zeros(2, 0, 4), iterations=1)
+    with pytest.raises(ValueError, match="negative"):
+        dense_crf(torch.zeros(4, 4, 3, dtype=torch.uint8), torch.full((2, 4, 4), 0.5), iterations=-1)
