@@ -66,13 +66,14 @@ def edges_by_hand(x: Tensor, sides: tuple[int, int]) -> Tensor:
 )
 def test_edges_are_those_of_a_canvas_padded_by_hand(size, canvas, sides):
     x = photo(*size)
-    torch.testing.assert_close(network("boundary", canvas).edges(x), edges_by_hand(x, sides), rtol=1e-4, atol=1e-5)
+    (edges,) = network("boundary", canvas).edges(x[None])
+    torch.testing.assert_close(edges, edges_by_hand(x, sides), rtol=1e-4, atol=1e-5)
 
 
 def test_the_canvas_is_part_of_what_was_learnt():
     """The same photo on two canvases has other edges; a training crop on its own has none around it."""
     x = photo(48, 64)
-    on_canvas, on_cells = network("boundary", 128).edges(x), network("boundary", 0).edges(x)
+    on_canvas, on_cells = network("boundary", 128).edges(x[None]), network("boundary", 0).edges(x[None])
     assert float((on_canvas - on_cells).abs().max()) > 0.01
     crop = photo(128, 128)[None]
     assert torch.equal(network("boundary", 128)(crop), network("boundary", 0)(crop))
@@ -83,7 +84,7 @@ def test_a_canvas_has_whole_cells_at_all_strides(strides):
     seen: list[tuple[int, ...]] = []
     made = network("boundary", 130, strides)
     made.backbone.network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[-2:])))
-    made.edges(photo(50, 140))
+    made.edges(photo(50, 140)[None])
     assert all(side % cell == 0 for side in seen[0] for cell in (4, *strides))
     assert min(seen[0]) >= 130
 
@@ -92,7 +93,8 @@ def test_features_are_seen_on_the_canvas_too():
     x, canvas = photo(40, 56), torch.zeros(1, 3, 128, 128)
     canvas[0, :, :40, :56] = x
     with torch.no_grad():
-        torch.testing.assert_close(network("feature", 128).features(x), network("feature", 0)(canvas)[0, :, :5, :7])
+        (features,) = network("feature", 128).features(x[None])
+        torch.testing.assert_close(features, network("feature", 0)(canvas)[0, :, :5, :7])
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_every_network_takes_any_strides(strides):
         assert Classifier(patches(strides), 3)(x).shape[-2:] == (-(-70 // strides[-1]), -(-90 // strides[-1]))
         assert DeepLab(patches(strides), 4, width=16).eval()(x).shape == (2, 4, 70, 90)
         assert BoundaryNet(patches(strides)).eval()(x).shape == (2, 18, 23)
-    assert BoundaryNet(patches(strides)).eval().edges(x[0]).shape == (18, 23)
+    assert BoundaryNet(patches(strides)).eval().edges(x).shape == (2, 18, 23)
 
 
 @pytest.mark.parametrize("strides", [(14,) * 5, (4, 8, 16, 32, 32)], ids=str)
