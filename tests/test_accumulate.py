@@ -6,10 +6,6 @@ A memory is made up that holds so many images, or so many more where blocks are 
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +29,7 @@ from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.recipe.schema import Puzzle, Seg, TrainCls
 from puzzlecam_cli.stages.seg import SegmentationLoss
 from puzzlecam_cli.stages.train_cls import PuzzleLosses
+from tests.launched import two_processes
 
 Run = Callable[..., Result]
 OF_FOUR = ("-s", "train_cls.batch=4")
@@ -259,25 +256,6 @@ def test_the_smallest_memory_of_a_group_decides_and_nobody_waits(
 ) -> None:
     """Of 4 photos a step, each process has 2, which only the first can hold; the training equals that of one."""
     command = ["train-cls", str(tiny_recipe), "--run", str(tmp_path), *FROZEN, "-s", "runtime.sync_batchnorm=true"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    group |= {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-c", UNEQUAL, json.dumps([command])],
-            env=os.environ | group | {"RANK": rank, "LOCAL_RANK": rank},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
-    ]
-    try:
-        errors = [rank.communicate(timeout=120)[1] for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    errors = two_processes(UNEQUAL, [command], 120)
     assert "4 images do not fit into memory at once: they go through in 2 parts" in errors[0]
     assert_close(*(load_file(run / "model.safetensors") for run in (tmp_path / "train-cls", whole)))

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typer.testing import Result
 
 from puzzlecam_cli.group.cores import cores
 from tests.forked import assert_same
+from tests.launched import two_processes
 
 Run = Callable[..., Result]
 # dropout draws other numbers in each process: it is left out where one process is compared with two
@@ -66,26 +66,7 @@ def by_two_processes(
     """The folders of all `TRAININGS` by two processes, started once, as a launcher starts them."""
     runs = {name: tmp_path_factory.mktemp("two") / "run" for name in TRAININGS}
     commands = [training(name, tiny_recipe, finished_run, run, two=True) for name, run in runs.items()]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    group |= {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-c", WITHOUT_DROPOUT, json.dumps(commands)],
-            env=os.environ | group | {"RANK": rank, "LOCAL_RANK": rank},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
-    ]
-    try:
-        errors = [rank.communicate(timeout=240)[1] for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    two_processes(WITHOUT_DROPOUT, commands, 240)
     return runs
 
 

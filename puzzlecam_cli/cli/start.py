@@ -45,8 +45,8 @@ def prepare_start() -> None:
 def leave_cores_to_others() -> None:
     """Let threads that wait for one another fall asleep after some microseconds, unless the user says how they wait.
 
-    By default they keep their cores busy for milliseconds, where the thread that they wait for may need one: whatever
-    else runs on this machine, a process that loads photos or another of a group, made steps up to four times as slow.
+    By default they keep their cores busy for milliseconds, where the thread that they wait for may need one: beside a
+    program that takes one of 2 cores, a training step of `seg` took 2.5 s instead of 1.8.
     """
     if not any(name in os.environ for name in WAITING):
         os.environ[WAITING[0]] = "1000"

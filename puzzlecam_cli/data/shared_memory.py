@@ -11,6 +11,8 @@ from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
+from puzzlecam_cli.group.cores import processes_here
+
 SHARED = Path("/dev/shm")  # of Linux; elsewhere what is shared is memory like any other
 USED = 0.8  # of what is free there: semaphores and GPUs that exchange gradients need some as well
 AHEAD = 2  # items a process loads ahead, where there is room
@@ -32,7 +34,7 @@ def free_shared_memory() -> float:
     if not SHARED.is_dir():
         return inf
     state = os.statvfs(SHARED)
-    return USED * state.f_bavail * state.f_frsize / int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return USED * state.f_bavail * state.f_frsize / processes_here()
 
 
 def loaders_within(room: float, workers: int, item: float, held: int) -> Loaders:

@@ -29,6 +29,7 @@ from puzzlecam_cli.engine.pool import pool_workers
 from puzzlecam_cli.engine.precision import chosen_together
 from puzzlecam_cli.engine.trackers import check_trackers
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.group.cores import processes_here
 from puzzlecam_cli.recipe.schema import Runtime
 
 LOADERS = 16  # each loads 36 of VOC's photos a second at four scales, 3 of 12 megapixels, or 130 views of 512 pixels
@@ -65,9 +66,9 @@ def cores_divided(accelerator: Place) -> Iterator[None]:
 
     What they learn differs from what one learns by rounding anyway; what is made photo by photo does not.
     """
-    threads, here = torch.get_num_threads(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    threads = torch.get_num_threads()
     if accelerator.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(threads // here, 1))
+        torch.set_num_threads(max(threads // processes_here(), 1))
     try:
         yield
     finally:
@@ -87,9 +88,8 @@ def loading(runtime: Runtime, accelerator: Place, note: Callable[[str], None]) -
     Args:
         note: is told where the memory allows less than is wanted.
     """
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     on_gpu = accelerator.device.type == "cuda"
-    return Loading(loader_workers(runtime, accelerator), on_gpu, free_memory() / here / 4, note)
+    return Loading(loader_workers(runtime, accelerator), on_gpu, free_memory() / processes_here() / 4, note)
 
 
 def seed_everything(seed: int, purpose: str) -> None:

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 from puzzlecam_cli.engine.free_memory import free_memory
-from puzzlecam_cli.group.cores import cores
+from puzzlecam_cli.group.cores import cores, processes_here
 from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
 from puzzlecam_cli.recipe.runtime import FIRST_WORKERS, WORKER_BYTES, Runtime
 
@@ -86,5 +86,5 @@ def pool_workers(runtime: Runtime) -> int:
     """
     if runtime.workers is not None:
         return runtime.workers
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    here = processes_here()
     return max(1, min(cores() // here, int(free_memory() / here / WORKER_BYTES)))

@@ -1,4 +1,4 @@
-"""How many cores there are for this process."""
+"""How many cores there are for this process, and with how many others of its group it shares them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def cores() -> int:
     """
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, ceil(min([bound, *_quotas()])))
+
+
+def processes_here() -> int:
+    """Processes of this one's group on this machine, which share its cores and its memory."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def _quotas() -> Iterator[float]:
