@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from puzzlecam_cli.cli.start import CONTINUES, INTERRUPTED
+from puzzlecam_cli.cli.start import INTERRUPTED, said_of_interrupt
 from puzzlecam_cli.errors import UserError, printable
 
 _HEAD = r"× |╰─> |hint: | *"  # what follows a line of a message is set in by
@@ -35,7 +35,7 @@ def error_boundary() -> Iterator[None]:
             sys.stdout.flush()  # a full disk shows here at the latest
     except KeyboardInterrupt:
         exec("")  # Python would end by SIGINT if it came in code made of strings, as in dataclasses; so it forgets that
-        _fail(CONTINUES, INTERRUPTED)
+        _fail(said_of_interrupt(), INTERRUPTED)
     except BrokenPipeError:  # whoever reads our output has had enough
         raise typer.Exit from None
     except Exception as error:

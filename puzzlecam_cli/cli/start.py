@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 INTERRUPTED = 130
-CONTINUES = "interrupted; the same command continues"
+ANEW = "bench", "card", "doctor", "export", "new"  # commands that do not go on where they were interrupted
 WAITING = "GOMP_SPINCOUNT", "OMP_WAIT_POLICY"  # of the threads that compute, as PyTorch finds them when it is loaded
 SIZES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")  # Rich and Typer lay out by them, whatever they say
 
@@ -18,10 +18,17 @@ SIZES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")  # Rich and Typer lay out by them
 def stop_at_once(*_: object) -> None:
     """End this process here. Only for moments when there is nothing to lose."""
     try:  # noqa: SIM105
-        os.write(2, f"{CONTINUES}\n".encode())
+        os.write(2, f"{said_of_interrupt()}\n".encode())
     except OSError:  # stderr is closed
         pass
     os._exit(INTERRUPTED)
+
+
+def said_of_interrupt() -> str:
+    """What is lost."""
+    import sys
+
+    return f"interrupted; the same command {'begins anew' if sys.argv[1:2] and sys.argv[1] in ANEW else 'continues'}"
 
 
 def prepare_start() -> None:

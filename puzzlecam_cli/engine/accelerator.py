@@ -26,9 +26,8 @@ from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.place import for_inference as for_inference
 from puzzlecam_cli.engine.place import on_device as on_device
 from puzzlecam_cli.engine.pool import pool_workers
-from puzzlecam_cli.engine.precision import chosen_together
+from puzzlecam_cli.engine.precision import check_precision, chosen_together
 from puzzlecam_cli.engine.trackers import check_trackers
-from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.group.cores import processes_here
 from puzzlecam_cli.recipe.schema import Runtime
 
@@ -43,8 +42,7 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
     """
     check_environment(runtime, os.environ)
     check_trackers(runtime)
-    if runtime.mixed_precision == "fp16" and (runtime.cpu or not torch.cuda.is_available()):
-        raise UserError("fp16-needs-gpu", "fp16 needs a GPU", hint="--mixed-precision bf16 works on CPUs as well")
+    check_precision(runtime)
     threads = torch.get_num_threads()
     accelerator = Accelerator(
         mixed_precision=chosen_together(runtime),

@@ -10,6 +10,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.schema import Runtime
 
 
@@ -28,6 +29,16 @@ def chosen_together(runtime: Runtime) -> str:
     return str(everyones[0]) if len(set(everyones)) == 1 else "no"
 
 
+def check_precision(runtime: Runtime) -> None:
+    """Whether networks can compute in the recipe's precision.
+
+    Raises:
+        UserError: fp16 without a GPU.
+    """
+    if runtime.mixed_precision == "fp16" and (runtime.cpu or not torch.cuda.is_available()):
+        raise UserError("fp16-needs-gpu", "fp16 needs a GPU", hint="--mixed-precision bf16 works on CPUs as well")
+
+
 def said(runtime: Runtime, precision: str) -> str | None:
     """What `auto` has chosen, in words; None where it is float32, or the recipe says it."""
     if runtime.mixed_precision != "auto" or precision == "no":
@@ -41,6 +52,11 @@ def has_bf16(device: torch.device) -> bool:
         return False
     with torch.cuda.device(device):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def has_tf32(device: torch.device) -> bool:
+    """Whether float32 there can mean TF32: on GPUs with compute capability 8.0 or more."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 @contextmanager

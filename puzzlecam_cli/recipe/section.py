@@ -45,6 +45,8 @@ Seed = Annotated[int, Field(ge=0, lt=LARGEST_SEED), BeforeValidator(_no_truth)]
 Fraction = Annotated[Real, Field(ge=0, le=1)]
 Positive = Annotated[Real, Field(gt=0)]
 Count = Annotated[Integer, Field(ge=1)]
+LARGEST_SIDE = 8192  # pixels
+Side = Annotated[Integer, Field(ge=16, le=LARGEST_SIDE)]
 
 
 def default(value: Any, description: str, **bounds: Any) -> Any:

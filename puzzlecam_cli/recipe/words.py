@@ -72,7 +72,9 @@ def in_words(problem: Any, keys: Keys, written: str | None, values: dict[str, An
         given = value.get(keys[-1]) if isinstance(value, dict) else value
         names = NAMES.findall(text)
         close = get_close_matches(str(given).lower(), names, 1)
-        return text + (f"; did you mean '{close[0]}'?" if close else _misread(given, written) if names else "")
+        if close:
+            return f"{text}; did you mean '{close[0]}'?"
+        return text + (_misread(given, written) if written in names else "")
     if isinstance(value, dict) and text.startswith("must be ") and text != SECTION:
         return f"is {text.removeprefix('must be ')}, not a section"
     return text + (_misread(value, written) if kind in ("string_type", "path_type") else "")

@@ -42,6 +42,19 @@ def environment(checked: Checked) -> Iterator[UserError]:
         yield error
 
 
+def precision(checked: Checked) -> Iterator[UserError]:
+    """Half precision without a GPU."""
+    runtime = checked.run.recipe.runtime
+    if runtime.mixed_precision != "fp16" or not any(map(checked.makes, NETWORKS)):
+        return  # all else is possible anywhere, which is known without PyTorch
+    from puzzlecam_cli.engine.precision import check_precision
+
+    try:
+        check_precision(runtime)
+    except UserError as error:
+        yield error
+
+
 def crf_engine(checked: Checked) -> Iterator[UserError]:
     """A dense CRF whose engine is not installed or broken."""
     recipe = checked.run.recipe

@@ -20,7 +20,7 @@ from puzzlecam_cli.run.folder import UNFINISHED, RunFolder
 from puzzlecam_cli.run.ledger import LARGEST, Record, State, digest, now, versions
 from puzzlecam_cli.run.ownership import make_whole, replace
 from puzzlecam_cli.run.pipeline import Stage, Step
-from puzzlecam_cli.run.plan import Decision, fingerprint, inputs_of
+from puzzlecam_cli.run.plan import ENGINE, PRECISION, TF32, Decision, fingerprint, inputs_of
 from puzzlecam_cli.run.run import Run
 
 if TYPE_CHECKING:
@@ -88,16 +88,21 @@ def write_recipe(run: Run, emit: Emit) -> None:
 
 
 def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Accelerator, emit: Emit) -> None:
-    from puzzlecam_cli.engine.precision import tf32
+    from puzzlecam_cli.engine.precision import has_tf32, tf32
     from puzzlecam_cli.run.context import Context
+    from puzzlecam_cli.run.crf_engines import ENGINE as CRF
     from puzzlecam_cli.run.crf_engines import added_to, check_agreed, engine_versions, mixed
 
-    inputs, ledger = inputs_of(run, step, accelerator.mixed_precision), run.ledger
+    engine, ledger = engine_versions(run.recipe, step, accelerator.device), run.ledger
+    check_agreed(engine, accelerator)
+    has_rounded = run.recipe.runtime.tf32 and has_tf32(accelerator.device)
+    found = {PRECISION: accelerator.mixed_precision, TF32: has_rounded}
+    if engine:
+        found[f"{step.crf}{ENGINE}"] = engine[CRF]
+    inputs = inputs_of(run, step, found)
     before, repaired = ledger.get(step.name), decision.action == "repair"
     staged = before is not None and before.is_made and not repaired
     made_of, name = (before.inputs, before.fingerprint) if before and repaired else (inputs, fingerprint(inputs))
-    engine = engine_versions(run.recipe, step, accelerator.device)
-    check_agreed(engine, accelerator)
     begun = (ledger.get_coming(step.name) if staged else before) if decision.action != "run" else None
     record = Record("running", name, made_of, started=now(), versions=versions() | added_to(begun, engine))
     began = time.monotonic()

@@ -25,6 +25,8 @@ CLEANED_AWAY = "cleaned away"
 _NO_KEY = object()
 ANY_NUMBER = ".accumulate"  # ends keys whose `auto` is content with what was made by any number
 PRECISION = "runtime.mixed_precision"  # what it was is remembered; `auto` is content with any
+TF32 = "runtime.tf32"  # likewise; true allows it, and is content with what was made without
+ENGINE = ".engine"  # ends keys of dense CRFs, of which `auto` is content with any
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
 UNFINISHED_STATES = {
     "running": "was interrupted",
@@ -72,11 +74,11 @@ def plan(
     return [decision for decision in decisions.values() if decision.stage in chosen_names]
 
 
-def inputs_of(run: Run, step: Step, precision: str | None = None) -> Inputs:
+def inputs_of(run: Run, step: Step, found: Inputs | None = None) -> Inputs:
     """All that decides what a step makes, by name.
 
     Args:
-        precision: that the recipe's is where the step is made.
+        found: what keys of the recipe come to on the machine where the step is made.
     """
     inputs: Inputs = {"version": step.version}
     values = run.recipe.model_dump(mode="json")
@@ -86,8 +88,7 @@ def inputs_of(run: Run, step: Step, precision: str | None = None) -> Inputs:
             for name, value in flatten(key, _lookup(values, key))
             if not any(name == skipped or name.startswith(skipped + ".") for skipped in step.without)
         }
-    if precision is not None and PRECISION in inputs:
-        inputs[PRECISION] = precision
+    inputs |= {key: value for key, value in (found or {}).items() if key in inputs}
     for wanted in step.data:
         inputs |= _data_input(run, wanted, step.takes_what_is_there)
     for need in step.needs:
@@ -238,8 +239,7 @@ def what_changed(before: Inputs, after: Inputs) -> list[str]:
     changes = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
-        is_content = new == "auto" and (key == PRECISION or key.endswith(ANY_NUMBER))
-        if key in before and key in after and (old == new or is_content):
+        if key in before and key in after and (old == new or _is_content(key, new)):
             continue
         if key == "version":
             changes.append("the program makes it differently now")
@@ -250,6 +250,13 @@ def what_changed(before: Inputs, after: Inputs) -> list[str]:
         else:
             changes.append(f"{key} changed: {json.dumps(old)} → {json.dumps(new)}")
     return changes
+
+
+def _is_content(key: str, value: Any) -> bool:
+    """Whether a recipe's value leaves it open what a step is made with."""
+    if key == TF32:
+        return value is True
+    return value == "auto" and (key == PRECISION or key.endswith((ANY_NUMBER, ENGINE)))
 
 
 def in_words(changes: Sequence[str]) -> str:

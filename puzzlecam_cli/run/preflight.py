@@ -27,6 +27,7 @@ from puzzlecam_cli.run.check_machine import (
     batch_for_processes,
     crf_engine,
     environment,
+    precision,
     room_for_photos,
     room_on_disk,
 )
@@ -60,6 +61,7 @@ CHECKS = (
     Row(enough_is_left),
     Row(lists, of_files=True),
     Row(environment),
+    Row(precision),
     Row(crf_engine),
     Row(backbone_is_there),
     Row(batch_for_processes),

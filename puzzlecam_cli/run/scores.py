@@ -41,12 +41,18 @@ class _Tags(_Checked):
     photos_without: Count
 
 
+class _MadeWith(_Checked):
+    precision: list[str] = []
+    crf: list[str] = []
+
+
 class _Scores(_Checked):
     version: Literal[1] = Field(alias="schema")
     results: list[_Result]
     classes: list[str] = []
     tags: _Tags | None = None
     tags_from: str | None = None
+    made_with: _MadeWith = _MadeWith()
     left_out: dict[str, Count] = {}
     masks_left_out: dict[str, Count] = {}
 

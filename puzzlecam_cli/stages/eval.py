@@ -22,6 +22,7 @@ from puzzlecam_cli.events import Note
 from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
 from puzzlecam_cli.run.context import Context
+from puzzlecam_cli.run.how_made import how_made
 from puzzlecam_cli.run.scores import Result
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
 from puzzlecam_cli.text import shell
@@ -104,6 +105,7 @@ def score(context: Context) -> None:
         "seed": context.recipe.seed,
         "backbone": context.recipe.backbone.name,
         "puzzle": context.recipe.train_cls.puzzle.is_used,
+        "made_with": how_made(context.run.ledger),
         "classes": ["background", *context.data.classes],
         "results": results,
     } | count_left_out(context)

@@ -13,7 +13,7 @@ from puzzlecam_cli.text import several
 from puzzlecam_cli.use.card_facts import Facts, in_yaml, scrubbed, shareable_recipe
 from puzzlecam_cli.use.hub import MODEL
 from puzzlecam_cli.view.markdown import markdown_table
-from puzzlecam_cli.view.scores import HEADER, score_notes, score_rows
+from puzzlecam_cli.view.scores import HEADER, said_of_making, score_notes, score_rows
 from puzzlecam_cli.view.words import duration
 
 WEAK = 0.5  # IoU below which a class is named among the limits
@@ -295,4 +295,5 @@ def _made_with(facts: Facts) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
     day = facts.trained.partition("T")[0]
     took = f", {duration(facts.seconds)} for all stages" if facts.seconds else ""
-    return [f"{versions}. Trained {day}{took}." if day else f"{versions}."]
+    made = said_of_making(facts.made_with)
+    return [f"{versions}. {f'Trained {day}{took}. ' * bool(day)}{made}".rstrip()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -18,6 +18,7 @@ from puzzlecam_cli.plain_file import read_file
 from puzzlecam_cli.recipe.load import read_document
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.ablation import FILES, TABLE_1, WHAT
+from puzzlecam_cli.run.how_made import how_made
 from puzzlecam_cli.run.ledger import Record
 from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.opened import model_of, upgraded
@@ -44,6 +45,7 @@ class Facts:
         spread: of the maps' mIoU over seeds, as `ablation.json` has it; None where only one seed is stored.
         seconds: all stages together.
         versions: of the packages that trained it.
+        made_with: the precision of its networks and the engines of its dense CRFs, as `how_made` tells.
         trained: when the network was finished, ISO 8601.
     """
 
@@ -58,6 +60,7 @@ class Facts:
     spread: Mapping[str, Any] | None
     seconds: float
     versions: Mapping[str, str]
+    made_with: Mapping[str, Sequence[str]]
     trained: str
 
 
@@ -85,6 +88,7 @@ def facts_of(run: Run) -> Facts:
         spread=_spread(run),
         seconds=sum(record.seconds for record in records if record.is_made),
         versions=network.versions,
+        made_with=how_made(run.ledger),
         trained=network.ended or "",
     )
 

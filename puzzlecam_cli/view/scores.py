@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from puzzlecam_cli.errors import LINE, LINES, printable
 from puzzlecam_cli.run.scores import Result, Scores
 from puzzlecam_cli.text import are
@@ -44,8 +46,8 @@ def scores_table(scores: Scores) -> str:
     if not scores["results"]:
         return "\n\n".join(["No masks: nothing was scored.", *notes, "\n".join(numbers)]) + "\n"
     lines = markdown_table(HEADER, score_rows(scores))
-    for note in notes:
-        lines += ["", note]
+    for note in [*notes, said_of_making(scores.get("made_with", {}))]:
+        lines += ["", note] if note else []
     if comparison := table_2(scores):
         heading, *rows = comparison
         lines += ["", *markdown_table(heading, rows)]
@@ -64,6 +66,13 @@ def score_notes(scores: Scores) -> list[str]:
         if counts:
             notes.append(f"{what} that cannot be read and are left out: {', '.join(counts)}; see left_out.json.")
     return [*notes, *(f"{said_of_equal(result)}." for result in scores["results"] if result.get("equal"))]
+
+
+def said_of_making(made_with: Mapping[str, Sequence[str]]) -> str:
+    """In what precision networks computed and who inferred in dense CRFs, a sentence; empty where it is not known."""
+    precision, engines = (printable(" and ".join(made_with.get(key, ()))) for key in ("precision", "crf"))
+    said = [f"networks in {precision}"] * bool(precision) + [f"dense CRFs by {engines}"] * bool(engines)
+    return f"Made with {', '.join(said)}." if said else ""
 
 
 def said_of_equal(result: Result) -> str:
