@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from typing import Any, Literal
 
 from puzzlecam_cli.errors import UserError
@@ -85,7 +86,7 @@ def inputs_of(run: Run, step: Step, found: Inputs | None = None) -> Inputs:
     for key in step.keys:
         inputs |= {
             name: value
-            for name, value in flatten(key, _lookup(values, key))
+            for name, value in flatten(key, reduce(getitem, key.split("."), values))
             if not any(name == skipped or name.startswith(skipped + ".") for skipped in step.without)
         }
     inputs |= {key: value for key, value in (found or {}).items() if key in inputs}
@@ -118,13 +119,6 @@ def _defaults() -> Inputs:
     values = {"recipe": 1, "data": {"kind": "synthetic"}, "backbone": "none"}
     bare = model_of(values).model_validate(values)
     return {name: value for key, below in bare.model_dump(mode="json").items() for name, value in flatten(key, below)}
-
-
-def _lookup(values: dict[str, Any], key: str) -> Any:
-    found: Any = values
-    for part in key.split("."):
-        found = found[part]
-    return found
 
 
 def _data_input(run: Run, wanted: str, tolerant: bool) -> Inputs:
