@@ -17,6 +17,7 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import ENGINES, best_engine
 from puzzlecam_cli.run import crf_engines
 from puzzlecam_cli.run.crf_engines import check_agreed
+from puzzlecam_cli.use.run import Run as FinishedRun
 from tests.conftest import Run
 
 WITH_CRF = ("affinity/labels", "rw/pseudo_labels", "seg/predictions")
@@ -67,6 +68,14 @@ def test_every_step_with_a_crf_remembers_its_engine_and_no_other_does(finished_r
         assert versions(finished_run)["rw/pseudo_labels"]["pydensecrf2"]
 
 
+def test_naming_what_auto_was_keeps_all(puzzlecam: Run, finished_run: Path, tiny_recipe: Path) -> None:
+    named = [f"--set={key}.crf.engine={best_engine()}" for key in ("affinity.labels", "rw", "seg.predict")]
+    plan = puzzlecam("run-all", tiny_recipe, "--run", finished_run, "--plan", *named)
+    assert plan.exit_code == 0
+    assert all(line.startswith("keep") for line in plan.stdout.splitlines())
+
+
+@two_engines
 def test_a_run_by_torch_is_like_one_by_the_best(
     finished_run: Path, copy: Path, tiny_recipe: Path, puzzlecam: Run
 ) -> None:
@@ -106,6 +115,32 @@ def test_a_folder_of_predictions_by_two_engines_says_so(
     result = puzzlecam("predict", model, second, *calm)
     assert result.exit_code == 0, result.output
     assert "results of earlier calls are of the CRF engine pydensecrf, those made now of torch" in result.stderr
+
+
+@two_engines
+@pytest.mark.parametrize("source", ["seg", "pseudo"])
+def test_predictions_by_another_engine_than_that_of_the_run_say_so(
+    source: str, finished_run: Path, photos: Path, tmp_path: Path, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = sorted(photos.iterdir())[0]
+    (tmp_path / "tags.csv").write_text(f"file,tags\n{photo.name},{FinishedRun(finished_run).classes[0]}\n")
+    said = "the run's own labels are of the CRF engine pydensecrf, those made now of torch"
+    asked = ("--from", source, "--tags", tmp_path / "tags.csv", "--set", "runtime.workers=0", "--cpu")
+    for engine in ("pydensecrf", "torch"):
+        choose(engine, monkeypatch)
+        result = puzzlecam("predict", finished_run, photo, "--out", tmp_path / engine, *asked)
+        assert result.exit_code == 0, result.output
+        assert (said in " ".join(result.stderr.split())) == (engine == "torch")
+
+
+def test_predict_refuses_an_engine_that_is_not_there_before_anything(
+    model: Path, photos: Path, tmp_path: Path, puzzlecam: Run
+) -> None:
+    asked = ("--out", tmp_path / "out", "--set", "seg.predict.crf.engine=Torch")
+    result = puzzlecam("predict", model, photos, *asked)
+    assert result.exit_code == 2
+    assert "crf-missing" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_processes_of_two_engines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

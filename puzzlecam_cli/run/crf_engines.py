@@ -42,7 +42,7 @@ def check_agreed(versions: Mapping[str, str], accelerator: Accelerator) -> None:
 
 def added_to(begun: Record | None, versions: dict[str, str]) -> dict[str, str]:
     """The versions of a step that goes on: of two engines, where it was begun with another."""
-    names = dict.fromkeys([*_engines(begun), *([versions[ENGINE]] if versions else [])])
+    names = dict.fromkeys([*engines_of(begun), *([versions[ENGINE]] if versions else [])])
     return versions | ({ENGINE: ", ".join(names)} if names else {})
 
 
@@ -55,17 +55,17 @@ def mixed(ledger: Ledger, step: Step, begun: Record | None, versions: Mapping[st
     """
     if not versions:
         return
-    here = [versions[ENGINE]]
-    if (before := _engines(begun)) and before != here:
+    here = (versions[ENGINE],)
+    if (before := engines_of(begun)) and before != here:
         yield f"{step.name} was begun with the CRF engine {before[0]} and goes on with {here[0]}; --force makes it anew"
     for steps in ledger.records.values():
         for name, record in steps.items():
             if name == step.name:
                 return  # those after it are made anew as well
-            if (other := _engines(record)) and other != here:
+            if (other := engines_of(record)) and other != here:
                 yield f"{name} is of the CRF engine {other[-1]}, {step.name} of {here[0]}; crf.engine names one for all"
 
 
-def _engines(record: Record | None) -> list[str]:
+def engines_of(record: Record | None) -> tuple[str, ...]:
     """All that a step was made with; none where that is not known."""
-    return record.versions[ENGINE].split(", ") if record and ENGINE in record.versions else []
+    return tuple(record.versions[ENGINE].split(", ")) if record and ENGINE in record.versions else ()

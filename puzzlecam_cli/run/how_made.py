@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from puzzlecam_cli.run.crf_engines import ENGINE
+from puzzlecam_cli.run.crf_engines import engines_of
 from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.run.plan import PRECISION, TF32
 
@@ -17,5 +17,5 @@ def how_made(ledger: Ledger) -> dict[str, list[str]]:
         for record in made
         if record.inputs.get(PRECISION) in PRECISIONS and TF32 in record.inputs
     }
-    engines = {name for record in made for name in record.versions.get(ENGINE, "").split(", ") if name}
+    engines = {name for record in made for name in engines_of(record)}
     return {"precision": sorted(bits), "crf": sorted(engines)}

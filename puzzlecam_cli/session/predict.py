@@ -119,7 +119,8 @@ def predict(
             found = _look(opened, paths, root, wanted, tags, confidence, force, read_list)
         with open_views(member, root / MARK, plain) as emit:
             if found is not None:
-                job = Job(source, opened.model, opened.settings, fingerprint(opened.inputs), confidence, keep)
+                by, engines = fingerprint(opened.inputs), opened.engines
+                job = Job(source, opened.model, opened.settings, by, confidence, keep, engines)
                 _begin(found, opened, root, job, model, emit)
             if member.accelerator is not None:
                 member.accelerator.wait_for_everyone()

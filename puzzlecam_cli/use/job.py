@@ -16,7 +16,7 @@ from puzzlecam_cli.recipe.document import Document, lay_over
 from puzzlecam_cli.recipe.explain import explain
 from puzzlecam_cli.recipe.load import read_changes
 from puzzlecam_cli.recipe.runtime import Runtime
-from puzzlecam_cli.recipe.schema import Predict, RandomWalk, Views
+from puzzlecam_cli.recipe.schema import Crf, Predict, RandomWalk, Views
 from puzzlecam_cli.recipe.section import Section
 from puzzlecam_cli.use.results import Given
 
@@ -31,6 +31,10 @@ class Network(Section):
     seg: SegSettings = SegSettings()
     runtime: Runtime = Runtime()
 
+    @property
+    def crf(self) -> Crf:
+        return self.seg.predict.crf
+
 
 class Pseudo(Section):
     """What of a recipe decides how tagged photos get pseudo labels of trained networks."""
@@ -38,6 +42,10 @@ class Pseudo(Section):
     cams: Views = Views()
     rw: RandomWalk = RandomWalk()
     runtime: Runtime = Runtime()
+
+    @property
+    def crf(self) -> Crf:
+        return self.rw.crf
 
 
 Settings = Network | Pseudo
@@ -55,6 +63,7 @@ class Job:
         by: fingerprint of the model and all settings.
         confidence: write the winning probability as well.
         keep: keep maps and walked scores.
+        engines: that inferred in dense CRFs where the run itself made such labels.
     """
 
     source: str
@@ -63,6 +72,7 @@ class Job:
     by: str
     confidence: bool = False
     keep: bool = False
+    engines: tuple[str, ...] = ()
 
     def write(self, out: Path, photos: Sequence[Given]) -> None:
         values = asdict(self) | {"model": str(self.model), "settings": self.settings.model_dump(mode="json")}

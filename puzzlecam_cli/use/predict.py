@@ -69,7 +69,7 @@ def predict_photos(
         note,
         report("tiles of a large photo", "tiles"),
     )
-    own, engine = share(photos, accelerator), engine_of_all(settings.crf, accelerator, photos, results, note)
+    own, engine = share(photos, accelerator), engine_of_all(job, accelerator, photos, results, note)
     by_id = {photo.id: photo for photo in own}
     tick, files = report("predictions", "images"), {"": ""} | ({f"{CONFIDENCE}/": ""} if job.confidence else {})
     done = 0
@@ -99,12 +99,15 @@ def predict_photos(
 
 
 def engine_of_all(
-    crf: Crf, place: Place, photos: Sequence[Given], results: Results, note: Callable[[str], None]
+    job: Job, place: Place, photos: Sequence[Given], results: Results, note: Callable[[str], None]
 ) -> str | None:
-    """The engine of dense CRFs, None for none; it is noted where results of earlier calls are of another."""
+    """The engine of dense CRFs, None for none; it is noted where the run or earlier calls took another."""
+    crf = job.settings.crf
     if not crf.iterations:
         return None
     engine = engine_of(crf, place.device)
+    if job.engines and engine not in job.engines:
+        note(f"the run's own labels are of the CRF engine {' and '.join(job.engines)}, those made now of {engine}")
     kept = {made.crf for made in results.others(photo.id for photo in photos)} - {None, engine}
     for other in sorted(map(str, kept)):
         note(

@@ -123,7 +123,7 @@ def make_pseudo(job: Job, photos: Sequence[Given], results: Results, accelerator
     trained = RunFolder(job.model)
     folder = _Folder(results.home / "pseudo", run=trained, results=results)
     described = described_by(trained.model("train-cls"))
-    engine = engine_of_all(settings.rw.crf, accelerator, photos, results, lambda text: emit(Note("predict", text)))
+    engine = engine_of_all(job, accelerator, photos, results, lambda text: emit(Note("predict", text)))
     own = _readable(share(photos, accelerator), job, results, recipe.runtime)
     given = [Photo(photo.id, Path(photo.image), tuple(photo.tags or ())) for photo in own]
     run = _RunOfGiven(recipe, folder, Ledger(folder.ledger), given=GivenPhotos(given, described.classes))

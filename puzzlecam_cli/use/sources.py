@@ -12,6 +12,8 @@ from puzzlecam_cli.models.description import OF_RUNTIME, Description
 from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.registry import crf_engine
+from puzzlecam_cli.run.crf_engines import engines_of
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.run.model_file import read_description
@@ -34,6 +36,7 @@ class Source:
         colours: C + 1, background first.
         settings: of a run those of its recipe, of a model file those it carries, with changes.
         inputs: all that decides what a photo's labels are.
+        engines: that inferred in dense CRFs where the run itself made such labels; none where that is not known.
     """
 
     kind: str
@@ -42,6 +45,7 @@ class Source:
     colours: tuple[tuple[int, int, int], ...]
     settings: Settings
     inputs: dict[str, Any]
+    engines: tuple[str, ...] = ()
 
 
 def open_source(path: Path, kind: str, changes: Sequence[str]) -> Source:
@@ -52,9 +56,14 @@ def open_source(path: Path, kind: str, changes: Sequence[str]) -> Source:
         changes: `dotted.key=YAML value` each.
 
     Raises:
-        UserError: there is none, it is unfinished or damaged, or does not fit what is wanted; a change is wrong.
+        UserError: there is none, it is unfinished or damaged, or does not fit what is wanted; a change is wrong; the
+            CRF engine is not installed.
     """
-    return _of_stages(path, changes) if kind == "pseudo" else _of_network(path, changes)
+    source = _of_stages(path, changes) if kind == "pseudo" else _of_network(path, changes)
+    crf = source.settings.crf
+    if crf.iterations and crf.engine not in ("auto", "torch"):  # which are always there, and take long to load
+        crf_engine(crf.engine)
+    return source
 
 
 def _of_network(path: Path, changes: Sequence[str]) -> Source:
@@ -63,15 +72,17 @@ def _of_network(path: Path, changes: Sequence[str]) -> Source:
     if not description.is_segmenter:
         hint = "give the folder of a run, or its seg/model.safetensors"
         raise UserError("model-unfit", f"{file} does not label pixels: it is of another stage", hint=hint)
+    engines: tuple[str, ...] = ()
     if is_folder(path):
         values = _recipe(path).model_dump(mode="json")
+        engines = engines_of(Ledger(RunFolder(path).ledger).get("seg/predictions"))
     else:
         carried = dict(description.predict)
         runtime = {"mixed_precision": description.precision, "tf32": description.tf32}
         values = {"runtime": runtime, "seg": {"predict": {k: v for k, v in carried.items() if k not in OF_RUNTIME}}}
     settings = settings_of("seg", values, changes, path)
     decides = {"from": "seg", "version": VERSION, "model": digest_of_tensors(file), **_flat(settings)}
-    return Source("seg", file.absolute(), description.classes, description.colours, settings, decides)
+    return Source("seg", file.absolute(), description.classes, description.colours, settings, decides, engines)
 
 
 def _of_stages(path: Path, changes: Sequence[str]) -> Source:
@@ -99,7 +110,8 @@ def _of_stages(path: Path, changes: Sequence[str]) -> Source:
     models = {stage: digest_of_tensors(folder.model(stage)) for stage in records}
     canvas = {"affinity.canvas": recipe.affinity.canvas_side}
     decides = {"from": "pseudo", "version": VERSION, **models, **canvas, **_flat(settings)}
-    return Source("pseudo", path.absolute(), described.classes, described.colours, settings, decides)
+    engines = engines_of(ledger.get("rw/pseudo_labels"))
+    return Source("pseudo", path.absolute(), described.classes, described.colours, settings, decides, engines)
 
 
 def _recipe(run: Path) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,5 +251,10 @@ def test_a_reader_that_has_gone_is_no_failure(capsys: pytest.CaptureFixture[str]
     assert said_by_the_boundary(BrokenPipeError(), capsys) == (0, "")
 
 
-def test_an_interrupt_ends_with_130(capsys: pytest.CaptureFixture[str]) -> None:
-    assert said_by_the_boundary(KeyboardInterrupt(), capsys) == (130, "interrupted; the same command continues\n")
+def test_an_interrupt_ends_with_130_and_says_what_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command, goes_on in (("run-all", "continues"), ("bench", "begins anew")):
+        monkeypatch.setattr(sys, "argv", ["puzzlecam", command, "quickstart"])
+        said = f"interrupted; the same command {goes_on}\n"
+        assert said_by_the_boundary(KeyboardInterrupt(), capsys) == (130, said)
