@@ -1,4 +1,4 @@
-"""`rw.background: auto` from the recipe to the score table, with a threshold of each photo's own counted anew here."""
+"""`rw.background: auto` from the recipe to the score table, each photo cut anew here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.metrics import jaccard_score
 from typer.testing import Result
 
+from puzzlecam_cli.method.threshold import valley_threshold
 from puzzlecam_cli.run.artifacts import read_walked
 from puzzlecam_cli.run.scores import read_scores
 from puzzlecam_cli.view.scores import score_rows, table_2
@@ -35,13 +36,10 @@ def ids(run: Path) -> list[str]:
 
 
 def divided(run: Path, image_id: str) -> np.ndarray:
-    """Labels at the threshold that leaves the least variance in the two groups of the photo's pixels."""
+    """Labels above the photo's own threshold."""
     classes, scores = read_walked(run / "rw/scores" / f"{image_id}.npz", stride=1)
-    best, winner = scores.max(dim=0)
-    values = best.double().numpy()
-    tried = np.unique(values)[:-1]
-    left = [sum(group.size * group.var() for group in (values[values <= t], values[values > t])) for t in tried]
-    return np.where(values > tried[int(np.argmin(left))], classes[winner.numpy()], 0)
+    maps = scores.numpy()
+    return np.where(maps.max(axis=0) > valley_threshold(scores), classes[maps.argmax(axis=0)], 0)
 
 
 def test_every_photo_is_cut_where_its_own_scores_divide(cut: Path, finished_run: Path) -> None:
