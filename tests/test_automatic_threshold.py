@@ -15,7 +15,9 @@ from typer.testing import Result
 from puzzlecam_cli.method.threshold import valley_threshold
 from puzzlecam_cli.run.artifacts import read_walked
 from puzzlecam_cli.run.scores import read_scores
+from puzzlecam_cli.session.predict import predict
 from puzzlecam_cli.view.scores import score_rows, table_2
+from tests.test_predict import CALM, pictures, tags_file
 
 Run = Callable[..., Result]
 AUTO = ("--set", "rw.background=auto", "--set", "rw.crf.iterations=0")
@@ -88,3 +90,10 @@ def test_another_word_or_number_is_refused(tiny_recipe: Path, puzzlecam: Run, tm
     assert result.exit_code == 2
     assert "rw.background" in result.stderr
     assert "auto" in result.stderr
+
+
+def test_photos_that_are_tagged_later_are_cut_in_the_same_way(cut: Path, photos: Path, tmp_path: Path) -> None:
+    tags = tags_file(cut, tmp_path)
+    found = predict(str(cut), [str(photos)], tmp_path / "out", changes=CALM, source="pseudo", tags=str(tags))
+    assert found is not None
+    assert pictures(cut / "rw/pseudo_labels").items() <= pictures(tmp_path / "out").items()
