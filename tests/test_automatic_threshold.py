@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.metrics import jaccard_score
 from typer.testing import Result
 
-from puzzlecam_cli.method.threshold import valley_threshold
+from puzzlecam_cli.method.threshold import dividing_threshold
 from puzzlecam_cli.run.artifacts import read_walked
 from puzzlecam_cli.run.scores import read_scores
 from puzzlecam_cli.session.predict import predict
@@ -41,7 +41,7 @@ def divided(run: Path, image_id: str) -> np.ndarray:
     """Labels above the photo's own threshold."""
     classes, scores = read_walked(run / "rw/scores" / f"{image_id}.npz", stride=1)
     maps = scores.numpy()
-    return np.where(maps.max(axis=0) > valley_threshold(scores), classes[maps.argmax(axis=0)], 0)
+    return np.where(maps.max(axis=0) > dividing_threshold(scores), classes[maps.argmax(axis=0)], 0)
 
 
 def test_every_photo_is_cut_where_its_own_scores_divide(cut: Path, finished_run: Path) -> None:
