@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 IGNORE = 255  # a label that says nothing: padding, unsure pixels, void pixels of masks
+AUTO: Final = "auto"  # a threshold that each photo's scores choose
 MAP_STRIDE = 4  # pixels a cell of the maps that walk
 
 ALPHA = 4.0  # weight of L_re at the end of its ramp

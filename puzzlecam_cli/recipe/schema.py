@@ -116,7 +116,11 @@ class RandomWalk(Section):
         "background 0.5]; null: none does [code].",
         gt=0,
     )
-    background: Fraction = default(0.35, "Walked scores up to this are background [code].")
+    background: Literal["auto"] | Fraction = default(
+        0.35,
+        "Walked scores up to this are background; auto: up to a threshold of each photo's own, found without masks "
+        "[code].",
+    )
     crf: PseudoLabelCrf = PseudoLabelCrf()
 
 

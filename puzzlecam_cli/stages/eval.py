@@ -20,7 +20,9 @@ from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Note
 from puzzlecam_cli.files import as_json, write_text
+from puzzlecam_cli.method.constants import AUTO
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
+from puzzlecam_cli.method.threshold import Background
 from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.run.how_made import how_made
 from puzzlecam_cli.run.scores import Result
@@ -46,7 +48,10 @@ def rows_of(context: Context) -> list[Scored]:
     folder, recipe, splits = context.folder, context.recipe, context.splits
     train, val = splits.score, splits.val
     swept = {"threshold_from": f"masks of {train}", "crf": False}
-    cut = {"threshold": recipe.rw.background, "threshold_from": "recipe", "crf": recipe.rw.crf.iterations > 0}
+    background, crf = recipe.rw.background, recipe.rw.crf.iterations > 0
+    cut: Result = {"threshold": background, "threshold_from": "recipe", "crf": crf}
+    if background == AUTO:
+        cut |= {"threshold": None, "threshold_from": "tags"}
     final = {"threshold": None, "threshold_from": None, "crf": recipe.seg.predict.crf.iterations > 0}
     rows = [
         Scored("cams", train, "cams", folder.cams, folder.cam, swept),
@@ -205,10 +210,15 @@ def _job(context: Context, row: Scored, photo: Photo) -> ScoreJob:
     return ScoreJob(row.what, row.kind, row.artifact(photo.id), photo.mask, thresholds, context.num_classes)
 
 
-def _thresholds(context: Context, row: Scored) -> tuple[float, ...]:
-    """Those of the recipe; for walked maps also the one at which pseudo labels are cut, to tell what the CRF adds."""
-    tried = context.recipe.eval.thresholds
-    return tuple(sorted({*tried, context.recipe.rw.background})) if row.kind == "walked" else tried
+def _thresholds(context: Context, row: Scored) -> tuple[Background, ...]:
+    """Those of the recipe; for walked maps also the one at which pseudo labels are cut, to tell what the CRF adds.
+
+    `auto` comes last, if it is among them.
+    """
+    tried, cut = context.recipe.eval.thresholds, context.recipe.rw.background
+    if row.kind != "walked":
+        return tried
+    return (*tried, cut) if cut == AUTO else tuple(sorted({*tried, cut}))
 
 
 def warn_of_collapse(context: Context, row: Scored, counts: Tensor) -> None:
@@ -224,15 +234,20 @@ def warn_of_collapse(context: Context, row: Scored, counts: Tensor) -> None:
 
 
 def _result(context: Context, row: Scored, images: int, counts: Tensor) -> Result:
-    """`counts` (T, C+1, C+1): the best threshold is reported, and the whole sweep; T = 1 for labels."""
+    """`counts` (T, C+1, C+1): the best threshold is reported, and the whole sweep; T = 1 for labels.
+
+    The best is one threshold for all photos: `auto` is not among those that masks choose from.
+    """
     result: Result = {"what": row.what, "split": row.split, "images": images} | row.about
+    names = ("background", *context.data.classes)
+    if row.kind == "labels":
+        return result | measures(counts[0], names)
     mean_ious = iou_from_confusion(counts).nanmean(dim=-1)  # (T,)
-    best = int(mean_ious.argmax())
-    if row.kind != "labels":
-        thresholds = _thresholds(context, row)
-        result["threshold"] = thresholds[best]
-        result["sweep"] = [[t, round(float(m), 6)] for t, m in zip(thresholds, mean_ious, strict=True)]
-    return result | measures(counts[best], ("background", *context.data.classes))
+    thresholds = _thresholds(context, row)
+    best = int(mean_ious[: sum(t != AUTO for t in thresholds)].argmax())
+    result["threshold"] = thresholds[best]
+    result["sweep"] = [[t, round(float(m), 6)] for t, m in zip(thresholds, mean_ious, strict=True)]
+    return result | measures(counts[best], names)
 
 
 def measures(confusion: Tensor, names: Sequence[str]) -> Result:

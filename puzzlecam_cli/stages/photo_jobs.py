@@ -20,6 +20,7 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.method.labels import confident_labels, enlarged, pseudo_labels
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
+from puzzlecam_cli.method.threshold import Background, background_of
 from puzzlecam_cli.recipe.schema import AffinityLabels, Crf, RandomWalk
 from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_labels
 
@@ -71,7 +72,7 @@ def pseudo_label_photo(job: PseudoLabelJob, fields: FieldOf) -> None:
         torch.from_numpy(image),
         scores,
         torch.from_numpy(classes),
-        background=job.settings.background,
+        background=background_of(scores, job.settings.background),
         **options_of(job.settings.crf, fields),
     )
     write_labels(job.out, enlarged(labels, size))
@@ -101,7 +102,7 @@ class ScoreJob:
     kind: Literal["cams", "walked", "labels"]
     artifact: Path
     mask: Mask
-    thresholds: tuple[float, ...]
+    thresholds: tuple[Background, ...]
     num_classes: int
 
 
@@ -119,7 +120,8 @@ def score_photo(job: ScoreJob) -> tuple[str, Tensor, bool]:
         read = read_cams if job.kind == "cams" else read_walked
         size = (mask.shape[0], mask.shape[1])  # the photo's: preflight saw to it
         classes, scores = read(job.artifact, stride=1, size=size, num_classes=job.num_classes)
-        counts = threshold_sweep(scores, torch.from_numpy(classes), mask, job.thresholds, job.num_classes)
+        thresholds = [background_of(scores, threshold) for threshold in job.thresholds]
+        counts = threshold_sweep(scores, torch.from_numpy(classes), mask, thresholds, job.num_classes)
         return job.what, counts, False
     except ValueError as error:
         raise UserError(

@@ -193,7 +193,7 @@ def _measured(facts: Facts) -> list[str]:
     if any(str(result["threshold_from"]).startswith("masks") for result in results):
         lines.append(
             "- CAM and CAM + RW are given at the threshold that is best on the very masks they are scored on: a little "
-            "too good. Pseudo labels are cut where the recipe says."
+            "too good. Pseudo labels are cut where the recipe says (auto: each photo where its own scores divide)."
         )
     lines.append(f"- {_spread(facts)}")
     lines += [f"- {_prose(note, 2000)}" for note in score_notes(facts.scores)]

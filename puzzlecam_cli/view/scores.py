@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from puzzlecam_cli.errors import LINE, LINES, printable
+from puzzlecam_cli.method.constants import AUTO
 from puzzlecam_cli.run.scores import Result, Scores
 from puzzlecam_cli.text import are
 from puzzlecam_cli.view.markdown import markdown_table
@@ -32,7 +33,7 @@ def score_rows(scores: Scores) -> list[tuple[str, ...]]:
             _number(result["miou"]),
             _number(result["fp"]),
             _number(result["fn"]),
-            "" if result["threshold"] is None else f"{result['threshold']:.2f} ({result['threshold_from']})",
+            _threshold(result),
             "yes" if result["crf"] else "no",
         )
         for result in scores["results"]
@@ -92,16 +93,25 @@ def table_2(scores: Scores) -> list[tuple[str, ...]]:
     if not {"cams", "rw", "pseudo-labels"} <= found.keys():
         return []
     cams, walked, labels = found["cams"], found["rw"], found["pseudo-labels"]
-    cut = labels["threshold"]
+    cut = AUTO if labels["threshold"] is None else labels["threshold"]
     at_cut = next(miou for threshold, miou in walked["sweep"] if threshold == cut)
+    which = "automatic thresholds" if cut == AUTO else f"recipe's threshold {cut:g}"
     rows: list[tuple[str, ...]] = [
         ("mIoU", "CAM", "+ RW", "+ RW + CRF"),
         (f"{cams['split']}, best thresholds", _number(cams["miou"]), _number(walked["miou"]), ""),
-        (f"{cams['split']}, recipe's threshold {cut:g}", "", _number(at_cut), _number(labels["miou"])),
+        (f"{cams['split']}, {which}", "", _number(at_cut), _number(labels["miou"])),
     ]
     paper = TABLE_2.get((scores["backbone"], scores["puzzle"]))
     title, values = paper or TABLE_2["resnet50", True]
     return [*rows, (f"paper: {title}, VOC 2012 train", *map(_number, values))]
+
+
+def _threshold(result: Result) -> str:
+    """The threshold and what chose it; empty where there is none."""
+    threshold, chosen_by = result["threshold"], result["threshold_from"]
+    if chosen_by is None:
+        return ""
+    return f"{AUTO if threshold is None else format(threshold, '.2f')} ({chosen_by})"
 
 
 def _number(value: float | None) -> str:
