@@ -13,7 +13,12 @@ from safetensors import safe_open
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.models.fit import unfit
 from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.run.check_machine import batch_for_processes
+from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.run.model_file import read_description
+from puzzlecam_cli.run.pipeline import all_steps
+from puzzlecam_cli.run.run import Run as PhotosRun
+from puzzlecam_cli.stages import PIPELINE
 from tests.conftest import Run
 from tests.test_predict import pictures, tags_file
 
@@ -79,12 +84,19 @@ def test_what_it_was_made_of_can_be_cleaned(cosine_run: Path, puzzlecam: Run, tm
     assert not list((run / "affinity" / "labels").glob("*.png"))
 
 
-def test_crops_and_batches_of_a_training_that_is_none_fit_anything(tiny_recipe: Path, puzzlecam: Run) -> None:
-    changes = ("affinity.crop=50", "affinity.radius=20", "affinity.batch=1")
+def test_any_crop_fits_a_training_that_is_none(tiny_recipe: Path) -> None:
+    changes = ("affinity.crop=50", "affinity.radius=20")
     assert unfit(load_backbone("resnet18"), load_recipe(str(tiny_recipe), [*changes]).affinity)
     recipe = load_recipe(str(tiny_recipe), [*CHANGES, *changes])
     assert unfit(load_backbone("resnet18"), recipe.affinity) == []
     assert recipe.affinity.canvas_side == 0
+
+
+@pytest.mark.parametrize(("changes", "refused"), [((), 1), (CHANGES, 0)], ids=["boundary", "cosine"])
+def test_so_does_any_batch(changes: tuple[str, ...], refused: int, finished_run: Path, tiny_recipe: Path) -> None:
+    run = PhotosRun.at(load_recipe(str(tiny_recipe), [*changes, "affinity.batch=1"]), finished_run)
+    steps = tuple(step for step in all_steps(PIPELINE) if step.name == "affinity/model")
+    assert len(list(batch_for_processes(Checked(run, steps, processes=2, tick=None, workers=0)))) == refused
 
 
 def test_bench_reckons_with_no_training(tiny_recipe: Path, puzzlecam: Run) -> None:

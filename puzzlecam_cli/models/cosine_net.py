@@ -18,7 +18,7 @@ from puzzlecam_cli.models.pair_net import PairNet, resize
 class CosineNet(PairNet):
     """All five maps of any strides, brought to stride 8: the cosine of two cells is the mean of those in each map.
 
-    It has no weights but the backbone's.
+    A map in which a cell is zero everywhere says nothing of it. There are no weights but the backbone's.
     """
 
     stride = 8

@@ -166,7 +166,7 @@ def test_all_stages_run_on_photos_of_odd_sizes(tmp_path: Path) -> None:
         "backbone": {"name": "dinov2_small", "pretrained": False, **SMALL, "depth": 1},
         "train_cls": training,
         "cams": {"scales": [1.0]},
-        "affinity": {**training, "radius": 3, "labels": {"crf": {"iterations": 0}}},
+        "affinity": {**training, "kind": "cosine", "labels": {"crf": {"iterations": 0}}},
         "rw": {"crf": {"iterations": 0}},
         "seg": {**training, "width": 8, "predict": {"scales": [1.0], "crf": {"iterations": 0}}},
         "runtime": {"workers": 0, "cpu": True},
