@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,18 @@ def test_the_wheel_holds_recipes_types_and_documents() -> None:
 def test_a_wheel_can_be_made_of_the_source_distribution() -> None:
     held = files("sdist")
     assert {"README.md", "LICENSE", "recipes/quickstart.yaml", "puzzlecam_cli/py.typed"} <= held
-    assert "plugins/puzzlecam-efficientnet-lite/pyproject.toml" in held
+    plugins = {str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/*/pyproject.toml")}
+    assert "plugins/puzzlecam-efficientnet-lite/pyproject.toml" in plugins
+    assert plugins <= held
+
+
+def test_every_plugin_is_installed_where_tests_run() -> None:
+    """The README's test command and both environments of `.ci/run` name all that lie in `plugins/`."""
+    plugins = " ".join(f"./{path.relative_to(ROOT)}" for path in sorted(ROOT.glob("plugins/*")))
+    (command,) = re.findall(r"<!-- test-command -->\n```sh\n(.*)\n", (ROOT / "README.md").read_text())
+    installing = [line for line in (ROOT / ".ci/run").read_text().splitlines() if "-e '.[test" in line]
+    assert len(installing) == 2
+    assert all(plugins in line for line in (command, *installing))
 
 
 def test_the_notebook_runs(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

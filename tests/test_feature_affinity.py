@@ -83,7 +83,7 @@ def test_another_kind_redoes_the_model_and_all_after_it_but_not_the_labels(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("affinity.kind=psa", "'boundary' or 'feature'"),
+        ("affinity.kind=psa", "'boundary', 'feature' or 'cosine'"),
         ("affinity.canvas=whole", "'crop' or 'photo'"),
         ("affinity.labels.powers=[32, 4]", "must not exceed"),
         ("affinity.labels.powers=[0, 4]", "greater than 0"),

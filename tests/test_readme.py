@@ -23,7 +23,7 @@ COMMANDS = [part for block in BLOCKS for line in block.splitlines() for part in 
 def test_the_two_promised_lines_are_in_it_word_for_word() -> None:
     plugin = "./plugins/puzzlecam-efficientnet-lite"
     assert f"python -m pip install . {plugin} && puzzlecam run-all quickstart\n" in README
-    assert f"python -m pip install -e '.[test]' {plugin} && python -m pytest\n" in README
+    assert f"python -m pip install -e '.[test]' {plugin} ./plugins/puzzlecam-vit && python -m pytest\n" in README
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -70,5 +70,6 @@ def test_ci_runs_the_readme_s_own_test_command() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     (extract,) = re.findall(r"install_and_test=\$\((.*)\)", script)
     line = subprocess.run(["bash", "-c", extract], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert line == "python -m pip install -e '.[test]' ./plugins/puzzlecam-efficientnet-lite && python -m pytest\n"
+    plugins = "./plugins/puzzlecam-efficientnet-lite ./plugins/puzzlecam-vit"
+    assert line == f"python -m pip install -e '.[test]' {plugins} && python -m pytest\n"
     assert script.splitlines()[-1].startswith('bash -euo pipefail -c "$install_and_test"')

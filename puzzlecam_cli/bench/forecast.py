@@ -148,7 +148,7 @@ def extents_of(recipe: Recipe, sizes: Sizes, pooled: int, loaded: int) -> dict[s
         "train-cls/model": training(recipe.train_cls),
         "cams": images,
         "affinity/labels": images,
-        "affinity/model": training(recipe.affinity),
+        "affinity/model": training(recipe.affinity) if recipe.affinity.is_trained else Extent(0, files_grow=False),
         "rw/scores": images,
         "rw/pseudo_labels": images,
         "seg/model": training(recipe.seg),

@@ -1,7 +1,8 @@
 """Semantic affinities between neighbouring grid cells.
 
 From a class-boundary map (Ahn et al., IRNet, CVPR 2019): a pair of cells is as unlike as the strongest boundary on
-the straight path between them. From features (Ahn and Kwak, AffinityNet, CVPR 2018): as their features are.
+the straight path between them. From features (Ahn and Kwak, AffinityNet, CVPR 2018): as their features are. From the
+cosines of features that nobody has trained for it [ours].
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.method.constants import IGNORE
@@ -143,6 +145,23 @@ def features_to_affinity(features: Tensor, radius: int) -> Tensor:
     _check_grid(features, radius)
     affinity: Tensor = _FeatureAffinity.apply(features, radius)
     return affinity
+
+
+def cosines_to_affinity(features: Tensor, radius: int) -> Tensor:
+    """Affinity a = max(0, cosine of f_i and f_j), 0 of features of length 0, for each source cell i and neighbour j.
+
+    Args:
+        features: (B, D, H, W).
+        radius: cells closer than this are neighbours.
+
+    Returns and raises:
+        as `edges_to_affinity`.
+    """
+    _check_grid(features, radius)
+    unit = F.normalize(features, dim=1)
+    source = _window(unit, radius)
+    cosines = [(source * _window(unit, radius, offset)).sum(dim=1) for offset in neighbour_offsets(radius)]
+    return torch.stack(cosines, dim=1).clamp_(0, 1)
 
 
 def _check_grid(cells: Tensor, radius: int) -> None:

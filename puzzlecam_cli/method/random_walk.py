@@ -7,13 +7,13 @@ see `grid_chain` for those, and `chain_power` for how few of them are needed, wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puzzlecam_cli.method.affinity import features_to_affinity
+from puzzlecam_cli.method.affinity import cosines_to_affinity, features_to_affinity
 from puzzlecam_cli.method.chain_power import TOLERANCE, chain_power
 from puzzlecam_cli.method.paths import PathValues, neighbour_offsets, over_paths
 
@@ -98,16 +98,44 @@ def feature_walk(
     Returns:
         The shape and type of `scores`.
     """
-    if scores.ndim == 3:
-        walk = partial(feature_walk, stride=stride, radius=radius, beta=beta, log2_steps=log2_steps)
-        return walk(scores[None], features[None], tolerance=tolerance)[0]
-    margin = radius - 1
     # infinities around the image give neighbours outside it an affinity of exp(−∞) = 0
-    padded = F.pad(features, (margin, margin, 0, margin), value=torch.inf)
-    affinity = features_to_affinity(padded, radius)
+    options: dict[str, Any] = {"beta": beta, "log2_steps": log2_steps, "tolerance": tolerance}
+    return _walk_on_cells(scores, features, features_to_affinity, torch.inf, stride, radius, options)
+
+
+def cosine_walk(
+    scores: Tensor,
+    features: Tensor,
+    *,
+    stride: int = 2,
+    radius: int = 5,
+    beta: float = 12.0,
+    log2_steps: int = 6,
+    tolerance: float = TOLERANCE,
+) -> Tensor:
+    """Walk along cosines: as `feature_walk`, with the affinities of `cosines_to_affinity`."""
+    # features of length 0 around the image give neighbours outside it an affinity of 0
+    options: dict[str, Any] = {"beta": beta, "log2_steps": log2_steps, "tolerance": tolerance}
+    return _walk_on_cells(scores, features, cosines_to_affinity, 0, stride, radius, options)
+
+
+def _walk_on_cells(
+    scores: Tensor,
+    features: Tensor,
+    to_affinity: Callable[[Tensor, int], Tensor],
+    outside: float,
+    stride: int,
+    radius: int,
+    options: dict[str, Any],
+) -> Tensor:
+    """Average scores over cells of `stride`, walk along the affinities of the cells' features, and interpolate."""
+    if scores.ndim == 3:
+        return _walk_on_cells(scores[None], features[None], to_affinity, outside, stride, radius, options)[0]
+    margin = radius - 1
+    affinity = to_affinity(F.pad(features, (margin, margin, 0, margin), value=outside), radius)
     # at the right and the bottom a cell holds fewer scores; the average is over those
     start = F.avg_pool2d(scores.double(), stride, ceil_mode=True)
-    walked = walk_along(start, affinity, radius=radius, beta=beta, log2_steps=log2_steps, tolerance=tolerance)
+    walked = walk_along(start, affinity, radius=radius, **options)
     fine = F.interpolate(walked, scale_factor=stride, mode="bilinear", align_corners=False)
     return fine[..., : scores.shape[-2], : scores.shape[-1]].to(scores.dtype)
 

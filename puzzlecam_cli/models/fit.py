@@ -29,7 +29,7 @@ def unfit(backbone: Backbone, settings: Training) -> list[str]:
                 f"crop {crop} must be a multiple of {rows * stride}, to be cut into {rows} × {rows} tiles of whole "
                 f"cells, which are of {stride} pixels in this backbone's last map"
             ]
-    if isinstance(settings, Affinity):
+    if isinstance(settings, Affinity) and settings.is_trained:
         stride = KINDS[settings.kind].stride
         if settings.kind == "feature" and stride not in backbone.strides:
             return [no_map_for_features(backbone).removeprefix("affinity.")]

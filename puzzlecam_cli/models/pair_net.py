@@ -1,4 +1,4 @@
-"""What tells alike neighbours from unlike ones, on a frozen ImageNet backbone: what its two kinds share."""
+"""What tells alike neighbours from unlike ones, on a frozen ImageNet backbone: what its kinds share."""
 
 from __future__ import annotations
 

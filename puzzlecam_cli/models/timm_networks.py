@@ -38,13 +38,7 @@ def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **option
     Raises:
         UserError: timm has no such model, the model gives no maps of any image size, or its weights cannot be had.
     """
-    if not timm.is_model(model):
-        close = timm.list_models(f"*{model[:6]}*")[:4]
-        raise UserError("backbone-missing", f"timm has no model `{model[:100]}`", tuple(close))
-    if refused := [name for name in NOT_OPTIONS if name in options]:
-        raise UserError(
-            "backbone-failed", f"backbone.{refused[0]} is not an option", hint="backbone.weights names a weight file"
-        )
+    check_options(model, options)
     state = read_weights(weights) if weights else None
     said = ""
     for wish in WISHES:
@@ -64,7 +58,7 @@ def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **option
         except Exception as error:  # whatever a network says to options and sizes it does not know
             said = str(error) or said or type(error).__name__
             continue
-        loaded = _load(model, network, state, str(weights), chosen) if state else None
+        loaded = load_file(model, network, state, str(weights), chosen) if state else None
         settings = timm.get_pretrained_cfg(model) or timm.models.PretrainedCfg()
         channels, strides = (_five(values) for values in (channels, strides))
         licence = f"{settings.license} (timm)" if settings.license else ""
@@ -72,6 +66,21 @@ def timm_backbone(model: str, *, pretrained: bool, weights: str | None, **option
             five, channels, strides, settings.mean, settings.std, loaded, multiple=multiple, licence=licence
         )
     raise UserError("backbone-unfit", f"timm's `{model}` gives no feature maps of images of any size: {said[:200]}")
+
+
+def check_options(model: str, options: Mapping[str, Any]) -> None:
+    """Refuse what is no model of timm, and options that would load files around us.
+
+    Raises:
+        UserError: which.
+    """
+    if not timm.is_model(model):
+        close = timm.list_models(f"*{model[:6]}*")[:4]
+        raise UserError("backbone-missing", f"timm has no model `{model[:100]}`", tuple(close))
+    if refused := [name for name in NOT_OPTIONS if name in options]:
+        raise UserError(
+            "backbone-failed", f"backbone.{refused[0]} is not an option", hint="backbone.weights names a weight file"
+        )
 
 
 def create(model: str, pretrained: bool, **options: Any) -> Any:
@@ -130,8 +139,18 @@ def _check_maps(network: nn.Module, channels: list[int], strides: list[int], mul
             raise ValueError(f"its maps of {height}×{width} pixels are {found}, not {wanted}")
 
 
-def _load(model: str, network: nn.Module, state: Mapping[str, Tensor], file: str, chosen: Mapping[str, Any]) -> str:
+def load_file(model: str, network: nn.Module, state: Mapping[str, Tensor], file: str, chosen: Mapping[str, Any]) -> str:
     """Load a file of the whole network, whose names differ from those of its features, or of the features.
+
+    Args:
+        model: timm's name.
+        network: features of it, or it without its head.
+        state: the file's tensors, in timm's naming or in that of the network's first publication.
+        file: its name, for messages.
+        chosen: options that the network was made with.
+
+    Returns:
+        What was loaded, in a sentence.
 
     Raises:
         UserError: as of `load_weights`.

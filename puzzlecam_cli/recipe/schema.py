@@ -78,10 +78,11 @@ class AffinityLabels(Section):
 class Affinity(Training):
     """What tells alike neighbours from unlike ones, over a frozen ImageNet backbone."""
 
-    kind: Literal["boundary", "feature"] = default(
+    kind: Literal["boundary", "feature", "cosine"] = default(
         "boundary",
         "`feature`: AffinityNet's features, at stride 8, cited in the paper: radius 5, labels.powers [4, 32], rw.beta "
-        "8, rw.background_power 16; `boundary`: IRNet's class-boundary branch, at stride 4 [code].",
+        "8, rw.background_power 16; `cosine`: nothing is trained, pretrained maps are compared, at stride 8: rw.beta "
+        "12, rw.log2_steps 6; `boundary`: IRNet's class-boundary branch, at stride 4 [code].",
     )
     epochs: Count = default(3, "Passes over the training images [code].")
     new_lr: Real = default(1.0, "One parameter group [code].", gt=0)
@@ -98,9 +99,14 @@ class Affinity(Training):
     )
 
     @property
+    def is_trained(self) -> bool:
+        """Whether its kind has anything to learn."""
+        return self.kind != "cosine"
+
+    @property
     def canvas_side(self) -> int:
-        """Least side in pixels of what the network sees."""
-        return self.crop if self.canvas == "crop" else 0
+        """Least side in pixels of what the network sees; 0 where there was no training whose crops it saw."""
+        return self.crop if self.canvas == "crop" and self.is_trained else 0
 
 
 class RandomWalk(Section):

@@ -116,7 +116,7 @@ def batch_for_processes(checked: Checked) -> Iterator[UserError]:
     batches = {
         f"{key}.batch {batch}" + (f", of {photos} photos" if 0 < photos < batch else ""): min(batch, photos or batch)
         for step, key in TRAININGS.items()
-        if checked.makes(step)
+        if checked.makes(step) and (key != "affinity" or checked.run.recipe.affinity.is_trained)
         for batch in [getattr(checked.run.recipe, key).batch]
     }
     if too_small := [line for line, batch in batches.items() if batch < checked.processes]:

@@ -131,10 +131,21 @@ class Context:
         )
         with cores_divided(self.accelerator):
             train(task, self.accelerator, self.emit)
+        self._save(module.network, backbone)
+
+    def train_nothing(self, network: nn.Module, backbone: Backbone) -> None:
+        """Write a network as it begins, and the metrics of no steps, which replace those of a training before."""
+        if self.accelerator.is_main_process:
+            self.folder.training(self.stage).mkdir(parents=True, exist_ok=True)
+            self.folder.metrics(self.stage).write_text("", encoding="utf-8")
+        self._save(network, backbone)
+
+    def _save(self, network: nn.Module, backbone: Backbone) -> None:
+        """Write the stage's model."""
         if self.accelerator.is_main_process:
             told = supervised(self.data, len(self.train_photos))
             description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
-            save_model(self.folder.model(self.stage), module.network, description)
+            save_model(self.folder.model(self.stage), network, description)
 
     def progress(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
         """A function of (done, total) that reports a task's first and last item, and others as often as steps.

@@ -1,4 +1,4 @@
-"""affinity: sure labels from the maps, then a network of affinities trained on them."""
+"""affinity: sure labels from the maps, then a network of affinities trained on them, or one that needs no training."""
 
 from __future__ import annotations
 
@@ -60,12 +60,16 @@ class AffinityLosses(LossModule):
 
 
 def train_affinity(context: Context) -> None:
-    """Train on the confident labels, then write `affinity/model.safetensors`."""
+    """Train on the confident labels, then write `affinity/model.safetensors`; of kind `cosine` it is as it begins."""
     settings = context.recipe.affinity
     seed_everything(context.recipe.seed, "affinity")
     backbone = context.backbone(pretrained=True)
+    network = context.network("affinity", backbone)
+    if not settings.is_trained:
+        context.train_nothing(network, backbone)
+        return
     context.train(
-        AffinityLosses(context.network("affinity", backbone), settings.radius),
+        AffinityLosses(network, settings.radius),
         settings,
         backbone,
         pretrained=None,
