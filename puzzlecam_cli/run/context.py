@@ -13,6 +13,7 @@ from torch import nn
 
 from puzzlecam_cli.data.loaders import TrainingViews
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
+from puzzlecam_cli.data.saliency import SaliencyMaps, SaliencyOf
 from puzzlecam_cli.engine.accelerator import cores_divided, share
 from puzzlecam_cli.engine.dense_crfs import Job, Result, map_crfs
 from puzzlecam_cli.engine.loop import Task, train
@@ -57,6 +58,18 @@ class Context:
     @cached_property
     def train_photos(self) -> list[Photo]:
         return self.data.photos(self.splits.train, tags=True)
+
+    @cached_property
+    def _saliency(self) -> SaliencyMaps:
+        return SaliencyMaps(self.recipe.saliency)
+
+    def saliency_of(self, image_id: str, *uses: str) -> SaliencyOf | None:
+        """Where a photo's saliency map is from; None where it has none of these uses.
+
+        Raises:
+            UserError: it is not there.
+        """
+        return self._saliency.of(image_id) if self.recipe.saliency.serves(*uses) else None
 
     def backbone(self, *, pretrained: bool) -> Backbone:
         """The recipe's backbone: from ImageNet, or bare, to be filled from a trained model."""
@@ -132,7 +145,8 @@ class Context:
         with cores_divided(self.accelerator):
             train(task, self.accelerator, self.emit)
         if self.accelerator.is_main_process:
-            told = supervised(self.data, len(self.train_photos))
+            learns = mask_of is not None  # from labels, which saliency may have a part in
+            told = supervised(self.data, len(self.train_photos), self.recipe.saliency if learns else None)
             description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
             save_model(self.folder.model(self.stage), module.network, description)
 

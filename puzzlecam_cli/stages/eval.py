@@ -22,7 +22,7 @@ from puzzlecam_cli.events import Note
 from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
 from puzzlecam_cli.run.context import Context
-from puzzlecam_cli.run.how_made import how_made
+from puzzlecam_cli.run.how_made import how_made, learned_from
 from puzzlecam_cli.run.scores import Result
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
 from puzzlecam_cli.text import shell
@@ -225,7 +225,8 @@ def warn_of_collapse(context: Context, row: Scored, counts: Tensor) -> None:
 
 def _result(context: Context, row: Scored, images: int, counts: Tensor) -> Result:
     """`counts` (T, C+1, C+1): the best threshold is reported, and the whole sweep; T = 1 for labels."""
-    result: Result = {"what": row.what, "split": row.split, "images": images} | row.about
+    told = learned_from(row.what, context.run.ledger, context.folder)
+    result: Result = {"what": row.what, "split": row.split, "images": images, "supervision": told} | row.about
     mean_ious = iou_from_confusion(counts).nanmean(dim=-1)  # (T,)
     best = int(mean_ious.argmax())
     if row.kind != "labels":
