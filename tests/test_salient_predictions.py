@@ -92,6 +92,6 @@ def test_a_map_that_cannot_be_used_is_named_and_the_others_are_made(made: Path, 
 
 def test_labels_without_saliency_need_no_maps(made: Path, tmp_path: Path) -> None:
     photos = chosen(made, tmp_path / "photos", "v16")
-    assert labelled(made, photos, tmp_path / "out", "saliency.maps=0", "saliency.walk=false").made == 1
+    assert labelled(made, photos, tmp_path / "out", "saliency.maps=0").made == 1
     assert labelled(made, photos, tmp_path / "other", "saliency.folder=null").made == 1
     assert pictures(tmp_path / "out") == pictures(tmp_path / "other")

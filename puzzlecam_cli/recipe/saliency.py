@@ -29,7 +29,9 @@ class Saliency(Section):
         "0: nowhere [ours].",
     )
     walk: bool = default(
-        True, "Where the background walks (rw.background_power), its score is at least 1 − saliency [ours]."
+        False,
+        "Where the background walks (rw.background_power), its score is at least 1 − saliency; weighed maps leave it "
+        "high there already [ours].",
     )
 
     @model_validator(mode="after")

@@ -22,8 +22,8 @@ def with_saliency(photos: Sequence[Given], settings: Settings) -> Sequence[Given
     try:
         maps.check(ids)
     except UserError as error:
-        hint = "--set saliency.folder=FOLDER names one with maps of these photos; saliency.maps=0 and "
-        hint += "saliency.walk=false do without, though the run's networks learned from labels with them"
+        hint = "--set saliency.folder=FOLDER names one with maps of these photos; "
+        hint += "saliency.folder=null does without, though the run's networks learned from labels with them"
         raise UserError(error.reference, error.problem, error.where, hint, error.ids) from None
     states = maps.states(ids)
     if not states:

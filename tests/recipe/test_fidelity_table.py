@@ -58,7 +58,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("saliency.plugin", None, "paper, Table 3: likewise"),
     ("saliency.maps", 0.8, "ours: used only where there is saliency"),
     ("saliency.labels", 0.1, "ours: likewise"),
-    ("saliency.walk", True, "ours: likewise"),
+    ("saliency.walk", False, "ours: likewise"),
     ("affinity.kind", "boundary", "affinity: IRNet's branch; the paper cites AffinityNet"),
     ("affinity.epochs", 3, "affinity"),
     ("affinity.batch", 32, "affinity"),

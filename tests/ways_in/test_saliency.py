@@ -60,7 +60,9 @@ MADE = ("affinity/labels", "rw/scores", "rw/pseudo_labels")
 def test_maps_in_which_all_stands_out_change_no_file(run: Path, tmp_path: Path, puzzlecam: Run) -> None:
     before = files(run, *MADE)
     folder = drawn(tmp_path / "maps", WHITE)
-    result = puzzlecam("run-all", run, "--run", run, "--until", "rw", "-s", f"{SAL}={folder}")
+    result = puzzlecam(
+        "run-all", run, "--run", run, "--until", "rw", "-s", f"{SAL}={folder}", "-s", "saliency.walk=true"
+    )
     assert result.exit_code == 0, result.output
     record = json.loads((run / "run.json").read_text())
     assert SAL in json.dumps(record), "they were made anew"
@@ -130,7 +132,7 @@ def test_steps_are_made_anew_by_the_uses_that_they_make(salient: tuple[Path, Pat
     both = {"affinity/labels", "affinity/model", "rw/scores", "rw/pseudo_labels"}
     assert stale(puzzlecam, run, "saliency.maps=0.5")[0] == both
     assert stale(puzzlecam, run, "saliency.labels=0.5")[0] == both
-    assert stale(puzzlecam, run, "saliency.walk=false")[0] == {"rw/scores", "rw/pseudo_labels"}
+    assert stale(puzzlecam, run, "saliency.walk=true")[0] == {"rw/scores", "rw/pseudo_labels"}
     assert stale(puzzlecam, run, f"{SAL}=null")[0] == both
     (folder / "v20.png").write_bytes(b"")
     assert stale(puzzlecam, run)[0] == set(), "a file that is no photo's decides nothing"
@@ -141,7 +143,7 @@ def test_steps_are_made_anew_by_the_uses_that_they_make(salient: tuple[Path, Pat
 
 
 def test_keys_of_a_saliency_that_is_not_there_change_nothing(run: Path, puzzlecam: Run) -> None:
-    assert stale(puzzlecam, run, "saliency.maps=0.1", "saliency.walk=false")[0] == set()
+    assert stale(puzzlecam, run, "saliency.maps=0.1", "saliency.walk=true")[0] == set()
 
 
 def cut(path: Path) -> None:
@@ -200,7 +202,7 @@ def test_a_map_that_cannot_be_used_is_told_at_the_start(
 RECIPES: dict[str, tuple[tuple[str, ...], str]] = {
     "two sources": (("saliency.folder=maps", "saliency.plugin=mine"), "give one of them"),
     "no use": (
-        ("saliency.folder=maps", "saliency.maps=0", "saliency.labels=0", "saliency.walk=false"),
+        ("saliency.folder=maps", "saliency.maps=0", "saliency.labels=0"),
         "used for nothing",
     ),
     "too large a share": (("saliency.maps=1.5",), "saliency.maps"),
