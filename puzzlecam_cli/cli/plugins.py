@@ -11,7 +11,7 @@ import typer
 from puzzlecam_cli.cli.look import JsonOption
 from puzzlecam_cli.errors import LINE, UserError, printable
 
-plugins = typer.Typer(help="List backbones, kinds of data and CRF engines; begin one of your own.")
+plugins = typer.Typer(help="List backbones, kinds of data, CRF engines and saliency methods; begin one of your own.")
 
 
 @plugins.callback(invoke_without_command=True)
@@ -56,7 +56,9 @@ def new(
     folder: Annotated[
         str | None, typer.Argument(metavar="DIR", help="To be made. \\[NAME]", show_default=False)
     ] = None,
-    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="backbone, dataset or crf.")] = "backbone",
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="backbone, dataset, crf or saliency.")
+    ] = "backbone",
 ) -> None:
     """Write a working distribution to start from: package, test, README. It passes its own test at once."""
     from puzzlecam_cli.session.new_plugin import new_plugin

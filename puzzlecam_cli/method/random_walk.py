@@ -18,7 +18,9 @@ from puzzlecam_cli.method.chain_power import TOLERANCE, chain_power
 from puzzlecam_cli.method.paths import PathValues, neighbour_offsets, over_paths
 
 
-def walk_with_background(scores: Tensor, power: float, walk: Callable[[Tensor], Tensor]) -> Tensor:
+def walk_with_background(
+    scores: Tensor, power: float, walk: Callable[[Tensor], Tensor], least: Tensor | None = None
+) -> Tensor:
     """Let the background walk too (AffinityNet, CVPR 2018), with the score (1 − best score)^power.
 
     What flows out of an object meets what flows out of the background, so that a walk does not flood a picture of
@@ -30,11 +32,14 @@ def walk_with_background(scores: Tensor, power: float, walk: Callable[[Tensor], 
         scores: (..., K, H, W) in [0, 1], K ≥ 1.
         power: the higher, the less background.
         walk: (..., K + 1, H, W) → (..., K + 1, H, W), background last.
+        least: (..., 1, H, W) in [0, 1], below which the background's score does not fall.
 
     Returns:
         (..., K, H, W) in [0, 1].
     """
     background = (1 - scores.amax(dim=-3, keepdim=True)).pow(power)
+    if least is not None:
+        background = torch.maximum(background, least)
     walked = walk(torch.cat([scores, background], dim=-3))
     objects, background = walked[..., :-1, :, :], walked[..., -1:, :, :]
     return objects / (objects + background).clamp(min=torch.finfo(walked.dtype).tiny)

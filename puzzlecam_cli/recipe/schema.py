@@ -14,6 +14,7 @@ from puzzlecam_cli.recipe.crf import Crf as Crf
 from puzzlecam_cli.recipe.crf import LabelCrf, PredictionCrf, PseudoLabelCrf
 from puzzlecam_cli.recipe.data import DataSettings
 from puzzlecam_cli.recipe.runtime import Runtime as Runtime
+from puzzlecam_cli.recipe.saliency import Saliency as Saliency
 from puzzlecam_cli.recipe.section import (
     Count,
     Fraction,
@@ -179,6 +180,7 @@ class Recipe(Section):
     backbone: Backbone
     train_cls: TrainCls = TrainCls()
     cams: Views = Views()
+    saliency: Saliency = Saliency()
     affinity: Affinity = Affinity()
     rw: RandomWalk = RandomWalk()
     seg: Seg = Seg()

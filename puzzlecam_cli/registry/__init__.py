@@ -21,15 +21,25 @@ from puzzlecam_cli.registry.found import (
     unreadable,
     why_unusable,
 )
-from puzzlecam_cli.registry.loaded import GuardedField, its_output, load
-from puzzlecam_cli.registry.tables import BACKBONES, CRF, DATA_KINDS, DATASETS, KINDS, LIBRARIES, OWN, WORDS
+from puzzlecam_cli.registry.loaded import GuardedField, GuardedSaliency, its_output, load
+from puzzlecam_cli.registry.tables import (
+    BACKBONES,
+    CRF,
+    DATA_KINDS,
+    DATASETS,
+    KINDS,
+    LIBRARIES,
+    OWN,
+    SALIENCY,
+    WORDS,
+)
 from puzzlecam_cli.registry.tried import why_broken
 from puzzlecam_cli.text import shell
 
 __all__ = [
-    "BACKBONES", "CRF", "DATA_KINDS", "DATASETS", "KINDS", "LIBRARIES", "OWN", "Plugin", "backbone_factory",
-    "crf_brought_by", "crf_engine", "dataset", "distribution_of", "installed", "listed", "not_installed",
-    "plugin_packages",
+    "BACKBONES", "CRF", "DATA_KINDS", "DATASETS", "KINDS", "LIBRARIES", "OWN", "SALIENCY", "Plugin",
+    "backbone_factory", "crf_brought_by", "crf_engine", "dataset", "distribution_of", "installed", "listed",
+    "not_installed", "plugin_packages", "saliency_method",
 ]  # fmt: skip
 
 
@@ -126,12 +136,25 @@ def crf_brought_by(name: str) -> tuple[str, str]:
         return engine.needs, "of unknown version"
 
 
+def saliency_method(name: str) -> Callable[[Any], Any]:
+    """What makes saliency maps: a photo (H, W, 3) uint8 → (H, W) float32 in [0, 1].
+
+    An error in a plugin's code, or a result that is none, becomes a UserError that names it.
+
+    Raises:
+        UserError: no such plugin is installed, or it fails to load.
+    """
+    otherwise = "`puzzlecam plugins` lists them; saliency.folder takes maps that are there"
+    method = _chosen(SALIENCY, name, "saliency-missing", "no saliency method is called", otherwise)
+    return GuardedSaliency(installed(SALIENCY)[name], method)
+
+
 def _chosen(group: str, name: str, reference: str, missing: str, otherwise: str) -> Any:
     """What the entry point `name` stands for."""
     found = installed(group)
     if name in found:
         return load(found[name])
-    where, shown = (f"installed: {', '.join(found)}",), name[:100]
+    where, shown = (f"installed: {', '.join(found) or 'none'}",), name[:100]
     if folder := not_installed().get((group, name)):
         hint = f"python -m pip install {shell(str(folder))}"
         raise UserError(reference, f"{WORDS[group]} `{shown}` is not installed", where, hint)

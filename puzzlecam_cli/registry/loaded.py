@@ -72,20 +72,13 @@ class _Named:
         return getattr(sys.stderr, name)
 
 
-class GuardedField:
-    """A field of a plugin's CRF engine."""
+class Guarded:
+    """What a plugin made, of which each fault is told with the plugin's name."""
 
-    def __init__(self, entry: EntryPoint, engine: FieldOf, image: Any, labels: int, kernels: Any):
+    remedy = "tell its authors, or do without it"
+
+    def __init__(self, entry: EntryPoint):
         self._entry = entry
-        self._field = self._tried(engine, image, labels, kernels)
-
-    def infer(self, unary: Any, iterations: int) -> Any:
-        import numpy as np
-
-        result = self._tried(lambda: np.asarray(self._field.infer(unary, iterations), dtype=np.float32))
-        if result.shape != unary.shape or not np.isfinite(result).all():
-            raise self._broken(f"gave {result.shape} for {unary.shape}, or values that are not finite")
-        return result
 
     def _tried(self, function: Callable[..., Any], *given: Any) -> Any:
         try:
@@ -97,6 +90,43 @@ class GuardedField:
             raise self._broken(f"failed: {said_by(error)}") from error
 
     def _broken(self, said: str) -> UserError:
-        remedy = "tell its authors, or set the recipe's crf.engine to another one"
-        what = f"CRF engine `{self._entry.name}` from {distribution_of(self._entry)}"
-        return UserError("plugin-broken", f"{what} {said}", hint=remedy)
+        what = f"{WORDS[self._entry.group]} `{self._entry.name}` from {distribution_of(self._entry)}"
+        return UserError("plugin-broken", f"{what} {said}", hint=self.remedy)
+
+
+class GuardedField(Guarded):
+    """A field of a plugin's CRF engine."""
+
+    remedy = "tell its authors, or set the recipe's crf.engine to another one"
+
+    def __init__(self, entry: EntryPoint, engine: FieldOf, image: Any, labels: int, kernels: Any):
+        super().__init__(entry)
+        self._field = self._tried(engine, image, labels, kernels)
+
+    def infer(self, unary: Any, iterations: int) -> Any:
+        import numpy as np
+
+        result = self._tried(lambda: np.asarray(self._field.infer(unary, iterations), dtype=np.float32))
+        if result.shape != unary.shape or not np.isfinite(result).all():
+            raise self._broken(f"gave {result.shape} for {unary.shape}, or values that are not finite")
+        return result
+
+
+class GuardedSaliency(Guarded):
+    """A plugin's saliency method: a photo (H, W, 3) uint8 → (H, W) float32 in [0, 1]."""
+
+    remedy = "tell its authors, or give the maps as files: saliency.folder"
+
+    def __init__(self, entry: EntryPoint, method: Callable[..., Any]):
+        super().__init__(entry)
+        self._method = method
+
+    def __call__(self, photo: Any) -> Any:
+        import numpy as np
+
+        result = self._tried(lambda: np.asarray(self._method(photo), dtype=np.float32))
+        if result.shape != photo.shape[:2]:
+            raise self._broken(f"gave {result.shape} for a photo of {photo.shape}")
+        if not (result.min() >= 0 and result.max() <= 1):  # a value that is no number is neither
+            raise self._broken(f"gave values from {result.min():g} to {result.max():g}, not in [0, 1]")
+        return result

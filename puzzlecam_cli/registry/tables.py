@@ -8,8 +8,10 @@ from puzzlecam_cli.method.crf_engines import ENGINES, usable_engines
 
 OWN = "puzzlecam-cli"
 BACKBONES, DATASETS, CRF = "puzzlecam.backbones", "puzzlecam.datasets", "puzzlecam.crf"
-KINDS = {"backbone": BACKBONES, "dataset": DATASETS, "crf": CRF}  # as commands call them: the entry-point group
-WORDS = {BACKBONES: "backbone", DATASETS: "data kind", CRF: "CRF engine"}
+SALIENCY = "puzzlecam.saliency"
+# as commands call them: the entry-point group
+KINDS = {"backbone": BACKBONES, "dataset": DATASETS, "crf": CRF, "saliency": SALIENCY}
+WORDS = {BACKBONES: "backbone", DATASETS: "data kind", CRF: "CRF engine", SALIENCY: "saliency method"}
 
 # The kinds of data that come with this package: one file and one row each.
 DATA_KINDS = {
@@ -24,6 +26,7 @@ BUILT_IN = {
     BACKBONES: {name: f"puzzlecam_cli.models.resnet:{name}" for name in RESNETS},
     DATASETS: DATA_KINDS,
     CRF: {name: ENGINES[name].field for name in usable_engines()},
+    SALIENCY: {},
 }
 
 # `<prefix>:<model>` for libraries of many networks: their callable takes the model's name first.

@@ -13,6 +13,7 @@ from torch import nn
 
 from puzzlecam_cli.data.loaders import TrainingViews
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
+from puzzlecam_cli.data.saliency import SaliencyMaps, SaliencyOf
 from puzzlecam_cli.engine.accelerator import cores_divided, share
 from puzzlecam_cli.engine.dense_crfs import Job, Result, map_crfs
 from puzzlecam_cli.engine.loop import Task, train
@@ -57,6 +58,18 @@ class Context:
     @cached_property
     def train_photos(self) -> list[Photo]:
         return self.data.photos(self.splits.train, tags=True)
+
+    @cached_property
+    def _saliency(self) -> SaliencyMaps:
+        return SaliencyMaps(self.recipe.saliency)
+
+    def saliency_of(self, image_id: str, *uses: str) -> SaliencyOf | None:
+        """Where a photo's saliency map is from; None where it has none of these uses.
+
+        Raises:
+            UserError: it is not there.
+        """
+        return self._saliency.of(image_id) if self.recipe.saliency.serves(*uses) else None
 
     def backbone(self, *, pretrained: bool) -> Backbone:
         """The recipe's backbone: from ImageNet, or bare, to be filled from a trained model."""
@@ -131,19 +144,20 @@ class Context:
         )
         with cores_divided(self.accelerator):
             train(task, self.accelerator, self.emit)
-        self._save(module.network, backbone)
+        self._save(module.network, backbone, learned_from_labels=mask_of is not None)
 
     def train_nothing(self, network: nn.Module, backbone: Backbone) -> None:
         """Write a network as it begins, and the metrics of no steps, which replace those of a training before."""
         if self.accelerator.is_main_process:
             self.folder.training(self.stage).mkdir(parents=True, exist_ok=True)
             self.folder.metrics(self.stage).write_text("", encoding="utf-8")
-        self._save(network, backbone)
+        self._save(network, backbone, learned_from_labels=False)
 
-    def _save(self, network: nn.Module, backbone: Backbone) -> None:
-        """Write the stage's model."""
+    def _save(self, network: nn.Module, backbone: Backbone, learned_from_labels: bool) -> None:
+        """Write the stage's model; in labels, if it learned from any, saliency may have a part."""
         if self.accelerator.is_main_process:
-            told = supervised(self.data, len(self.train_photos))
+            saliency = self.recipe.saliency if learned_from_labels else None
+            told = supervised(self.data, len(self.train_photos), saliency)
             description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
             save_model(self.folder.model(self.stage), network, description)
 

@@ -10,7 +10,7 @@ from puzzlecam_cli.data.pixels.colours import VOC_PALETTE
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.build import head_of
 from puzzlecam_cli.models.description import Description
-from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.recipe.schema import Recipe, Saliency
 from puzzlecam_cli.text import several
 
 PALETTE = tuple((red, green, blue) for red, green, blue in zip(*[iter(VOC_PALETTE)] * 3, strict=True))
@@ -54,18 +54,27 @@ def predict_of(recipe: Recipe, stage: str) -> dict[str, Any]:
     return recipe.seg.predict.model_dump(mode="json") | {"mixed_precision": runtime.mixed_precision} | rounding
 
 
-def supervised(data: PhotoSet, photos: int) -> dict[str, str]:
-    """How tags and masks were used, in words.
+def supervised(data: PhotoSet, photos: int, saliency: Saliency | None = None) -> dict[str, str]:
+    """How tags, masks and saliency maps were used, in words.
 
     Args:
         photos: that were trained on.
+        saliency: the recipe's, where it has a part in what was learned from.
     """
     split = data.splits.train
+    salient = {} if saliency is None or not saliency.is_given else {SALIENCY: _saliency(saliency)}
     tags = f"image-level tags of {several(photos, 'photo')} of `{split}`"
     if data.tags_from == "masks":
-        return {"tags": f"{tags}, read off pixel masks", "masks": f"{NEVER}, but for reading tags off them"}
-    return {"tags": f"{tags}, from {FROM.get(data.tags_from, data.tags_from)}", "masks": NEVER}
+        return {"tags": f"{tags}, read off pixel masks", "masks": f"{NEVER}, but for reading tags off them"} | salient
+    return {"tags": f"{tags}, from {FROM.get(data.tags_from, data.tags_from)}", "masks": NEVER} | salient
 
+
+def _saliency(given: Saliency) -> str:
+    source = f"the folder {given.folder.name}" if given.folder is not None else f"the plugin `{given.plugin}`"
+    return f"maps from {source}, of what stands out in each photo; what made them may have learned from pixel masks"
+
+
+SALIENCY = "saliency"  # of a description's supervision: there where saliency maps had a part
 
 NEVER = "never for training or selection; where there are any, for scores alone"
 FROM = {"file": "a file of tags", "folders": "folders named after classes", "lists": "lists of a class each"}

@@ -25,6 +25,7 @@ class Step:
         data: splits it reads, each with `tags` or `masks` if it reads these.
         needs: steps whose artifacts it reads.
         crf: key of the dense CRF it works with.
+        saliency: what it uses saliency maps for, if there are any: keys of the recipe's `saliency`.
         files: its finished files, where it makes the same whatever the photos are.
         each: of a step that works photo by photo, the file of a photo's `{id}`, of a `{split}` if that is in the name.
         of: whose photos these are: `train` or `val`.
@@ -47,6 +48,7 @@ class Step:
     data: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     crf: str = ""
+    saliency: tuple[str, ...] = ()
     takes_what_is_there: bool = False
     passing: bool = False
     version: int = 1

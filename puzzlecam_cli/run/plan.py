@@ -17,6 +17,7 @@ from puzzlecam_cli.run.ledger import Inputs
 from puzzlecam_cli.run.made import claimed, count, files_below
 from puzzlecam_cli.run.pipeline import Stage, Step, all_steps
 from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.saliency import FILES, saliency_inputs
 
 Action = Literal["keep", "repair", "resume", "run"]
 NOT_THERE = "not there"
@@ -90,6 +91,7 @@ def inputs_of(run: Run, step: Step, found: Inputs | None = None) -> Inputs:
             if not any(name == skipped or name.startswith(skipped + ".") for skipped in step.without)
         }
     inputs |= {key: value for key, value in (found or {}).items() if key in inputs}
+    inputs |= saliency_inputs(run, step)
     for wanted in step.data:
         inputs |= _data_input(run, wanted, step.takes_what_is_there)
     for need in step.needs:
@@ -239,6 +241,8 @@ def what_changed(before: Inputs, after: Inputs) -> list[str]:
             changes.append("the program makes it differently now")
         elif key.startswith("data."):
             changes.append(_DATA_CHANGED.format(key))
+        elif key == FILES and old and new:
+            changes.append("the saliency maps changed")
         elif isinstance(new, str) and (key in ("cams",) or "/" in key):
             changes.append(f"{key} was made anew")
         else:

@@ -34,6 +34,7 @@ from puzzlecam_cli.run.check_machine import (
 from puzzlecam_cli.run.checked import Checked
 from puzzlecam_cli.run.pipeline import Step
 from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.saliency import saliency_fits, saliency_is_there
 from puzzlecam_cli.run.unreadable import enough_is_left, leave_out
 
 Check = Callable[[Checked], Iterator[UserError]]
@@ -60,6 +61,7 @@ CHECKS = (
     Row(room_for_pictures),
     Row(enough_is_left),
     Row(lists, of_files=True),
+    Row(saliency_is_there),
     Row(environment),
     Row(precision),
     Row(crf_engine),
@@ -67,6 +69,7 @@ CHECKS = (
     Row(batch_for_processes),
     Row(batch_for_batchnorm),
     Row(pixels, heavy=True),
+    Row(saliency_fits, heavy=True),
     Row(masks_mean_something, heavy=True),
     Row(masks_are_sharp, heavy=True),
     Row(tags_fit_masks, heavy=True),

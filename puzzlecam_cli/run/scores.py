@@ -25,6 +25,7 @@ class _Result(_Checked):
     split: str
     images: Count
     equal: Count = 0
+    supervision: str = "tags"
     miou: Share | None
     fp: Share | None
     fn: Share | None

@@ -43,6 +43,7 @@ from puzzlecam_cli.run.find_in_tags import (
 )
 from puzzlecam_cli.run.finding import WEIGHTS, Finding, Looked
 from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.saliency import saliency_fits, saliency_is_there
 from puzzlecam_cli.run.settling import COMPARING, LOOKING, REST, settle
 from puzzlecam_cli.run.unreadable import enough_is_left, leave_out
 from puzzlecam_cli.text import several
@@ -55,7 +56,8 @@ MOST_BYTES = 1024  # of a pixel in a network's largest layers: photos that fit w
 def refused(looked: Looked) -> Iterator[Finding]:
     """What a run is refused for: lists, files, and masks that mean nothing."""
     yield from map(Finding.of_error, looked.problems)
-    for check in (enough_is_left, lists, pixels, masks_mean_something, masks_are_sharp, tags_fit_masks):
+    checks = (enough_is_left, lists, pixels, masks_mean_something, masks_are_sharp, tags_fit_masks)
+    for check in (*checks, saliency_is_there, saliency_fits):
         yield from map(Finding.of_error, check(looked.checked))
 
 

@@ -26,6 +26,7 @@ KINDS_OF = {
     "backbone": ("The backbone", "build", "check_backbone", "backbone: {{name: {0}, pretrained: false}}"),
     "dataset": ("The kind of data", "Photos", "check_dataset", "data: {{kind: {0}, root: PHOTOS}}"),
     "crf": ("The CRF engine", "Field", "check_crf_engine", "seg: {{predict: {{crf: {{engine: {0}}}}}}}"),
+    "saliency": ("The saliency method", "saliency", "check_saliency", "saliency: {{plugin: {0}}}"),
 }
 YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null"}
 RESERVED = {"auto", *LIBRARIES}  # names that mean something already, where a plugin is chosen

@@ -23,6 +23,7 @@ from puzzlecam_cli.use.hub import located
 from puzzlecam_cli.use.job import Job
 from puzzlecam_cli.use.photo_tags import tags_of
 from puzzlecam_cli.use.results import CONFIDENCE, Given, Results
+from puzzlecam_cli.use.saliency import with_saliency
 from puzzlecam_cli.use.sources import Source, open_source
 from puzzlecam_cli.view.telling import Teller
 
@@ -187,7 +188,7 @@ def _look(
         )
     if tags and without:
         facts.append("photos without a row may show any class")
-    given = [Given.of(photo, known.get(photo.id)) for photo in gathered.photos]
+    given = with_saliency([Given.of(photo, known.get(photo.id)) for photo in gathered.photos], opened.settings)
     check(root, more, {photo.id: Path(photo.image) for photo in given}, opened.classes, force=force)
     results, by = Results(root), fingerprint(opened.inputs)
     files = ("", f"{CONFIDENCE}/") if confidence else ("",)

@@ -20,7 +20,14 @@ def make_labels(context: Context) -> None:
     photos = context.to_do(context.train_photos, folder.affinity_label)
     settings, num_classes = context.recipe.affinity.labels, context.num_classes
     jobs = (
-        LabelJob(photo.image, folder.cam(photo.id), folder.affinity_label(photo.id), settings, num_classes)
+        LabelJob(
+            photo.image,
+            folder.cam(photo.id),
+            folder.affinity_label(photo.id),
+            settings,
+            num_classes,
+            context.saliency_of(photo.id, "maps", "labels"),
+        )
         for photo in photos
     )
     report = context.progress("labels")

@@ -24,7 +24,7 @@ from puzzlecam_cli.method.constants import AUTO
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
 from puzzlecam_cli.method.threshold import Background
 from puzzlecam_cli.run.context import Context
-from puzzlecam_cli.run.how_made import how_made
+from puzzlecam_cli.run.how_made import how_made, learned_from
 from puzzlecam_cli.run.scores import Result
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
 from puzzlecam_cli.text import shell
@@ -238,7 +238,8 @@ def _result(context: Context, row: Scored, images: int, counts: Tensor) -> Resul
 
     The best is one threshold for all photos: `auto` is not among those that masks choose from.
     """
-    result: Result = {"what": row.what, "split": row.split, "images": images} | row.about
+    told = learned_from(row.what, context.run.ledger, context.folder)
+    result: Result = {"what": row.what, "split": row.split, "images": images, "supervision": told} | row.about
     names = ("background", *context.data.classes)
     if row.kind == "labels":
         return result | measures(counts[0], names)

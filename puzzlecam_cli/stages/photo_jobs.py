@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from puzzlecam_cli.data.photos import Mask
 from puzzlecam_cli.data.pixels.mask_file import read_labels
 from puzzlecam_cli.data.pixels.photo_file import open_image
+from puzzlecam_cli.data.saliency import SaliencyOf
 from puzzlecam_cli.engine.refine import Segmented, options_of, pixels_within
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.method.labels import confident_labels, enlarged, pseudo_labels
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
+from puzzlecam_cli.method.saliency import brought_to, salient_maps, without_silent
 from puzzlecam_cli.method.threshold import Background, background_of
 from puzzlecam_cli.recipe.schema import AffinityLabels, Crf, RandomWalk
 from puzzlecam_cli.run.artifacts import read_cams, read_walked, write_labels
@@ -32,6 +35,7 @@ class LabelJob:
     out: Path
     settings: AffinityLabels
     num_classes: int
+    saliency: SaliencyOf | None = None
 
 
 def label_photo(job: LabelJob, fields: FieldOf) -> None:
@@ -41,6 +45,10 @@ def label_photo(job: LabelJob, fields: FieldOf) -> None:
     size, image = (photo.height, photo.width), pixels_within(photo, side)
     seen = (image.shape[0], image.shape[1])
     classes, cams = read_cams(job.cams, stride=1, size=size, num_classes=job.num_classes, seen=seen)
+    if job.saliency is not None:
+        uses = job.saliency.settings
+        saliency = brought_to(torch.from_numpy(job.saliency.read(np.asarray(photo))), seen)
+        cams = salient_maps(cams, saliency, uses.maps)
     labels = confident_labels(
         torch.from_numpy(image),
         cams,
@@ -50,6 +58,8 @@ def label_photo(job: LabelJob, fields: FieldOf) -> None:
         powers=settings.powers,
         **options_of(settings.crf, fields),
     )
+    if job.saliency is not None:
+        labels = without_silent(labels, saliency, uses.labels)
     write_labels(job.out, enlarged(labels, size))
 
 

@@ -20,6 +20,7 @@ from puzzlecam_cli.engine.accelerator import for_inference
 from puzzlecam_cli.engine.beside import beside, to_host
 from puzzlecam_cli.engine.views import Loaded, loaded_together
 from puzzlecam_cli.method.random_walk import walk_with_background
+from puzzlecam_cli.method.saliency import brought_to, salient_maps
 from puzzlecam_cli.models.pair_net import PairNet
 from puzzlecam_cli.recipe.schema import RandomWalk
 from puzzlecam_cli.run.artifacts import read_cams, write_walked
@@ -45,7 +46,12 @@ def walk(context: Context) -> None:
         for index, image, (view,) in group:
             photo, size = photos[index], (image.shape[0], image.shape[1])
             classes, cams = read_cams(folder.cam(photo.id), 4, size, seen=(view.shape[1], view.shape[2]))
-            starts.append(Start(photo, size, view, classes, cams))
+            background = torch.zeros(1, *cams.shape[1:])
+            if len(cams) and (salient := context.saliency_of(photo.id, "maps", "walk")):
+                saliency = brought_to(torch.from_numpy(salient.read(image.numpy())), (cams.shape[1], cams.shape[2]))
+                cams = salient_maps(cams, saliency, salient.settings.maps)
+                background = (1 - saliency)[None] if salient.settings.walk else background
+            starts.append(Start(photo, size, view, classes, cams, background))
         return starts
 
     def made() -> Iterator[tuple[Start, Callable[[], list[Tensor]]]]:
@@ -54,7 +60,7 @@ def walk(context: Context) -> None:
                 yield start, to_host([cams / cams.max().clamp(min=TINY) if cams.numel() else cams])
 
     def write(one: tuple[Start, Callable[[], list[Tensor]]]) -> None:
-        (photo, size, view, classes, _), walked = one
+        (photo, size, view, classes, *_), walked = one
         out, (scores,) = folder.walked_scores(photo.id), walked()
         write_walked(out, classes, size, scores, seen=(view.shape[1], view.shape[2]))
 
@@ -64,13 +70,17 @@ def walk(context: Context) -> None:
 
 
 class Start(NamedTuple):
-    """A photo of (H, W) pixels, seen as (3, h, w), and the (K, ceil(h/4), ceil(w/4)) maps of its classes."""
+    """A photo of (H, W) pixels, seen as (3, h, w), and the (K, ceil(h/4), ceil(w/4)) maps of its classes.
+
+    `background` (1, ceil(h/4), ceil(w/4)) is what the background's score is at least.
+    """
 
     photo: Photo
     size: Size
     view: Tensor
     classes: NDArray[np.int16]
     cams: Tensor
+    background: Tensor
 
 
 def _walk_together(context: Context, network: PairNet, starts: Sequence[Start]) -> list[Tensor]:
@@ -84,7 +94,9 @@ def _walk_together(context: Context, network: PairNet, starts: Sequence[Start]) 
         with context.accelerator.autocast():
             along = network.to(device).walk(images)
         cams = pad_sequence([start.cams for start in starts], batch_first=True).to(device)  # what is added stays 0
-        return [maps[:count] for maps, count in zip(walked(cams, along, context.recipe.rw), counts, strict=True)]
+        least = torch.stack([start.background for start in starts]).to(device)
+        maps = walked(cams, along, context.recipe.rw, least)
+        return [own[:count] for own, count in zip(maps, counts, strict=True)]
 
     with suppress(torch.OutOfMemoryError):
         return on(context.accelerator.device)
@@ -96,11 +108,11 @@ def _walk_together(context: Context, network: PairNet, starts: Sequence[Start]) 
     return on(torch.device("cpu"))
 
 
-def walked(cams: Tensor, walk: Callable[..., Tensor], settings: RandomWalk) -> Tensor:
-    """(B, K, h, w) maps after the walk, as the recipe wants it."""
+def walked(cams: Tensor, walk: Callable[..., Tensor], settings: RandomWalk, least: Tensor | None = None) -> Tensor:
+    """(B, K, h, w) maps after the walk, as the recipe wants it; `least` as of `walk_with_background`."""
     walk = partial(walk, radius=settings.radius, beta=settings.beta, log2_steps=settings.log2_steps)
     power = settings.background_power
-    return walk(cams) if power is None else walk_with_background(cams, power, walk)
+    return walk(cams) if power is None else walk_with_background(cams, power, walk, least)
 
 
 def make_pseudo_labels(context: Context) -> None:

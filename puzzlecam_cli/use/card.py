@@ -164,7 +164,7 @@ def _data(facts: Facts) -> list[str]:
 
 def _supervision(facts: Facts) -> list[str]:
     said = facts.description.supervision
-    names = {"tags": "Tags", "masks": "Masks", "first_weights": "First weights"}
+    names = {"tags": "Tags", "masks": "Masks", "saliency": "Saliency", "first_weights": "First weights"}
     return [f"- **{name}**: {_prose(said[key])}." for key, name in names.items() if said.get(key)]
 
 

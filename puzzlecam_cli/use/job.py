@@ -16,9 +16,11 @@ from puzzlecam_cli.recipe.document import Document, lay_over
 from puzzlecam_cli.recipe.explain import explain
 from puzzlecam_cli.recipe.load import read_changes
 from puzzlecam_cli.recipe.runtime import Runtime
-from puzzlecam_cli.recipe.schema import Crf, Predict, RandomWalk, Views
+from puzzlecam_cli.recipe.schema import Crf, Predict, RandomWalk, Saliency, Views
 from puzzlecam_cli.recipe.section import Section
 from puzzlecam_cli.use.results import Given
+
+WALKED = ("maps", "walk")  # uses of saliency on the way to pseudo labels
 
 
 class SegSettings(Section):
@@ -40,6 +42,7 @@ class Pseudo(Section):
     """What of a recipe decides how tagged photos get pseudo labels of trained networks."""
 
     cams: Views = Views()
+    saliency: Saliency = Saliency()
     rw: RandomWalk = RandomWalk()
     runtime: Runtime = Runtime()
 

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 
 from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.pixels.photo_file import open_image
+from puzzlecam_cli.data.saliency import SaliencyMaps, wrong_with
 from puzzlecam_cli.engine.accelerator import share
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.errors import UserError
@@ -26,7 +27,7 @@ from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.stages.cams import make_cams
 from puzzlecam_cli.stages.rw import make_pseudo_labels, walk
-from puzzlecam_cli.use.job import Job, Pseudo
+from puzzlecam_cli.use.job import WALKED, Job, Pseudo
 from puzzlecam_cli.use.predict import engine_of_all
 from puzzlecam_cli.use.results import Given, Results
 from puzzlecam_cli.use.sources import described_by
@@ -118,13 +119,14 @@ def make_pseudo(job: Job, photos: Sequence[Given], results: Results, accelerator
     settings = job.settings
     assert isinstance(settings, Pseudo)
     recipe = load_recipe(str(job.model)).model_copy(
-        update={"cams": settings.cams, "rw": settings.rw, "runtime": settings.runtime}
+        update={name: getattr(settings, name) for name in Pseudo.model_fields}
     )
     trained = RunFolder(job.model)
     folder = _Folder(results.home / "pseudo", run=trained, results=results)
     described = described_by(trained.model("train-cls"))
     engine = engine_of_all(job, accelerator, photos, results, lambda text: emit(Note("predict", text)))
-    own = _readable(share(photos, accelerator), job, results, recipe.runtime)
+    maps = SaliencyMaps(settings.saliency) if settings.saliency.serves(*WALKED) else None
+    own = _readable(share(photos, accelerator), maps, job, results, recipe.runtime)
     given = [Photo(photo.id, Path(photo.image), tuple(photo.tags or ())) for photo in own]
     run = _RunOfGiven(recipe, folder, Ledger(folder.ledger), given=GivenPhotos(given, described.classes))
     make_cams(_OfShare("cams", run, folder, accelerator, emit))
@@ -144,10 +146,13 @@ class _OfShare(Context):
         return [photo for photo in photos if not is_whole(artifact(photo.id))]
 
 
-def _readable(photos: Sequence[Given], job: Job, results: Results, runtime: Runtime) -> list[Given]:
-    """Those that can be decoded; of the others it is remembered why they cannot."""
+def _readable(
+    photos: Sequence[Given], maps: SaliencyMaps | None, job: Job, results: Results, runtime: Runtime
+) -> list[Given]:
+    """Those that can be decoded, with their saliency maps; of the others it is remembered why they cannot."""
     kept: set[str] = set()
-    for photo, problem in map_unordered(_decoded, photos, pool_workers(runtime)):
+    jobs = [(photo, maps.of(photo.id).file if maps else None) for photo in photos]
+    for photo, problem in map_unordered(_decoded, jobs, pool_workers(runtime)):
         stop_if_asked()
         if problem is None:
             kept.add(photo.id)
@@ -156,9 +161,10 @@ def _readable(photos: Sequence[Given], job: Job, results: Results, runtime: Runt
     return [photo for photo in photos if photo.id in kept]
 
 
-def _decoded(photo: Given) -> tuple[Given, str | None]:
+def _decoded(job: tuple[Given, Path | None]) -> tuple[Given, str | None]:
+    photo, saliency = job
     try:
-        open_image(Path(photo.image))
+        image = open_image(Path(photo.image))
     except UserError as error:
         return photo, error.problem
-    return photo, None
+    return photo, wrong_with(saliency, (image.height, image.width)) if saliency else None

@@ -19,7 +19,7 @@ from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.opened import model_of, upgraded
 from puzzlecam_cli.run.plan import flatten
-from puzzlecam_cli.use.job import Settings, settings_of
+from puzzlecam_cli.use.job import WALKED, Pseudo, Settings, settings_of
 from puzzlecam_cli.use.results import digest_of_tensors
 
 VERSION = 1  # raised when the code begins to make something else of the same
@@ -126,7 +126,9 @@ def described_by(file: Path) -> Description:
 def _flat(settings: Settings) -> dict[str, Any]:
     """The settings that decide labels, by dotted keys."""
     values = settings.model_dump(mode="json")
-    runtime = values.pop("runtime")
+    runtime, saliency = values.pop("runtime"), values.pop("saliency", {})
+    if isinstance(settings, Pseudo) and settings.saliency.serves(*WALKED):
+        values["saliency"] = {key: saliency[key] for key in ("folder", "plugin", *WALKED)}
     flat = {key: value for name, below in values.items() for key, value in flatten(name, below)}
     rounding = {} if runtime["tf32"] else {"runtime.tf32": False}  # what was made before there was this key stays
     return flat | {"runtime.mixed_precision": runtime["mixed_precision"]} | rounding

@@ -19,7 +19,7 @@ TABLE_2 = {
     ("resnest101", True): ("Puzzle-CAM, ResNeSt-101", (0.6185, 0.7192, 0.7246)),
     ("resnest269", True): ("Puzzle-CAM, ResNeSt-269", (0.6245, 0.7414, 0.7467)),
 }
-HEADER = ("what", "split", "images", "mIoU", "FP", "FN", "threshold", "CRF")
+HEADER = ("what", "split", "images", "mIoU", "FP", "FN", "threshold", "CRF", "from")
 TITLES = {"cams": "CAM", "rw": "CAM + RW", "pseudo-labels": "pseudo labels", "predictions": "predictions"}
 
 
@@ -35,6 +35,7 @@ def score_rows(scores: Scores) -> list[tuple[str, ...]]:
             _number(result["fn"]),
             _threshold(result),
             "yes" if result["crf"] else "no",
+            printable(result.get("supervision", "tags")),
         )
         for result in scores["results"]
     ]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from puzzlecam_cli.method.crf_torch import TorchField
 from puzzlecam_cli.recipe.model import recipe_model
-from puzzlecam_cli.testing import check_crf_engine, check_dataset
+from puzzlecam_cli.testing import check_crf_engine, check_dataset, check_saliency
 from tests.conftest import Run
 
 
@@ -48,7 +48,7 @@ def written(here: Path, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch, kind: s
     return folder
 
 
-@pytest.mark.parametrize("kind", ["backbone", "dataset", "crf"])
+@pytest.mark.parametrize("kind", ["backbone", "dataset", "crf", "saliency"])
 def test_a_new_plugin_passes_its_own_test_at_once(
     kind: str, here: Path, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -206,3 +206,29 @@ def test_a_broken_promise_of_a_crf_engine_is_found(
         return
     with pytest.raises(AssertionError, match=words):
         check_crf_engine(Engine)
+
+
+METHODS: dict[str, tuple[Any, str]] = {
+    "another shape": (lambda photo: photo / 255, "give (H, W)"),
+    "grey levels": (lambda photo: photo[..., 0], "give float32 in [0, 1]"),
+    "too high": (lambda photo: photo.max(axis=-1) / 100.0, "give those in [0, 1]"),
+    "no numbers": (lambda photo: photo[..., 0] * np.nan, "give those in [0, 1]"),
+    "a square root of the size": (lambda photo: photo[:48, :48, 0] / 255, "give (H, W)"),
+    "a photo that is changed": (lambda photo: np.floor_divide(photo, 2, out=photo)[..., 0] / 255, "work on a copy"),
+    "chance": (lambda photo: np.random.default_rng().random(photo.shape[:2]), "a second time"),
+    "a fault at one pixel": (lambda photo: photo[..., 0] / 255 if photo.size > 3 else 1 // 0, "of (1, 1, 3)"),
+}
+
+
+@pytest.mark.parametrize(("method", "words"), METHODS.values(), ids=METHODS)
+def test_a_broken_promise_of_a_saliency_method_is_found(method: Any, words: str) -> None:
+    with pytest.raises(AssertionError) as error:
+        check_saliency(method)
+    assert words in str(error.value)
+
+
+def test_a_sound_saliency_method_passes() -> None:
+    def method(photo: Any) -> Any:
+        return photo[..., 0] / 255
+
+    assert check_saliency(method) is method

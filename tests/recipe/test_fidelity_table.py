@@ -54,6 +54,11 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("cams.scales", [0.5, 1.0, 1.5, 2.0], "cams"),
     ("cams.flip", True, "cams"),
     ("cams.longer_side", None, "cams: photos as they are"),
+    ("saliency.folder", None, "paper, Table 3: I, image-level labels alone"),
+    ("saliency.plugin", None, "paper, Table 3: likewise"),
+    ("saliency.maps", 0.8, "ours: used only where there is saliency"),
+    ("saliency.labels", 0.1, "ours: likewise"),
+    ("saliency.walk", False, "ours: likewise"),
     ("affinity.kind", "boundary", "affinity: IRNet's branch; the paper cites AffinityNet"),
     ("affinity.epochs", 3, "affinity"),
     ("affinity.batch", 32, "affinity"),
@@ -157,7 +162,7 @@ def resolved(name: str, *changes: str) -> dict[str, Any]:
 
 def test_every_key_that_decides_a_result_has_a_row() -> None:
     """No number of the method without a source; `data` and `backbone` name the user's own things."""
-    deciding = ("train_cls", "cams", "affinity", "rw", "seg", "eval")
+    deciding = ("train_cls", "cams", "saliency", "affinity", "rw", "seg", "eval")
     keys = {key for key in resolved("voc_resnet50") if key.split(".")[0] in deciding}
     assert keys <= EXPECTED.keys()
     assert len(EXPECTED) == len(ROWS), "a key stands twice"

@@ -17,7 +17,12 @@ from puzzlecam_cli.registry.tables import KINDS
 from tests.conftest import Run
 from tests.recipe.messages import check_message
 
-GROUPS = {"backbone": "puzzlecam.backbones", "dataset": "puzzlecam.datasets", "crf": "puzzlecam.crf"}
+GROUPS = {
+    "backbone": "puzzlecam.backbones",
+    "dataset": "puzzlecam.datasets",
+    "crf": "puzzlecam.crf",
+    "saliency": "puzzlecam.saliency",
+}
 
 
 @pytest.fixture
@@ -240,7 +245,7 @@ NAMES: dict[str, tuple[list[str], str, str]] = {
     "a built-in backbone": (["puzzlecam-resnet18"], "plugin-clash", "puzzlecam-cli 0.1.0 brings a plugin `resnet18`"),
     "a built-in kind of data": (["voc", "--kind", "dataset"], "plugin-clash", "brings a plugin `voc`"),
     "a package that is installed": (["numpy"], "plugin-clash", "is installed"),
-    "a kind that is not there": (["mine", "--kind", "loss"], "usage", "--kind takes backbone, dataset, crf"),
+    "a kind that is not there": (["mine", "--kind", "loss"], "usage", "--kind takes backbone, dataset, crf, saliency"),
     "a folder that is there": (["mine", "there"], "folder-exists", "`there` exists already"),
     "a file that is there": (["mine", "file"], "folder-exists", "`file` exists already"),
     "a link to nothing": (["mine", "link"], "folder-exists", "`link` exists already"),

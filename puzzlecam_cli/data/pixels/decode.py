@@ -18,7 +18,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.plain_file import why_no_file
 
-Kind = Literal["image", "mask", "artifact"]
+Kind = Literal["image", "mask", "artifact", "saliency"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a phone's MPO opens as a JPEG
 # Formats that not every installation can read: how files begin, what they are, and what is missing.
@@ -30,6 +30,7 @@ SAID: dict[Kind, str] = {
     "image": "JPEG, PNG, WebP, BMP, TIFF, AVIF or HEIC",
     "mask": "PNG, BMP, TIFF or GIF",
     "artifact": "PNG",
+    "saliency": "PNG",
 }
 MOST_PIXELS = 500_000_000
 MOST_BYTES = 4 << 30
@@ -39,6 +40,7 @@ HINTS = {
     "image": "replace the file, or remove the photo (and its line in a list or tag file)",
     "mask": "replace the file: masks are PNGs of class numbers, or of their colours",
     "artifact": "the stage that wrote it makes it anew with --force",
+    "saliency": "replace the file: saliency maps are grey PNGs of 8 bits, of their photo's size",
 }
 
 # What Pillow says of broken files, where people would not say so.
