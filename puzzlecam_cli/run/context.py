@@ -144,22 +144,22 @@ class Context:
         )
         with cores_divided(self.accelerator):
             train(task, self.accelerator, self.emit)
-        self._save(module.network, backbone, learned_from_labels=mask_of is not None)
+        if self.accelerator.is_main_process:
+            self._save(module.network, backbone, learned_from_labels=mask_of is not None)
 
     def train_nothing(self, network: nn.Module, backbone: Backbone) -> None:
         """Write a network as it begins, and the metrics of no steps, which replace those of a training before."""
         if self.accelerator.is_main_process:
             self.folder.training(self.stage).mkdir(parents=True, exist_ok=True)
             self.folder.metrics(self.stage).write_text("", encoding="utf-8")
-        self._save(network, backbone, learned_from_labels=False)
+            self._save(network, backbone, learned_from_labels=False)
 
     def _save(self, network: nn.Module, backbone: Backbone, learned_from_labels: bool) -> None:
         """Write the stage's model; in labels, if it learned from any, saliency may have a part."""
-        if self.accelerator.is_main_process:
-            saliency = self.recipe.saliency if learned_from_labels else None
-            told = supervised(self.data, len(self.train_photos), saliency)
-            description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
-            save_model(self.folder.model(self.stage), network, description)
+        saliency = self.recipe.saliency if learned_from_labels else None
+        told = supervised(self.data, len(self.train_photos), saliency)
+        description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
+        save_model(self.folder.model(self.stage), network, description)
 
     def progress(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
         """A function of (done, total) that reports a task's first and last item, and others as often as steps.

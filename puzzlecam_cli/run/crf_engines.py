@@ -13,10 +13,8 @@ from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.group.launch import agreed
 from puzzlecam_cli.recipe.schema import Crf, Recipe
 from puzzlecam_cli.registry import crf_brought_by
-from puzzlecam_cli.run.ledger import Ledger, Record
+from puzzlecam_cli.run.ledger import ENGINE, Ledger, Record, engines_of
 from puzzlecam_cli.run.pipeline import Step
-
-ENGINE = "crf.engine"  # of a record's versions
 
 
 def engine_versions(recipe: Recipe, step: Step, device: torch.device) -> dict[str, str]:
@@ -64,8 +62,3 @@ def mixed(ledger: Ledger, step: Step, begun: Record | None, versions: Mapping[st
                 return  # those after it are made anew as well
             if (other := engines_of(record)) and other != here:
                 yield f"{name} is of the CRF engine {other[-1]}, {step.name} of {here[0]}; crf.engine names one for all"
-
-
-def engines_of(record: Record | None) -> tuple[str, ...]:
-    """All that a step was made with; none where that is not known."""
-    return tuple(record.versions[ENGINE].split(", ")) if record and ENGINE in record.versions else ()

@@ -17,6 +17,7 @@ from puzzlecam_cli.group.interrupt import stop_asked, stop_if_asked
 from puzzlecam_cli.recipe.resolved import as_yaml
 from puzzlecam_cli.run import made
 from puzzlecam_cli.run.folder import UNFINISHED, RunFolder
+from puzzlecam_cli.run.ledger import ENGINE as CRF
 from puzzlecam_cli.run.ledger import LARGEST, Record, State, digest, now, versions
 from puzzlecam_cli.run.ownership import make_whole, replace
 from puzzlecam_cli.run.pipeline import Stage, Step
@@ -90,7 +91,6 @@ def write_recipe(run: Run, emit: Emit) -> None:
 def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Accelerator, emit: Emit) -> None:
     from puzzlecam_cli.engine.precision import has_tf32, tf32
     from puzzlecam_cli.run.context import Context
-    from puzzlecam_cli.run.crf_engines import ENGINE as CRF
     from puzzlecam_cli.run.crf_engines import added_to, check_agreed, engine_versions, mixed
 
     engine, ledger = engine_versions(run.recipe, step, accelerator.device), run.ledger

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from puzzlecam_cli.run.crf_engines import engines_of
 from puzzlecam_cli.run.describe import SALIENCY
 from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.ledger import Ledger
+from puzzlecam_cli.run.ledger import Ledger, engines_of
 from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.plan import PRECISION, TF32
 

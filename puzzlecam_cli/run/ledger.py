@@ -19,6 +19,7 @@ from puzzlecam_cli.files import as_json, write_text
 State = Literal["running", "whole", "done", "failed", "interrupted", "cleaned"]
 Inputs = dict[str, Any]
 PACKAGES = ("puzzlecam-cli", "torch", "timm", "accelerate", "numpy", "pillow")
+ENGINE = "crf.engine"  # of a record's versions
 LARGEST = 64 * 2**20  # bytes
 DEEPEST = 20  # lists in lists of a recipe's values
 
@@ -61,6 +62,11 @@ class Record:
             raise ValueError("a record's inputs or versions are no section")
         if not all(map(_is_plain, self.inputs.values())):
             raise ValueError("a record's inputs are no values of a recipe")
+
+
+def engines_of(record: Record | None) -> tuple[str, ...]:
+    """All that a step was made with; none where that is not known."""
+    return tuple(record.versions[ENGINE].split(", ")) if record and ENGINE in record.versions else ()
 
 
 def _is_plain(value: Any, deep: int = 0) -> bool:

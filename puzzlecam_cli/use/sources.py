@@ -13,9 +13,8 @@ from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.registry import crf_engine
-from puzzlecam_cli.run.crf_engines import engines_of
 from puzzlecam_cli.run.folder import RunFolder
-from puzzlecam_cli.run.ledger import Ledger
+from puzzlecam_cli.run.ledger import Ledger, engines_of
 from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.opened import model_of, upgraded
 from puzzlecam_cli.run.plan import flatten

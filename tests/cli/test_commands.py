@@ -101,7 +101,9 @@ def test_a_reader_that_has_had_enough_is_no_failure() -> None:
 def test_every_recipe_key_belongs_to_a_step() -> None:
     """No value can change without something becoming stale."""
     values = load_recipe("quickstart").model_dump(mode="json")
-    read = {key for stage in PIPELINE for step in stage.steps for key in step.keys}
+    steps = [step for stage in PIPELINE for step in stage.steps]
+    read = {key for step in steps for key in step.keys}
+    read |= {f"saliency.{key}" for step in steps if step.saliency for key in ("folder", "plugin", *step.saliency)}
     for name, _ in flatten("", values):
         key = name.removeprefix(".")
         if key.split(".")[0] in ("recipe", "data", "runtime"):  # data count by their files; see `Step.data`
