@@ -56,8 +56,9 @@ def stop_asked() -> bool:
 
 
 def stop_if_asked() -> None:
-    """Raise KeyboardInterrupt if somebody asked to stop."""
+    """Raise KeyboardInterrupt if somebody asked to stop; for what is tidied up then, there is patience again."""
     if _asked:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         raise KeyboardInterrupt
 
 
