@@ -17,11 +17,10 @@ from puzzlecam_cli.group.interrupt import stop_asked, stop_if_asked
 from puzzlecam_cli.recipe.resolved import as_yaml
 from puzzlecam_cli.run import made
 from puzzlecam_cli.run.folder import UNFINISHED, RunFolder
-from puzzlecam_cli.run.ledger import ENGINE as CRF
-from puzzlecam_cli.run.ledger import LARGEST, Record, State, digest, now, versions
+from puzzlecam_cli.run.ledger import ENGINE, LARGEST, Record, State, digest, now, versions
 from puzzlecam_cli.run.ownership import make_whole, replace
 from puzzlecam_cli.run.pipeline import Stage, Step
-from puzzlecam_cli.run.plan import ENGINE, PRECISION, TF32, Decision, fingerprint, inputs_of
+from puzzlecam_cli.run.plan import ANY_ENGINE, PRECISION, TF32, Decision, fingerprint, inputs_of
 from puzzlecam_cli.run.run import Run
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
     has_rounded = run.recipe.runtime.tf32 and has_tf32(accelerator.device)
     found = {PRECISION: accelerator.mixed_precision, TF32: has_rounded}
     if engine:
-        found[f"{step.crf}{ENGINE}"] = engine[CRF]
+        found[f"{step.crf}{ANY_ENGINE}"] = engine[ENGINE]
     inputs = inputs_of(run, step, found)
     before, repaired = ledger.get(step.name), decision.action == "repair"
     staged = before is not None and before.is_made and not repaired

@@ -28,7 +28,7 @@ _NO_KEY = object()
 ANY_NUMBER = ".accumulate"  # ends keys whose `auto` is content with what was made by any number
 PRECISION = "runtime.mixed_precision"  # what it was is remembered; `auto` is content with any
 TF32 = "runtime.tf32"  # likewise; true allows it, and is content with what was made without
-ENGINE = ".engine"  # ends keys of dense CRFs, of which `auto` is content with any
+ANY_ENGINE = ".engine"  # ends keys of dense CRFs, of which `auto` is content with any
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
 UNFINISHED_STATES = {
     "running": "was interrupted",
@@ -254,7 +254,7 @@ def _is_content(key: str, value: Any) -> bool:
     """Whether a recipe's value leaves it open what a step is made with."""
     if key == TF32:
         return value is True
-    return value == "auto" and (key == PRECISION or key.endswith((ANY_NUMBER, ENGINE)))
+    return value == "auto" and (key == PRECISION or key.endswith((ANY_NUMBER, ANY_ENGINE)))
 
 
 def in_words(changes: Sequence[str]) -> str:
