@@ -33,7 +33,7 @@ from puzzlecam_cli.use.export.portable import Portable
 from puzzlecam_cli.use.export.work import export
 from tests.models.descriptions import described
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+PAGE = Path(__file__).parents[1] / "puzzlecam_cli" / "docs" / "export.md"
 SIZES = [(1, 1, 1), (1, 16, 16), (3, 33, 57), (2, 64, 96), (1, 150, 201)]
 SAME = "timm:tf_mobilenetv3_small_minimal_100"  # its padding depends on the size, as EfficientNet-Lite's
 MULTIPLES = "timm:test_convnext"  # its input is padded to multiples of 32
@@ -228,13 +228,11 @@ def test_a_missing_package_is_told_before_anything_is_done(monkeypatch: pytest.M
 
 
 def test_the_readme_s_example_runs(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(
-        r"```python\n(.*?)```", README.partition("### Other runtimes")[2].partition("\n##")[0], re.S
-    )
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
     (tmp_path / "PHOTOS.onnx").write_bytes((exported / "pets.onnx").read_bytes())
     Image.fromarray(photos(1, 40, 50)[0].transpose(1, 2, 0)).save(tmp_path / "photo.jpg")
     with chdir(tmp_path):
-        exec(compile(example, "README.md", "exec"), {})
+        exec(compile(example, str(PAGE), "exec"), {})
     names = [line.rpartition(" ")[0] for line in capsys.readouterr().out.splitlines()]
     assert names
     assert set(names) <= {"background", *described().classes}

@@ -13,6 +13,7 @@ from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.card import card
 from puzzlecam_cli.cli.clean import clean
 from puzzlecam_cli.cli.data import data
+from puzzlecam_cli.cli.docs import docs
 from puzzlecam_cli.cli.doctor import doctor
 from puzzlecam_cli.cli.export import export
 from puzzlecam_cli.cli.labels import labels
@@ -57,6 +58,7 @@ def puzzlecam(
 
 
 app.command("new", rich_help_panel=BEGIN)(new)
+app.command("docs", rich_help_panel=BEGIN)(docs)
 for _stage in PIPELINE:
     app.command(_stage.name, rich_help_panel=STAGES)(stage_command(_stage))
 app.command("run-all", rich_help_panel=STAGES)(run_all)

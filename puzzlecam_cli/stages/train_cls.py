@@ -98,7 +98,7 @@ def train_classifier(context: Context) -> None:
         warn_of_flat_maps(context)
 
 
-KEPT_CONTRAST = 0.75  # of its highest; README, "What the puzzle does on small photos"
+KEPT_CONTRAST = 0.75  # of its highest; `puzzlecam docs puzzle`
 
 
 def warn_of_flat_maps(context: Context) -> None:
