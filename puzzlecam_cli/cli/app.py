@@ -12,6 +12,7 @@ from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.card import card
 from puzzlecam_cli.cli.clean import clean
+from puzzlecam_cli.cli.compare import compare
 from puzzlecam_cli.cli.data import data
 from puzzlecam_cli.cli.doctor import doctor
 from puzzlecam_cli.cli.export import export
@@ -67,6 +68,7 @@ app.command("clean", rich_help_panel=USE)(clean)
 app.command("labels", rich_help_panel=USE)(labels)
 app.command("export", rich_help_panel=USE)(export)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
+app.command("compare", rich_help_panel=COMPARE)(compare)
 app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)
 app.add_typer(data, name="data", rich_help_panel=LOOK)
