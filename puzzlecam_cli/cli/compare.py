@@ -35,6 +35,11 @@ def compare(
     Differences are to the first run, on the photos that all have; intervals by a paired bootstrap over these. Tells
     what differs in recipes, time and disk as well. --set holds for all, such as data.root=FOLDER for data that moved.
     """
+    from puzzlecam_cli.view.telling import Teller
+
+    teller = Teller()
+    if "torch" not in sys.modules:
+        teller.now("loading PyTorch")
     from puzzlecam_cli.files import as_json as json_of
     from puzzlecam_cli.files import write_text
     from puzzlecam_cli.use.comparison.compared import compare as work
@@ -42,13 +47,9 @@ def compare(
     from puzzlecam_cli.view.comparison_page import check_place, comparison_page
     from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.tables import show, table
-    from puzzlecam_cli.view.telling import Teller
 
     if out is not None:
         check_place(out)
-    teller = Teller()
-    if "torch" not in sys.modules:
-        teller.now("loading PyTorch")
 
     def told(task: str) -> Tick:
         return lambda done, total: teller(f"{task}: {done:,} of {total:,} photos")

@@ -21,7 +21,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap; }
 .number { text-align: right; } th { color: var(--soft); font-weight: 600; }
-figure { margin: 0; } svg { width: 100%; max-width: 40rem; height: auto; font: 12px system-ui, sans-serif; }
+figure { margin: 1.5rem 0; } svg { width: 100%; max-width: 40rem; height: auto; font: 12px system-ui, sans-serif; }
 svg text { fill: currentColor; } .zero { stroke: var(--soft); stroke-dasharray: 3 3; }
 .better { stroke: var(--better); fill: var(--better); } .worse { stroke: var(--worse); fill: var(--worse); }
 .open { stroke: var(--soft); fill: var(--soft); }
@@ -97,7 +97,7 @@ def _intervals(found: Comparison, names: Sequence[str]) -> str:
     height = ROW * len(rows) + 24
 
     def x(value: float) -> str:
-        return f"{LEFT + (WIDTH - LEFT - 20) * (value / most + 1) / 2:.1f}"
+        return f"{LEFT + (WIDTH - LEFT - 30) * (value / most + 1) / 2:.1f}"
 
     parts = [f'<line class="zero" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{ROW * len(rows)}"/>']
     for number, (label, row) in enumerate(rows):
