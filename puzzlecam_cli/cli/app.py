@@ -15,6 +15,7 @@ from puzzlecam_cli.cli.clean import clean
 from puzzlecam_cli.cli.compare import compare
 from puzzlecam_cli.cli.data import data
 from puzzlecam_cli.cli.doctor import doctor
+from puzzlecam_cli.cli.explain import explain
 from puzzlecam_cli.cli.export import export
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
@@ -76,6 +77,7 @@ app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)
 app.command("doctor", rich_help_panel=LOOK)(doctor)
 app.add_typer(plugins, name="plugins", rich_help_panel=LOOK)
+app.command("explain", rich_help_panel=LOOK)(explain)
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def card(
         write_text_file(out, text)
         say(f"written {out}")
     if licence is None and (out is not None or repository is not None):
-        say("no licence is chosen, and the card says so: --licence ID names one")
+        say("note: no licence is chosen, and the card says so: --licence ID names one")
     if repository is None:
         if out is None:
             print(text, end="")
