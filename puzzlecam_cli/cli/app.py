@@ -38,7 +38,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    add_completion=False,
     epilog="Try it now, on a CPU, without downloads:  puzzlecam run-all quickstart",
 )
 

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from puzzlecam_cli.cli.options import RunArgument
 from puzzlecam_cli.errors import UserError, printable
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.")]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new file. \\[stdout]")]
 PushOption = Annotated[
     str | None,

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from puzzlecam_cli.cli.options import SetOption
+from puzzlecam_cli.cli import completion
+from puzzlecam_cli.cli.options import JsonOption, SetOption
 from puzzlecam_cli.errors import LINE
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.photos import Tick
 
-RunsArgument = Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Folders of runs that are scored.")]
+RunsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN RUN...", help="Folders of runs that are scored.", autocompletion=completion.runs),
+]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Write a page as well.")]
 ResamplesOption = Annotated[
     int, typer.Option("--resamples", min=100, max=1_000_000, help="Times that photos are drawn, for the intervals.")
@@ -28,7 +32,7 @@ def compare(
     resamples: ResamplesOption = 2000,
     seed: SeedOption = 0,
     set_: SetOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Set runs side by side: is a difference in their scores more than chance?
 

@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 
-from puzzlecam_cli.cli.look import JsonOption
+from puzzlecam_cli.cli import completion
+from puzzlecam_cli.cli.options import JsonOption
 
 ReferenceArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[REFERENCE]", help="The name in a message's first line, e.g. stage-stale. \\[list all]"),
+    typer.Argument(
+        metavar="[REFERENCE]",
+        help="The name in a message's first line, e.g. stage-stale. \\[list all]",
+        autocompletion=completion.references,
+    ),
 ]
 
 
