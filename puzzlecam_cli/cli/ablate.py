@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
 from puzzlecam_cli.cli.options import (
     CpuOption,
+    JsonOption,
     PlainOption,
     PrecisionOption,
     ProcessesOption,
@@ -29,6 +31,7 @@ def ablate(
     mixed_precision: PrecisionOption = None,
     cpu: CpuOption = False,
     plain: PlainOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure what each puzzle loss does for the maps: Table 1 of the paper, over seeds.
 
@@ -44,5 +47,8 @@ def ablate(
     summary, folder = run_ablation(recipe, run, seeds=wanted, changes=changes, num_processes=num_processes, plain=plain)
     if summary is not None:
         write_ablation(summary, folder)
+        if as_json:
+            print(json.dumps(summary, indent=1))
+            return
         show(ablation_view(summary), width=110)
         print(f"Numbers, table and plot: {printable(str(folder), most=5000)}")

@@ -12,9 +12,11 @@ from puzzlecam_cli.cli.bench import bench
 from puzzlecam_cli.cli.boundary import BoundaryGroup
 from puzzlecam_cli.cli.card import card
 from puzzlecam_cli.cli.clean import clean
+from puzzlecam_cli.cli.compare import compare
 from puzzlecam_cli.cli.data import data
 from puzzlecam_cli.cli.docs import docs
 from puzzlecam_cli.cli.doctor import doctor
+from puzzlecam_cli.cli.explain import explain
 from puzzlecam_cli.cli.export import export
 from puzzlecam_cli.cli.labels import labels
 from puzzlecam_cli.cli.look import backbones, status
@@ -37,7 +39,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    add_completion=False,
     epilog="Try it now, on a CPU, without downloads:  puzzlecam run-all quickstart",
 )
 
@@ -69,6 +70,7 @@ app.command("clean", rich_help_panel=USE)(clean)
 app.command("labels", rich_help_panel=USE)(labels)
 app.command("export", rich_help_panel=USE)(export)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
+app.command("compare", rich_help_panel=COMPARE)(compare)
 app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)
 app.add_typer(data, name="data", rich_help_panel=LOOK)
@@ -76,6 +78,7 @@ app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)
 app.command("doctor", rich_help_panel=LOOK)(doctor)
 app.add_typer(plugins, name="plugins", rich_help_panel=LOOK)
+app.command("explain", rich_help_panel=LOOK)(explain)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from puzzlecam_cli.cli.options import (
     CpuOption,
+    JsonOption,
     PlainOption,
     PrecisionOption,
     RecipeArgument,
@@ -29,7 +30,7 @@ def bench(
     mixed_precision: PrecisionOption = None,
     cpu: CpuOption = False,
     plain: PlainOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Tell what a recipe will take on this machine: images a second, hours and gigabytes.
 

@@ -11,7 +11,6 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -19,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from puzzlecam_cli.cli.start import INTERRUPTED, said_of_interrupt
+from puzzlecam_cli.cli.usage import as_usage
 from puzzlecam_cli.errors import UserError, printable
 
 _HEAD = r"× |╰─> |hint: | *"  # what follows a line of a message is set in by
@@ -39,19 +39,11 @@ def error_boundary() -> Iterator[None]:
     except BrokenPipeError:  # whoever reads our output has had enough
         raise typer.Exit from None
     except Exception as error:
-        if type(error).__module__.split(".")[0] in ("typer", "click"):  # exits and usage errors: they say it all
-            _tell_choices(error)
-            raise
+        if type(error).__module__.split(".")[0] in ("typer", "click"):  # exits, and help that nobody asked for
+            if (usage := as_usage(error)) is None:
+                raise
+            _fail(*_message(usage))
         _fail(*_message(error))
-
-
-def _tell_choices(error: Any) -> None:
-    """Put the message about a value that is none of several into our words, with what may have been meant."""
-    message = str(getattr(error, "message", ""))
-    if " is not one of " in message:
-        given, *known = re.findall(r"'([^']*)'", message)
-        close = get_close_matches(given, known, 1)
-        error.message = message.removeprefix("Value error, ") + (f" Did you mean {close[0]!r}?" if close else "")
 
 
 @contextmanager
@@ -94,10 +86,23 @@ def _message(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     mendable = error if isinstance(error, UserError) else as_mendable(error)
     if mendable is not None:
-        return str(mendable), 2
+        return str(mendable) + _more(mendable), 2
     lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
     ours = f"This is our fault, not yours. Please report the lines above: {ISSUES}"
     return "\n".join([*map(printable, lines), "", ours]), 1
+
+
+def _more(error: UserError) -> str:
+    """The end of a message: that `explain` tells more, where it does. Plugins have references of their own."""
+    from puzzlecam_cli.session.explain import explanations
+
+    try:
+        known = error.reference in explanations()
+    except (OSError, MemoryError):  # no file can be opened any more: that is what the message is about
+        known = False
+    if error.reference == "usage" or not known:
+        return ""
+    return ("\n      " if error.hint else "\n\nhint: ") + f"`puzzlecam explain {error.reference}` tells more"
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -122,6 +127,14 @@ class BoundaryGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return super().get_command(ctx, cmd_name) or self._hidden.get(cmd_name)
+
+    def make_context(self, *given: Any, **options: Any) -> Any:
+        try:
+            return super().make_context(*given, **options)
+        except Exception as error:
+            if (usage := as_usage(error)) is None:
+                raise
+            _fail(*_message(usage))
 
     def invoke(self, ctx: Any) -> Any:
         with error_boundary():

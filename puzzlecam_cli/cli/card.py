@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from puzzlecam_cli.cli.options import RunArgument
 from puzzlecam_cli.errors import UserError, printable
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.")]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new file. \\[stdout]")]
 PushOption = Annotated[
     str | None,
@@ -70,7 +70,7 @@ def card(
         write_text_file(out, text)
         say(f"written {out}")
     if licence is None and (out is not None or repository is not None):
-        say("no licence is chosen, and the card says so: --licence ID names one")
+        say("note: no licence is chosen, and the card says so: --licence ID names one")
     if repository is None:
         if out is None:
             print(text, end="")

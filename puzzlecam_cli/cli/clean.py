@@ -9,11 +9,10 @@ from typing import Annotated, TextIO
 
 import typer
 
+from puzzlecam_cli.cli.options import JsonOption, RunArgument
 from puzzlecam_cli.errors import LINE
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Delete it; without this, nothing is deleted.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 def clean(run: RunArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:

@@ -7,8 +7,7 @@ import sys
 
 import typer
 
-from puzzlecam_cli.cli.look import JsonOption
-from puzzlecam_cli.cli.options import PlainOption, RecipeArgument, RunOption, SetOption
+from puzzlecam_cli.cli.options import JsonOption, PlainOption, RecipeArgument, RunOption, SetOption
 from puzzlecam_cli.errors import for_terminal
 
 data = typer.Typer(help="Look at the data before hours are spent.", no_args_is_help=True)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from puzzlecam_cli.cli.look import JsonOption
+from puzzlecam_cli.cli.options import JsonOption
 from puzzlecam_cli.errors import LINE, UserError, for_terminal, printable
 
 QuickOption = Annotated[bool, typer.Option("--quick", help="Leave out the self-test.")]

@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from puzzlecam_cli.cli import completion
+from puzzlecam_cli.cli.options import JsonOption
+
 
 class Kind(StrEnum):
     onnx = "onnx"
@@ -25,7 +28,12 @@ class Numbers(StrEnum):
 
 def export(
     model: Annotated[
-        str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model.safetensors, or hf://OWNER/NAME.")
+        str,
+        typer.Argument(
+            metavar="RUN|MODEL",
+            help="A run folder, a model.safetensors, or hf://OWNER/NAME.",
+            autocompletion=completion.models,
+        ),
     ],
     kind: Annotated[
         Kind | None, typer.Option("--format", help="What for: ONNX Runtime, PyTorch alone, or puzzlecam. \\[onnx]")
@@ -39,7 +47,7 @@ def export(
         typer.Option("--check", metavar="PATH", help="Photos to try the file on. Repeatable. \\[photos of the run]"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a FILE that is no export.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the network for other runtimes, and try it there on photos.
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from puzzlecam_cli.cli.options import JsonOption, RunArgument
 from puzzlecam_cli.errors import LINE, UserError
 
 if TYPE_CHECKING:
     from puzzlecam_cli.data.photos import Tick
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 OutOption = Annotated[str, typer.Option("--out", metavar="DIR", help="Where they are written.")]
 FormatOption = Annotated[
     str,
@@ -21,7 +21,13 @@ FormatOption = Annotated[
 OverwriteOption = Annotated[bool, typer.Option("--force", help="Overwrite files that are not as they were written.")]
 
 
-def labels(run: RunArgument, out: OutOption, format_: FormatOption = "png", force: OverwriteOption = False) -> None:
+def labels(
+    run: RunArgument,
+    out: OutOption,
+    format_: FormatOption = "png",
+    force: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Write the training photos' pseudo labels, to be corrected in CVAT, Label Studio or FiftyOne.
 
     `puzzlecam eval RUN --set data.masks=FILE` scores a run with what came back.
@@ -46,4 +52,7 @@ def labels(run: RunArgument, out: OutOption, format_: FormatOption = "png", forc
         raise UserError("usage", "--out names no folder")
     with gentle_stop():
         count = write_labels(run, out, formats, force=force, told=told, tell=teller)
+    if as_json:
+        print(json.dumps({"schema": 1, "out": out, "photos": count, "formats": formats}, indent=1))
+        return
     say(f"labels of {count:,} photos are in {out}: {', '.join(formats)}", most=LINE)

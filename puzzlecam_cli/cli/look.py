@@ -5,14 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from typing import Annotated
 
-import typer
-
-from puzzlecam_cli.cli.options import RecipeArgument, RunOption, SetOption
+from puzzlecam_cli.cli.options import JsonOption, RecipeArgument, RunOption, SetOption
 from puzzlecam_cli.errors import LINE, printable
-
-JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 def status(recipe: RecipeArgument, run: RunOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from puzzlecam_cli.cli.options import PlainOption
+from puzzlecam_cli.cli.options import JsonOption, PlainOption
 from puzzlecam_cli.errors import LINE, UserError, printable
 
 LIMIT = 120.0  # seconds that steps are timed for the forecast
@@ -28,10 +30,12 @@ def new(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
     no_forecast: Annotated[bool, typer.Option("--no-forecast", help="Do not reckon how long a run takes.")] = False,
     plain: PlainOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look at a folder, write a recipe that fits it, and say what to run next.
 
-    Finds the layout, tags, classes, parts, masks and sizes. Nothing is overwritten.
+    Finds the layout, tags, classes, parts, masks and sizes. Nothing is overwritten. With --json nothing is asked,
+    and no time is reckoned.
     """
     from puzzlecam_cli.recipe.writing import no_home
     from puzzlecam_cli.session.new import new_recipe
@@ -39,8 +43,11 @@ def new(
     from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.telling import Teller
 
-    may_ask = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    may_ask = not (yes or as_json) and sys.stdin.isatty() and sys.stderr.isatty()
     written = new_recipe(folder, out, tags, _ask if may_ask else None, Teller())
+    if as_json:
+        print(json.dumps({"schema": 1} | asdict(written) | {"path": str(written.path)}, indent=1))
+        return
     for what, words in written.found:
         say(f"{what:9} {words}", hang=10, most=2 * LINE, stream=sys.stdout)
     for note in written.notes:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from puzzlecam_cli.cli import completion
+
 WHERE = "Where to run"
 
 
@@ -18,16 +20,33 @@ class Precision(StrEnum):
 
 
 RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe file, the name of a shipped recipe, or a run folder.")
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe file, the name of a shipped recipe, or a run folder.",
+        autocompletion=completion.recipes,
+    ),
 ]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.", autocompletion=completion.runs)]
 RunOption = Annotated[
     str | None,
-    typer.Option("--run", help="Where results live; the same place again resumes. \\[runs/RECIPE]"),
+    typer.Option(
+        "--run",
+        help="Where results live; the same place again resumes. \\[runs/RECIPE]",
+        autocompletion=completion.runs,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one value, e.g. seg.epochs=5. Repeatable."),
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="Change one value, e.g. seg.epochs=5. Repeatable.",
+        autocompletion=completion.keys,
+    ),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Redo what is up to date.")]
 ProcessesOption = Annotated[
     int | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from puzzlecam_cli.cli.look import JsonOption
+from puzzlecam_cli.cli.options import JsonOption
 from puzzlecam_cli.errors import LINE, UserError, printable
 
 plugins = typer.Typer(help="List backbones, kinds of data, CRF engines and saliency methods; begin one of your own.")

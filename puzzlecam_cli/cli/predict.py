@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from puzzlecam_cli.cli.options import CpuOption, PlainOption, PrecisionOption, ProcessesOption, runtime_changes
+from puzzlecam_cli.cli import completion
+from puzzlecam_cli.cli.options import (
+    CpuOption,
+    JsonOption,
+    PlainOption,
+    PrecisionOption,
+    ProcessesOption,
+    runtime_changes,
+)
 
 
 class From(StrEnum):
@@ -18,7 +28,12 @@ class From(StrEnum):
 
 def predict(
     model: Annotated[
-        str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model.safetensors, or hf://OWNER/NAME.")
+        str,
+        typer.Argument(
+            metavar="RUN|MODEL",
+            help="A run folder, a model.safetensors, or hf://OWNER/NAME.",
+            autocompletion=completion.models,
+        ),
     ],
     paths: Annotated[
         list[str],
@@ -49,7 +64,11 @@ def predict(
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", "-s", metavar="KEY=VALUE", help="Change a value, e.g. seg.predict.flip=false. Repeatable."
+            "--set",
+            "-s",
+            metavar="KEY=VALUE",
+            help="Change a value, e.g. seg.predict.flip=false. Repeatable.",
+            autocompletion=completion.keys,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make anew what is there.")] = False,
@@ -57,6 +76,7 @@ def predict(
     mixed_precision: PrecisionOption = None,
     cpu: CpuOption = False,
     plain: PlainOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Label photos with what was trained.
 
@@ -84,8 +104,11 @@ def predict(
     )
     if done is None:
         return
-    for line in predicted_lines(done.out, done.classes, done.made, done.kept, done.formats, done.confidence):
-        say(line, stream=sys.stdout)
+    if as_json:
+        print(json.dumps({"schema": 1} | asdict(done) | {"out": str(done.out)}, indent=1))
+    else:
+        for line in predicted_lines(done.out, done.classes, done.made, done.kept, done.formats, done.confidence):
+            say(line, stream=sys.stdout)
     if done.unreadable:
         sys.stdout.flush()
         raise done.refusal()

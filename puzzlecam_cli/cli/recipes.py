@@ -7,29 +7,36 @@ from typing import Annotated
 
 import typer
 
-from puzzlecam_cli.cli.options import RecipeArgument, SetOption
+from puzzlecam_cli.cli.options import JsonOption, RecipeArgument, SetOption
 from puzzlecam_cli.errors import printable
 
 recipes = typer.Typer(help="Find, read, copy and validate recipes.", no_args_is_help=True)
 
 
 @recipes.command("list")
-def list_() -> None:
+def list_(as_json: JsonOption = False) -> None:
     """Name the shipped recipes, each with the first line of its file."""
     from puzzlecam_cli.recipe.load import find_recipe, recipe_names
 
-    for name in recipe_names():
-        first = find_recipe(name).read_text(encoding="utf-8").partition("\n")[0]
+    found = {name: find_recipe(name).read_text(encoding="utf-8").partition("\n")[0] for name in recipe_names()}
+    if as_json:
+        print(json.dumps([{"name": name, "about": first.lstrip("# ")} for name, first in found.items()], indent=1))
+        return
+    for name, first in found.items():
         print(f"{name:20} {first.lstrip('# ')}")
 
 
 @recipes.command()
-def show(name: RecipeArgument, set_: SetOption = None) -> None:
+def show(name: RecipeArgument, set_: SetOption = None, as_json: JsonOption = False) -> None:
     """Print a recipe with every default written out and what each key means."""
     from puzzlecam_cli.recipe.annotate import annotated
     from puzzlecam_cli.recipe.load import load_recipe
 
-    print(annotated(load_recipe(name, set_ or ())), end="")
+    recipe = load_recipe(name, set_ or ())
+    if as_json:
+        print(json.dumps(recipe.model_dump(mode="json"), indent=1))
+        return
+    print(annotated(recipe), end="")
 
 
 @recipes.command()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from puzzlecam_cli.cli import completion
 from puzzlecam_cli.cli.options import (
     CpuOption,
     ForceOption,
+    JsonOption,
     PlainOption,
     PrecisionOption,
     ProcessesOption,
@@ -23,8 +27,14 @@ from puzzlecam_cli.errors import LINE
 from puzzlecam_cli.run.pipeline import Stage, choose, named
 from puzzlecam_cli.stages import PIPELINE
 
-FromOption = Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Redo from this stage on.")]
-UntilOption = Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="STAGE", help="Redo from this stage on.", autocompletion=completion.stages),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option("--until", metavar="STAGE", help="Stop after this stage.", autocompletion=completion.stages),
+]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Say what would run, and why; change nothing.")]
 
 
@@ -61,6 +71,7 @@ def run_all(
     mixed_precision: PrecisionOption = None,
     cpu: CpuOption = False,
     plain: PlainOption = False,
+    as_json: JsonOption = False,
     stages: Annotated[str | None, typer.Option("--stages", hidden=True)] = None,
 ) -> None:
     """Run every stage that is missing or out of date, in order.
@@ -71,19 +82,25 @@ def run_all(
     chosen = named(PIPELINE, stages.split(",")) if stages else choose(PIPELINE, from_, until)
     changes = runtime_changes(set_, mixed_precision, cpu)
     if plan:
-        show_plan(recipe, run, changes, chosen, force or from_ is not None)
+        show_plan(recipe, run, changes, chosen, force or from_ is not None, as_json)
     else:
-        work(recipe, run, changes, chosen, force or from_ is not None, num_processes, plain)
+        work(recipe, run, changes, chosen, force or from_ is not None, num_processes, plain, as_json)
 
 
-def show_plan(recipe: str, run: str | None, changes: Sequence[str], stages: tuple[Stage, ...], force: bool) -> None:
+def show_plan(
+    recipe: str, run: str | None, changes: Sequence[str], stages: tuple[Stage, ...], force: bool, as_json: bool
+) -> None:
     """Print one line a step: what would be done, and why."""
     from puzzlecam_cli.session.plan import plan_stages
     from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.telling import Teller
 
     names = [stage.name for stage in stages]
-    for decision in plan_stages(recipe, run, changes=changes, stages=names, force=force, tell=Teller()):
+    decisions = plan_stages(recipe, run, changes=changes, stages=names, force=force, tell=Teller())
+    if as_json:
+        print(json.dumps([asdict(decision) for decision in decisions], indent=1))
+        return
+    for decision in decisions:
         said = f"{decision.action:7} {decision.step:17} {decision.because}"
         say(said, hang=26, most=2 * LINE, stream=sys.stdout)
 
@@ -96,6 +113,7 @@ def work(
     force: bool,
     num_processes: int | None,
     plain: bool,
+    as_json: bool = False,
 ) -> None:
     """Run stages, under the display; print the scores, if `eval` was among them, and where all else lies."""
     from puzzlecam_cli.group.rank import is_rank
@@ -112,6 +130,9 @@ def work(
     folder = RunFolder(root)
     if is_shown:
         scores = read_scores(folder.scores) if names[-1] == "eval" and folder.scores.exists() else None
+        if as_json:
+            print(json.dumps({"schema": 1, "run": str(root), "scores": scores}, indent=1))
+            return
         if scores:
             show(score_table(scores), width=120)
         for line in outcome(folder, scores, names):

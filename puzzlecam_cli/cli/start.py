@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 INTERRUPTED = 130
-ANEW = "bench", "card", "doctor", "export", "new"  # commands that do not go on where they were interrupted
+ANEW = "bench", "card", "compare", "doctor", "export", "new"  # commands that do not go on where they were interrupted
 WAITING = "GOMP_SPINCOUNT", "OMP_WAIT_POLICY"  # of the threads that compute, as PyTorch finds them when it is loaded
 SIZES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")  # Rich and Typer lay out by them, whatever they say
 

@@ -28,14 +28,14 @@ def page(topic: str) -> str:
     if topic not in (INDEX, *topics()):
         close = get_close_matches(topic.lower(), topics(), 1)
         hint = f"did you mean `{close[0]}`?" if close else "`puzzlecam docs` lists all topics"
-        raise UserError("topic-unknown", f"there is no page about `{topic}`", hint=hint)
+        raise UserError("usage", f"there is no page about `{topic}`", hint=hint)
     return re.sub(r"<!--.*?-->\n?", "", (FOLDER / f"{topic}.md").read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def show_page(text: str) -> None:
     """Print a page on stdout: set for reading on a terminal, as it is in a pipe or a file."""
-    if not sys.stdout.isatty():
-        print(text, end="")
+    if sys.stdout is None or not sys.stdout.isatty():
+        print(text.rstrip("\n"))
         return
     from rich.console import Console
     from rich.markdown import Markdown
