@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from puzzlecam_cli.data.photos import Tick
 from puzzlecam_cli.events import Emit, Note, Progress
 from puzzlecam_cli.group.interrupt import gentle_stop, reporting
 from puzzlecam_cli.recipe.runtime import Runtime
-from puzzlecam_cli.session.member import joined
+from puzzlecam_cli.session.member import joined, load_torch
 from puzzlecam_cli.use.job import Job
 from puzzlecam_cli.use.results import Results
 
@@ -28,8 +27,7 @@ def spread(
     """Do what is to be done, in one process or in several."""
     from puzzlecam_cli.group.launch import group_size, run_processes
 
-    if "torch" not in sys.modules:
-        emit(Note(TASK, "loading PyTorch"))  # seconds, in which nothing else can be told
+    load_torch(emit)
     processes = 1 if accelerator is not None else group_size(num_processes, runtime)
     if processes > 1:
         run_processes(["predict-share", str(root)], runtime, processes, emit)

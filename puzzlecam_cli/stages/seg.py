@@ -65,7 +65,7 @@ def predict_split(context: Context) -> None:
         settings,
         accelerator,
         context.note_once,
-        context.progress("tiles of a large photo", "tiles"),
+        context.counted("tiles of a large photo", "tiles"),
     )
     photos = context.to_do(context.data.photos(split), lambda image_id: folder.prediction(split, image_id))
     report = context.progress(f"predictions of {split}")

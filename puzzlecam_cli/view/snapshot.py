@@ -1,0 +1,273 @@
+"""What is known of a run at a moment: a frozen snapshot, folded from its events, one after the other.
+
+Nothing here reads a clock or a file: the same events give the same snapshot, live, elsewhere and in tests.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from puzzlecam_cli.events import (
+    Doing,
+    Event,
+    Figure,
+    Machine,
+    Metric,
+    Note,
+    Pace,
+    Progress,
+    RunEnded,
+    RunStarted,
+    StageEnded,
+    StageKept,
+    StageStarted,
+)
+
+START = "start"  # what comes before the first stage, shown as one
+POINTS = 240  # of a curve, at most; of a longer one, neighbours are averaged
+NOTES = 30  # that are kept
+
+
+@dataclass(frozen=True)
+class Count:
+    """What is counted of a task; the rate is that of all reports since the first."""
+
+    task: str
+    unit: str
+    done: int
+    total: int
+    first: int
+    since: float  # the time of the first report
+    seen: float  # and of the last
+
+    @property
+    def share(self) -> float:
+        """In [0, 1]."""
+        return min(max(self.done / self.total, 0.0), 1.0) if self.total > 0 else 0.0
+
+    @property
+    def rate(self) -> float | None:
+        """Items a second; None before the second report."""
+        return (self.done - self.first) / (self.seen - self.since) if self.seen > self.since else None
+
+    @property
+    def end(self) -> float | None:
+        """When all will be done, if it goes on at this rate; None where that is not known, or is over."""
+        return self.seen + (self.total - self.done) / self.rate if self.rate and self.done < self.total else None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A value over time.
+
+    Args:
+        each: logged values that a point is the mean of.
+        pending: those that make no point yet.
+    """
+
+    name: str
+    last: float
+    points: tuple[float, ...] = ()
+    each: int = 1
+    pending: tuple[float, ...] = ()
+
+    def add(self, value: float) -> Curve:
+        if not math.isfinite(value):
+            return replace(self, last=value)
+        pending = (*self.pending, value)
+        if len(pending) < self.each:
+            return replace(self, last=value, pending=pending)
+        points = (*self.points, fmean(pending))
+        if len(points) < POINTS:
+            return replace(self, last=value, points=points, pending=())
+        halved = tuple(map(fmean, zip(points[::2], points[1::2], strict=False)))
+        return replace(self, last=value, points=halved, each=2 * self.each, pending=())
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as it is now.
+
+    Args:
+        state: waits, runs, kept, done, failed or interrupted.
+        because: why it runs or is kept.
+        began: when; None before that.
+        seconds: that it took; of a stage that is kept, when it was made, where that is known.
+        doing, doing_since: what is done and cannot be counted.
+        made: what was finished of it, in words.
+        figure: what it came to.
+    """
+
+    name: str
+    state: str = "waits"
+    because: str = ""
+    began: float | None = None
+    seconds: float | None = None
+    doing: str = ""
+    doing_since: float = 0.0
+    count: Count | None = None
+    made: tuple[str, ...] = ()
+    figure: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run as its events tell of it.
+
+    Args:
+        current: the stage that runs now, `START` before the first; empty between two, and at the end.
+        curves, schedule, pace: of the training that runs now.
+        notes: (time, text) of the last ones.
+        began: when the last command began, by its first event; None: nothing has happened.
+        seen: the time of the last event.
+        ended: how the last command ended, see `RunEnded`; empty: it has not, or was killed.
+    """
+
+    recipe: str = ""
+    folder: str = ""
+    command: str = ""
+    place: str = ""
+    machine: str = ""
+    stages: tuple[Stage, ...] = ()
+    current: str = ""
+    curves: tuple[Curve, ...] = ()
+    schedule: tuple[tuple[str, float], ...] = ()
+    pace: Pace | None = None
+    notes: tuple[tuple[float, str], ...] = ()
+    began: float | None = None
+    seen: float = 0.0
+    ended: str = ""
+    reason: str = ""
+
+    def stage(self, name: str) -> Stage | None:
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    @property
+    def running(self) -> Stage | None:
+        return self.stage(self.current)
+
+
+def fold(events: Iterable[tuple[float, Event]], snapshot: Snapshot | None = None) -> Snapshot:
+    """The snapshot after events, each with its time in seconds since 1970."""
+    snapshot = snapshot or Snapshot()
+    for at, event in events:
+        snapshot = after(snapshot, at, event)
+    return snapshot
+
+
+def after(before: Snapshot, at: float, event: Event) -> Snapshot:
+    """The snapshot after one more event."""
+    now = replace(before, began=at if before.began is None else before.began, seen=max(at, before.seen))
+    match event:
+        case RunStarted():
+            return _begun(before, at, event)
+        case Machine(device, processes):
+            return replace(now, machine=device if processes == 1 else f"{processes} × {device}")
+        case StageStarted(stage, because):
+            now = replace(now, stages=tuple(one for one in now.stages if one.name != START))
+            return replace(_put(now, Stage(stage, "runs", because, began=at)), current=stage, **UNTRAINED)
+        case StageKept(stage, because):
+            return _put(now, replace(_stage(now, stage, at), state="kept", because=because))
+        case Doing(stage, what):
+            doing = replace(_finished(now, _stage(now, stage, at)), doing=what, doing_since=at)
+            return replace(_put(now, doing), **UNTRAINED)
+        case Progress():
+            return _put(now, _counted(now, _stage(now, event.stage, at), event, at))
+        case Metric(_, _, values):
+            return _measured(now, values)
+        case Pace():
+            return replace(now, pace=event)
+        case Figure(stage, text):
+            return _put(now, replace(_stage(now, stage, at), figure=text))
+        case Note(stage, text):
+            return replace(now, notes=(*now.notes, (at, text if stage == "run" else f"{stage}: {text}"))[-NOTES:])
+        case StageEnded(stage, state, seconds):
+            ended = _ended(now, _stage(now, stage, at), state, seconds)
+            return replace(_put(now, ended), current="", **UNTRAINED)
+        case RunEnded(state, reason):
+            stages = [_ended(now, one, state, None) if one.state == "runs" else one for one in now.stages]
+            stages = [one for one in stages if one.name != START or state != "done"]
+            return replace(now, stages=tuple(stages), current="", ended=state, reason=reason, **UNTRAINED)
+
+
+UNTRAINED: dict[str, Any] = {"curves": (), "schedule": (), "pace": None}
+
+
+def _begun(before: Snapshot, at: float, event: RunStarted) -> Snapshot:
+    """A command begins: of earlier ones in the same folder it is known what finished stages took."""
+    is_same = before.folder == event.folder
+    made = {one.name: one for one in before.stages if is_same and one.state in ("done", "kept")}
+    waiting = (replace(made.get(name, Stage(name)), state="waits", because="") for name in event.stages)
+    return Snapshot(event.recipe, event.folder, event.command, event.place, stages=tuple(waiting), began=at, seen=at)
+
+
+def _stage(now: Snapshot, name: str, at: float) -> Stage:
+    """A stage, in whose name something happens; what no stage has begun is part of the start."""
+    known = now.stage(name) or now.stage(START)
+    return known or Stage(START, "runs", began=now.began if now.began is not None else at)
+
+
+def _put(now: Snapshot, stage: Stage) -> Snapshot:
+    """The snapshot with a stage as it is now; one that is new comes last, the start first."""
+    stages = tuple(stage if one.name == stage.name else one for one in now.stages)
+    if now.stage(stage.name) is None:
+        stages = (stage, *stages) if stage.name == START else (*stages, stage)
+    return replace(now, stages=stages, current=stage.name if stage.state == "runs" else now.current)
+
+
+def _counted(now: Snapshot, stage: Stage, event: Progress, at: float) -> Stage:
+    last, unit, total, done = stage.count, event.unit, event.total, event.done
+    if last and unit == "tiles":  # of one photo of many
+        return replace(stage, doing=f"{event.task}: {done:,} of {total:,}", doing_since=at)
+    if (
+        last
+        and (last.unit, last.total) == (unit, total)
+        and done >= last.done
+        and (unit == "steps" or last.task == event.task)
+    ):
+        return replace(stage, count=replace(last, task=event.task, done=done, seen=max(at, last.seen)), doing="")
+    return replace(_finished(now, stage), count=Count(event.task, unit, done, total, done, at, at), doing="")
+
+
+def _finished(now: Snapshot, stage: Stage, *, partly: bool = False) -> Stage:
+    """The stage without its count, which was made where all of it is, or as well where it is done `partly`."""
+    count = stage.count
+    if count is None:
+        return replace(stage, doing="")
+    made = _in_words(count) if partly or count.done >= count.total else ()
+    loss = next((f"loss {curve.last:.3f}" for curve in now.curves if curve.name == "loss"), "")
+    return replace(stage, count=None, doing="", made=(*stage.made, *made), figure=stage.figure or loss)
+
+
+def _measured(now: Snapshot, values: dict[str, float]) -> Snapshot:
+    """Losses are curves, and what the recipe sets over time is a number; the epoch is told with the steps."""
+    known = {curve.name: curve for curve in now.curves}
+    for name, value in values.items():
+        if name not in ("epoch", "lr", "alpha"):
+            known[name] = known.get(name, Curve(name, value)).add(value)
+    schedule = tuple((name, values[name]) for name in ("lr", "alpha") if name in values)
+    return replace(now, curves=tuple(known.values()), schedule=schedule)
+
+
+def _ended(now: Snapshot, stage: Stage, state: str, seconds: float | None) -> Stage:
+    """A stage at its end. Without `seconds`, it took what lies between its events."""
+    took = max(now.seen - stage.began, 0.0) if seconds is None and stage.began is not None else seconds
+    return replace(_finished(now, stage, partly=True), state=state, seconds=took)
+
+
+def _in_words(count: Count) -> tuple[str, ...]:
+    """What was made of a task: `24 maps`, `3 epochs`; nothing of what is only looked through."""
+    is_whole = count.done >= count.total
+    if count.unit == "steps":
+        epoch = re.fullmatch(r"epoch (\d+)/(\d+)", count.task)
+        if epoch is None or not is_whole:
+            return (count.task,)
+        return (f"{epoch[2]} epoch{'s' * (epoch[2] != '1')}",)
+    if count.unit != "images" or re.match(r"\w+ing\b", count.task):
+        return ()
+    return (f"{count.total:,} {count.task}" if is_whole else f"{count.done:,} of {count.total:,} {count.task}",)
