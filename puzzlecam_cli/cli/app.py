@@ -23,6 +23,7 @@ from puzzlecam_cli.cli.predict import predict, predict_share
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
+from puzzlecam_cli.cli.watch import watch
 from puzzlecam_cli.stages import PIPELINE
 
 STAGES = "Stages, in order"
@@ -69,6 +70,7 @@ app.command("export", rich_help_panel=USE)(export)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)
+app.command("watch", rich_help_panel=LOOK)(watch)
 app.add_typer(data, name="data", rich_help_panel=LOOK)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)

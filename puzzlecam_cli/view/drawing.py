@@ -55,7 +55,9 @@ def _title(snapshot: Snapshot, at: float, width: int, pen: Pen) -> Text:
     """Recipe, folder, machine, and how long the command has taken in all."""
     until = snapshot.seen if snapshot.ended else max(at, snapshot.seen)
     took = pen.words("" if snapshot.began is None else duration(until - snapshot.began), "bold")
-    left = Text.assemble(pen.words(snapshot.recipe, "bold"), "  ", pen.words(snapshot.folder, "dim"))
+    left, folder = pen.words(snapshot.recipe, "bold"), pen.words(snapshot.folder, "dim")
+    if left.cell_len + folder.cell_len + took.cell_len + 3 <= width:
+        left = Text.assemble(left, "  ", folder)
     machine = pen.words(snapshot.machine, "dim")
     if machine and left.cell_len + machine.cell_len + took.cell_len + 8 <= width:
         took = Text.assemble(machine, "   ", took)
@@ -183,7 +185,7 @@ def _figures(snapshot: Snapshot, stage: Stage, at: float, width: int, pen: Pen) 
             found.append(told("", "all done, finishing"))
         elif count.end is not None:
             found.append(told("", f"{duration(max(count.end - at, 0))} left"))
-            found += [told("ends", _clock(count.end, at))] if count.end - at >= 60 else []
+            found += [told("ends", clock(count.end, at))] if count.end - at >= 60 else []
         found.append(told("", f"{count.done:,} of {count.total:,} {count.unit}"))
         if count.rate:
             found.append(told("", _rate(count.rate, count.unit)))
@@ -214,13 +216,13 @@ def _rate(rate: float, unit: str) -> str:
     return f"{rate:.0f} {unit}/s" if rate >= 99.5 else f"{rate:.1f} {unit}/s"
 
 
-def _clock(when: float, at: float) -> str:
-    """The time of the day; with the day where that is not clear."""
+def clock(when: float, at: float) -> str:
+    """The time of the day; with the date where that is not clear."""
     try:
         moment = datetime.fromtimestamp(when)
     except (ValueError, OverflowError, OSError):
         return "?"
-    return f"{moment:%H:%M}" if when - at < 20 * 3600 else f"{moment:%a %H:%M}" if when - at < 6 * 86400 else "later"
+    return f"{moment:%H:%M}" if abs(when - at) < 20 * 3600 else f"{moment:%d %b %H:%M}"
 
 
 def _notes(snapshot: Snapshot, width: int, room: int, pen: Pen) -> list[Row]:
@@ -229,7 +231,7 @@ def _notes(snapshot: Snapshot, width: int, room: int, pen: Pen) -> list[Row]:
     shown = snapshot.notes[-NOTES:]
     spare = room - len(shown)
     for newer, (when, text) in enumerate(reversed(shown)):
-        line = Text.assemble((f"{_clock(when, when)}  ", "dim"), pen.words(text), no_wrap=True)
+        line = Text.assemble((f"{clock(when, when)}  ", "dim"), pen.words(text), no_wrap=True)
         whole = _wrapped(line, width, hang=7) if width >= NARROW else [line]
         if len(whole) - 1 > spare:
             whole = [line]

@@ -240,8 +240,9 @@ def _finished(now: Snapshot, stage: Stage, *, partly: bool = False) -> Stage:
     if count is None:
         return replace(stage, doing="")
     made = _in_words(count) if partly or count.done >= count.total else ()
-    loss = next((f"loss {curve.last:.3f}" for curve in now.curves if curve.name == "loss"), "")
-    return replace(stage, count=None, doing="", made=(*stage.made, *made), figure=stage.figure or loss)
+    losses = [curve.last for curve in now.curves if curve.name == "loss" and count.unit == "steps"]
+    figure = stage.figure or "".join(f"loss {loss:.3f}" for loss in losses)
+    return replace(stage, count=None, doing="", made=(*stage.made, *made), figure=figure)
 
 
 def _measured(now: Snapshot, values: dict[str, float]) -> Snapshot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean
 
 from rich.text import Text
@@ -45,7 +46,7 @@ class Pen:
         """Points between their lowest and their highest, in at most `width` cells; neighbours are averaged."""
         count = min(width, len(points))
         edges = [number * len(points) // count for number in range(count + 1)] if count > 0 else []
-        means = [fmean(points[first:last]) for first, last in zip(edges, edges[1:], strict=False)]
+        means = [fmean(points[first:last]) for first, last in pairwise(edges)]
         levels = LEVELS if self.has_unicode else PLAIN_LEVELS
         low, high = min(means, default=0.0), max(means, default=0.0)
         scale = (len(levels) - 1) / (high - low) if high - low > 1e-9 * max(abs(high), abs(low), 1e-30) else 0.0
