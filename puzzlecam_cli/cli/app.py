@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
 from puzzlecam_cli.cli.plugins import plugins
 from puzzlecam_cli.cli.predict import predict, predict_share
+from puzzlecam_cli.cli.quick_help import load_help, wants_help
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
@@ -81,4 +83,6 @@ app.add_typer(plugins, name="plugins", rich_help_panel=LOOK)
 def main() -> None:
     """The command of `sys.argv`, to the end of the process; `puzzlecam_cli.__main__` comes before it."""
     prepare_streams()
+    if wants_help(sys.argv[1:]):
+        load_help()
     app()

@@ -11,7 +11,7 @@ from puzzlecam_cli.engine.accelerator import for_inference, seed_everything
 from puzzlecam_cli.engine.refine import Labels
 from puzzlecam_cli.engine.segment import Segmenter
 from puzzlecam_cli.engine.step import LossModule, Terms
-from puzzlecam_cli.events import Note
+from puzzlecam_cli.events import Figure, Note
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.run.context import Context
@@ -87,6 +87,7 @@ def predict_split(context: Context) -> None:
     for shows in context.map_crfs(refine_prediction, jobs(), settings.crf):
         count(shows)
     if photos and not shown:
+        context.emit(Figure("seg", "all background"))
         context.emit(
             Note(
                 "seg",

@@ -13,7 +13,7 @@ from puzzlecam_cli.view.strokes import Pen, flowed, padded
 from puzzlecam_cli.view.words import duration, size
 
 Row = tuple[float, Text]  # how soon it gives way: the higher, the sooner
-NARROW = 60  # columns: with less, the bar has a line of its own
+NARROW = 72  # columns: with less, the bar has a line of its own
 LONGEST_NAME = 16
 SILENT = 60.0  # seconds without an event that are told
 NOTES = 4  # that are shown
@@ -46,6 +46,8 @@ def draw(
         rows += [(BLANK, Text()), *notes]
     kept = sorted(range(len(rows)), key=lambda number: (rows[number][0], number))[: max(height, 1)]
     lines = [pen.cut(rows[number][1], width) for number in sorted(kept)]
+    for line in lines:
+        line.rstrip()
     while lines and not lines[-1].plain:
         lines.pop()
     return lines
@@ -78,10 +80,11 @@ def _stages(snapshot: Snapshot, at: float, width: int, pen: Pen) -> list[Row]:
         name = padded(pen.cut(pen.words(one.name, "dim" if one.state == "waits" else "bold" * is_here), names), names)
         head = Text.assemble(pen.mark(one.state), " " * (1 + (width >= NARROW)), name, no_wrap=True)
         room = width - head.cell_len - longest - 4
-        what = _what(snapshot, one, at, room, pen, waits_for=running if one.name == waiting else "")
+        is_told_below = is_here and width < NARROW
+        what = Text() if is_told_below else _what(snapshot, one, at, room, pen, running if one.name == waiting else "")
         line = pen.between(Text.assemble(head, "  ", what), pen.words(time, "" if is_here else "dim"), width)
         rows.append((FIRST if is_here or one.state == "failed" else NEAR + 1 + abs(number - here) / 100, line))
-        if is_here and width < NARROW and one.count and not one.doing:
+        if is_told_below and one.count and not one.doing:
             percent = f" {_percent(one.count.share)}"
             rows.append((FIRST, Text.assemble(pen.bar(one.count.share, max(width - len(percent), 0)), percent)))
     return rows
@@ -99,8 +102,6 @@ def _what(snapshot: Snapshot, stage: Stage, at: float, width: int, pen: Pen, wai
         return Text()
     if stage.state == "waits":
         return pen.words(f"waits for {waits_for}" if waits_for and waits_for != START else "", "dim")
-    if stage.state == "runs" and width < NARROW - 24:
-        return pen.cut(pen.words(stage.doing or (stage.count.task if stage.count else "")), width)
     second = min(max(24, width * 2 // 5), 80)
     first = width - second - 2
     if stage.state == "runs":
@@ -144,7 +145,8 @@ def _running(snapshot: Snapshot, at: float, width: int, pen: Pen) -> list[Row]:
         return []
     lines = flowed([pen.cut(part, width) for part in _figures(snapshot, stage, at, width, pen)], width)
     rows: list[Row] = [(1.5 + number, line) for number, line in enumerate(lines)]
-    drawn = [curve for curve in snapshot.curves if curve.name != "loss" or width < NARROW]
+    drawn = sorted(snapshot.curves, key=lambda curve: curve.name != "loss")
+    drawn = drawn if width < NARROW else [curve for curve in drawn if curve.name != "loss"]
     by_name = {curve.name: curve for curve in snapshot.curves}
     if len(drawn) == 1 and width >= NARROW and drawn[0].points == by_name.get("loss", drawn[0]).points:
         drawn = []  # the only loss is the sum
@@ -157,7 +159,7 @@ def _running(snapshot: Snapshot, at: float, width: int, pen: Pen) -> list[Row]:
     for first in range(0, len(drawn), columns):
         cells = [_curve(curve, wide, pen, names) for curve in drawn[first : first + columns]]
         line = Text("   ").join([*(padded(cell, wide) for cell in cells[:-1]), cells[-1]])
-        rows.append((2.6 + first / columns if width < NARROW else NEAR + 0.5 + first / 100, line))
+        rows.append((2.2 + first / columns if width < NARROW else NEAR + 0.5 + first / 100, line))
     return rows
 
 
@@ -176,15 +178,13 @@ def _figures(snapshot: Snapshot, stage: Stage, at: float, width: int, pen: Pen) 
 
     found: list[Text] = []
     count, pace = stage.count, snapshot.pace
-    if stage.doing and width < NARROW:
-        found.append(told("", stage.doing))
+    if width < NARROW:
+        found.append(told("", stage.doing or (count.task if count else "begins")))
     if count is not None:
-        if width < NARROW:
-            found.append(told("", count.task))
         if count.done >= count.total:
             found.append(told("", "all done, finishing"))
         elif count.end is not None:
-            found.append(told("", f"{duration(max(count.end - at, 0))} left"))
+            found.append(pen.words(f"{duration(max(count.end - at, 0))} left", "bold"))
             found += [told("ends", clock(count.end, at))] if count.end - at >= 60 else []
         found.append(told("", f"{count.done:,} of {count.total:,} {count.unit}"))
         if count.rate:

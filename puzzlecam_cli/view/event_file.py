@@ -55,13 +55,19 @@ class EventReader:
 def _event(line: bytes) -> tuple[float, Event] | None:
     """The time and the event of a line; None if it makes no sense."""
     with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        record: dict[str, Any] = json.loads(line)
+        record: dict[str, Any] = json.loads(line, parse_int=_whole)
         time = record.pop("time")
         kind = kinds()[record.pop("event")]
         if isinstance(values := record.get("values"), dict):  # JSON has no number for what is not finite
             record["values"] = {name: float("nan") if value is None else value for name, value in values.items()}
         return datetime.fromisoformat(time).timestamp(), _checked(kind).validate_python(record)
     return None
+
+
+def _whole(text: str) -> int:
+    if len(text) > 16:
+        raise ValueError("nothing is counted that far")
+    return int(text)
 
 
 @cache

@@ -63,7 +63,7 @@ class PlainView:
                 if time.monotonic() >= self._next or done == total:
                     self._next = time.monotonic() + EVERY
                     words = f"  {self._metric}" if unit == "steps" else ""
-                    self._say(f"{stage}: {task}  {done}/{total} {unit}{words}")
+                    self._say(f"{stage}: {task}  {done}/{total} {unit}{words}".rstrip())
             case Note(stage, text):
                 self._say(f"{stage}: {text}")
             case StageEnded(stage, state, seconds):

@@ -63,10 +63,17 @@ class Pen:
         return text
 
     def between(self, left: Text, right: Text, width: int) -> Text:
-        """A line of `width` cells that begins and ends with a text; the left one is cut where both have no room."""
-        left = self.cut(left, width - right.cell_len - 1)
-        line = Text.assemble(left, " " * (width - left.cell_len - right.cell_len), right, no_wrap=True)
-        return line if right.cell_len < width else self.cut(right, width)
+        """A line of `width` cells that begins and ends with a text; where there is no room, the left one is cut.
+
+        Where it would be no more than its beginning, it goes alone.
+        """
+        left = left.copy()
+        left.rstrip()
+        room = width - right.cell_len - 1
+        if room < min(left.cell_len, 6):
+            return self.cut(left, width)
+        left = self.cut(left, room)
+        return Text.assemble(left, " " * (width - left.cell_len - right.cell_len), right, no_wrap=True)
 
 
 def padded(text: Text, width: int) -> Text:
