@@ -143,7 +143,10 @@ def _running(snapshot: Snapshot, at: float, width: int, pen: Pen) -> list[Row]:
     stage = snapshot.running
     if stage is None:
         return []
-    lines = flowed([pen.cut(part, width) for part in _figures(snapshot, stage, at, width, pen)], width)
+    progress, settings = _progress(snapshot, stage, at, width, pen), _settings(snapshot, pen)
+    parts = ([*progress, *settings],) if width < NARROW else (progress, settings)
+    blocks = [flowed([pen.cut(part, width) for part in block], width) for block in parts]
+    lines = flowed([line for block in blocks for line in block], width)
     rows: list[Row] = [(1.5 + number, line) for number, line in enumerate(lines)]
     drawn = sorted(snapshot.curves, key=lambda curve: curve.name != "loss")
     drawn = drawn if width < NARROW else [curve for curve in drawn if curve.name != "loss"]
@@ -158,6 +161,7 @@ def _running(snapshot: Snapshot, at: float, width: int, pen: Pen) -> list[Row]:
     names = max(pen.words(curve.name).cell_len for curve in drawn)
     for first in range(0, len(drawn), columns):
         cells = [_curve(curve, wide, pen, names) for curve in drawn[first : first + columns]]
+        rows += [(BLANK, Text())] if first == 0 and width >= NARROW else []
         line = Text("   ").join([*(padded(cell, wide) for cell in cells[:-1]), cells[-1]])
         rows.append((2.2 + first / columns if width < NARROW else NEAR + 0.5 + first / 100, line))
     return rows
@@ -170,38 +174,45 @@ def _curve(curve: Curve, width: int, pen: Pen, name_width: int = 0) -> Text:
     return Text.assemble(told, "  ", pen.curve(curve.points, room)) if room >= 4 else pen.cut(told, width)
 
 
-def _figures(snapshot: Snapshot, stage: Stage, at: float, width: int, pen: Pen) -> list[Text]:
-    """Single figures, those first that matter most."""
+def _told(label: str, value: str, pen: Pen) -> Text:
+    return Text.assemble(pen.words(f"{label} ", "dim"), pen.words(value), no_wrap=True)
 
-    def told(label: str, value: str) -> Text:
-        return Text.assemble(pen.words(f"{label} " if label else "", "dim"), pen.words(value), no_wrap=True)
 
+def _progress(snapshot: Snapshot, stage: Stage, at: float, width: int, pen: Pen) -> list[Text]:
+    """How far the stage is, and how fast; that first which matters most."""
     found: list[Text] = []
     count, pace = stage.count, snapshot.pace
     if width < NARROW:
-        found.append(told("", stage.doing or (count.task if count else "begins")))
+        found.append(pen.words(stage.doing or (count.task if count else "begins")))
     if count is not None:
         if count.done >= count.total:
-            found.append(told("", "all done, finishing"))
+            found.append(pen.words("all done, finishing"))
         elif count.end is not None:
             found.append(pen.words(f"{duration(max(count.end - at, 0))} left", "bold"))
-            found += [told("ends", clock(count.end, at))] if count.end - at >= 60 else []
-        found.append(told("", f"{count.done:,} of {count.total:,} {count.unit}"))
+            found += [_told("ends", clock(count.end, at), pen)] if count.end - at >= 60 else []
+        found.append(pen.words(f"{count.done:,} of {count.total:,} {count.unit}"))
         if count.rate:
-            found.append(told("", _rate(count.rate, count.unit)))
+            found.append(pen.words(_rate(count.rate, count.unit)))
     if pace is not None and pace.images_per_second is not None:
-        found.append(told("", _rate(pace.images_per_second, "images")))
-    found += [told(name, f"{value:.3g}") for name, value in snapshot.schedule]
+        found.append(pen.words(_rate(pace.images_per_second, "images")))
+    if at - snapshot.seen > SILENT:
+        found.append(pen.words(f"nothing new for {duration(at - snapshot.seen)}"))
+    return found
+
+
+def _settings(snapshot: Snapshot, pen: Pen) -> list[Text]:
+    """What the recipe sets over time, and what the stage takes of the machine."""
+    pace = snapshot.pace
+    found = [_told(name, f"{value:.3g}", pen) for name, value in snapshot.schedule]
     if pace is not None:
         if pace.data_wait is not None:
-            found.append(told("data wait", _percent(pace.data_wait).strip()))
+            found.append(_told("data wait", _percent(pace.data_wait).strip(), pen))
         if pace.gpu_memory is not None:
-            of = f" of {size(pace.gpu_memory_total)}" if pace.gpu_memory_total else ""
-            found.append(told("GPU memory", f"{size(pace.gpu_memory)}{of}"))
+            used, total = size(pace.gpu_memory), size(pace.gpu_memory_total or 0)
+            used = used.removesuffix(total[-3:]) if pace.gpu_memory_total else used  # a unit once
+            found.append(_told("GPU memory", f"{used} of {total}" if pace.gpu_memory_total else used, pen))
         if pace.gpu_use is not None:
-            found.append(told("GPU busy", _percent(pace.gpu_use).strip()))
-    if at - snapshot.seen > SILENT:
-        found.append(told("", f"nothing new for {duration(at - snapshot.seen)}"))
+            found.append(_told("GPU busy", _percent(pace.gpu_use).strip(), pen))
     return found
 
 
