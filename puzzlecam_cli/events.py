@@ -154,7 +154,7 @@ def as_record(event: Event) -> dict[str, Any]:
 
 def from_record(record: dict[str, Any]) -> Event:
     """The event that `as_record` wrote, after its way through JSON."""
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
     return kinds()[values.pop("event")](**values)
 
 

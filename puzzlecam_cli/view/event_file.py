@@ -57,7 +57,7 @@ def _event(line: bytes) -> tuple[float, Event] | None:
     with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
         record: dict[str, Any] = json.loads(line, parse_int=_whole)
         time = record.pop("time")
-        kind = kinds()[record.pop("event")]
+        kind = record.pop("event")
         if isinstance(values := record.get("values"), dict):  # JSON has no number for what is not finite
             record["values"] = {name: float("nan") if value is None else value for name, value in values.items()}
         return datetime.fromisoformat(time).timestamp(), _checked(kind).validate_python(record)
@@ -71,8 +71,12 @@ def _whole(text: str) -> int:
 
 
 @cache
-def _checked(kind: type[Event]) -> Any:
-    """What makes an event of a record, and raises ValueError where a value is not what it should be."""
+def _checked(kind: str) -> Any:
+    """What makes an event of a record, and raises ValueError where a value is not what it should be.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind)
+    return TypeAdapter(kinds()[kind])
