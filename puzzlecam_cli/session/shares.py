@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from puzzlecam_cli.data.disk.walk import MARK
 from puzzlecam_cli.data.photos import Tick
-from puzzlecam_cli.events import Emit, Note, Progress
+from puzzlecam_cli.events import Doing, Emit, Note, Progress
 from puzzlecam_cli.group.interrupt import gentle_stop, reporting
 from puzzlecam_cli.recipe.runtime import Runtime
 from puzzlecam_cli.session.member import joined, load_torch
@@ -47,6 +47,7 @@ def predict_share(out: str) -> None:
 
 
 def do_share(root: Path, accelerator: Accelerator, emit: Emit) -> None:
+    emit(Doing(TASK, "loading the network"))
     job, todo = Job.read(root)
     results = Results(root, accelerator.process_index)
     results.open_list()

@@ -15,6 +15,7 @@ from puzzlecam_cli.view.words import duration, size
 Row = tuple[float, Text]  # how soon it gives way: the higher, the sooner
 NARROW = 72  # columns: with less, the bar has a line of its own
 LONGEST_NAME = 16
+WIDEST = 84  # of what is told of a stage before its figure: the eye should find the figure
 SILENT = 60.0  # seconds without an event that are told
 NOTES = 4  # that are shown
 FIRST, TITLE, NEAR, BLANK = 0.0, 3.0, 5.0, 9.0
@@ -102,21 +103,19 @@ def _what(snapshot: Snapshot, stage: Stage, at: float, width: int, pen: Pen, wai
         return Text()
     if stage.state == "waits":
         return pen.words(f"waits for {waits_for}" if waits_for and waits_for != START else "", "dim")
-    second = min(max(24, width * 2 // 5), 80)
-    first = width - second - 2
+    first = min(width - 2 - max(24, width * 2 // 5), WIDEST)
+    second = width - first - 2
     if stage.state == "runs":
         return _work(snapshot, stage, at, first, second, pen)
-    made = ", ".join(dict.fromkeys(stage.made))
-    figure = stage.figure
+    made, figure = ", ".join(dict.fromkeys(stage.made)), stage.figure
     if stage.state == "kept":
         figure = f"kept: {stage.because}"
     elif stage.state != "done":
         figure = f"{stage.state}  {figure}".strip()
-    if not made:
-        return pen.cut(pen.words(figure, "dim"), width)
-    if len(made) > first:
-        return pen.cut(pen.words(f"{made}  {figure}", "dim"), width)
-    return Text.assemble(padded(pen.words(made, "dim"), first), "  ", pen.cut(pen.words(figure, "dim"), second))
+    told, came_to = pen.words(made, "dim"), pen.words(figure, "dim" if stage.state == "kept" else "")
+    if told.cell_len > first or (stage.state == "kept" and not made):
+        return pen.cut(Text.assemble(told, "  " if made else "", came_to), width)
+    return Text.assemble(padded(told, first), "  ", pen.cut(came_to, second))
 
 
 def _work(snapshot: Snapshot, stage: Stage, at: float, first: int, second: int, pen: Pen) -> Text:

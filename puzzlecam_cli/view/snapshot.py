@@ -207,8 +207,8 @@ def _begun(before: Snapshot, at: float, event: RunStarted) -> Snapshot:
 
 
 def _stage(now: Snapshot, name: str, at: float) -> Stage:
-    """A stage, in whose name something happens; what no stage has begun is part of the start."""
-    known = now.stage(name) or now.stage(START)
+    """A stage, in whose name something happens; what is of none is of the one that runs, else of the start."""
+    known = now.stage(name) or now.running or now.stage(START)
     return known or Stage(START, "runs", began=now.began if now.began is not None else at)
 
 

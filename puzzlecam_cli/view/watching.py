@@ -124,7 +124,8 @@ def life(watched: Watched, at: float, pen: Pen) -> list[Text]:
         "interrupted": (f"interrupted at {when}{where}", STYLES["interrupted"]),
         "dead": (f"{gone}. Killed, out of memory, or the machine went down", STYLES["failed"]),
     }[watched.state]
-    lines = [pen.words(words, style)]
+    lines = [pen.words(words)]
+    lines[0].stylize(style, 0, len(words.split(":")[0].split(" at ")[0]))
     if watched.command:
         lines.append(Text.assemble(pen.words("to go on: ", "bold"), pen.words(watched.command)))
     return lines

@@ -46,6 +46,12 @@ def test_what_comes_before_the_first_stage_is_shown_as_one_and_goes_with_it() ->
     assert later.current == "cams"
 
 
+def test_what_is_of_no_stage_is_of_the_one_that_runs() -> None:
+    running = after_(BEGIN, StageStarted("cams", ""), Doing("run", "loading PyTorch"))
+    assert [stage.name for stage in running.stages] == ["cams", "seg"]
+    assert stage_of(running, "cams").doing == "loading PyTorch"
+
+
 def test_a_rate_is_measured_between_reports_whatever_the_time_is_now() -> None:
     count = stage_of(fold([(0, StageStarted("cams", "")), (10, progress(4)), (30, progress(44))]), "cams").count
     assert count is not None
