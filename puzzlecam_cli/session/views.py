@@ -37,7 +37,7 @@ def open_views(member: Member, root: Path, plain: bool) -> Iterator[Emit]:
         else:
             from puzzlecam_cli.view.dashboard import Dashboard
 
-            views.append(stack.enter_context(Dashboard(EventReader(file).read())))
+            views.append(stack.enter_context(Dashboard(list(EventReader(file).read()))))
 
         def emit(event: Event) -> None:
             for view in views:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,7 +12,7 @@ from rich.text import Text
 from puzzlecam_cli.events import Event, Note
 from puzzlecam_cli.view.drawing import draw
 from puzzlecam_cli.view.lines import say
-from puzzlecam_cli.view.snapshot import NOTES, Snapshot, after
+from puzzlecam_cli.view.snapshot import NOTES, after, caught_up
 from puzzlecam_cli.view.strokes import Pen
 
 A_SECOND = 2  # drawings
@@ -49,12 +49,10 @@ class Frame:
 
 
 class Dashboard:
-    """What is known of a run by its events, from `past` ones on."""
+    """What is known of a run by its events; `past` ones are of commands that have ended."""
 
-    def __init__(self, past: Iterable[tuple[float, Event]] = ()) -> None:
-        self.snapshot = Snapshot()
-        for at, event in past:
-            self.snapshot = after(self.snapshot, at, event)
+    def __init__(self, past: Sequence[tuple[float, Event]] = ()) -> None:
+        self.snapshot = caught_up(past)
         self._notes: list[str] = []
         self._is_over = False
         self._frame = Frame(Console(stderr=True), self._lines)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -158,6 +158,25 @@ def fold(events: Iterable[tuple[float, Event]], snapshot: Snapshot | None = None
     for at, event in events:
         snapshot = after(snapshot, at, event)
     return snapshot
+
+
+def caught_up(events: Sequence[tuple[float, Event]]) -> Snapshot:
+    """The same from the beginning, in a fraction of the time: of stages before the last, how they went is left out."""
+    last = max((number for number, (_, event) in enumerate(events) if isinstance(event, StageStarted)), default=0)
+    return fold(events[last:], fold(_condensed(events[:last])))
+
+
+def _condensed(events: Iterable[tuple[float, Event]]) -> Iterator[tuple[float, Event]]:
+    """Of reports that follow one another, the last of each kind and task."""
+    held: dict[object, tuple[float, Event]] = {}
+    for at, event in events:
+        if isinstance(event, Progress | Metric | Pace):
+            held[type(event), getattr(event, "unit", "") != "steps" and getattr(event, "task", "")] = at, event
+        else:
+            yield from held.values()
+            held.clear()
+            yield at, event
+    yield from held.values()
 
 
 def after(before: Snapshot, at: float, event: Event) -> Snapshot:

@@ -15,7 +15,7 @@ from puzzlecam_cli.group.lock import Holder, here, left_by
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.view.drawing import clock, draw
 from puzzlecam_cli.view.event_file import EventReader
-from puzzlecam_cli.view.snapshot import START, Snapshot, after, fold
+from puzzlecam_cli.view.snapshot import START, Snapshot, after, caught_up, fold
 from puzzlecam_cli.view.strokes import STYLES, Pen
 
 State = Literal["waits", "begins", "runs", "finished", "failed", "interrupted", "dead"]
@@ -68,7 +68,7 @@ class Watcher:
             raise UserError("run-missing", problem, hint="name the folder of a run: runs/quickstart")
         self.root = root
         self._reader = EventReader(RunFolder(root).events)
-        self._snapshot = Snapshot()
+        self._snapshot = caught_up(list(self._reader.read()))
 
     def look(self) -> Watched:
         left = left_by(self.root)  # first: what a process that ends by now has said is read below

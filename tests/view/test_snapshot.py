@@ -21,7 +21,8 @@ from puzzlecam_cli.events import (
     StageKept,
     StageStarted,
 )
-from puzzlecam_cli.view.snapshot import POINTS, START, Count, Curve, Snapshot, Stage, fold
+from puzzlecam_cli.view.snapshot import POINTS, START, Count, Curve, Snapshot, Stage, caught_up, fold
+from tests.view.story import BEGAN, until
 
 BEGIN = RunStarted("voc", "runs/voc", ("cams", "seg"), "puzzlecam run-all voc", "/home/me")
 
@@ -100,6 +101,16 @@ def test_a_stage_that_is_kept_shows_what_it_took_when_it_was_made_in_this_folder
     assert (stage.state, stage.seconds, stage.made) == ("kept", 42.0, ("100 maps",))
     elsewhere = RunStarted("voc", "runs/other", ("cams", "seg"))
     assert stage_of(after_(BEGIN, *made, elsewhere, kept), "cams").seconds is None
+
+
+def test_catching_up_with_a_long_story_gives_what_following_it_gives() -> None:
+    for seconds in (5, 17, 33, 95):
+        events = until(seconds)
+        assert caught_up(events).stages == fold(events).stages
+    ended = [*events, (BEGAN + 99, StageEnded("affinity", "done", 66.0)), (BEGAN + 99, StageStarted("rw", "x"))]
+    following, caught = fold(ended), caught_up(ended)
+    assert caught == following
+    assert stage_of(caught, "affinity").figure == "loss 0.250"
 
 
 @pytest.mark.parametrize("state", ["failed", "interrupted"])
