@@ -11,8 +11,9 @@ from rich.text import Text
 
 from puzzlecam_cli.events import Event, Note
 from puzzlecam_cli.view.drawing import draw
+from puzzlecam_cli.view.fold import after, caught_up
 from puzzlecam_cli.view.lines import say
-from puzzlecam_cli.view.snapshot import NOTES, after, caught_up
+from puzzlecam_cli.view.snapshot import NOTES
 from puzzlecam_cli.view.strokes import Pen
 
 A_SECOND = 2  # drawings

@@ -15,7 +15,8 @@ from puzzlecam_cli.group.lock import Holder, here, left_by
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.view.drawing import clock, draw
 from puzzlecam_cli.view.event_file import EventReader
-from puzzlecam_cli.view.snapshot import START, Snapshot, after, caught_up, fold
+from puzzlecam_cli.view.fold import after, caught_up, fold
+from puzzlecam_cli.view.snapshot import START, Snapshot
 from puzzlecam_cli.view.strokes import STYLES, Pen
 
 State = Literal["waits", "begins", "runs", "finished", "failed", "interrupted", "dead"]

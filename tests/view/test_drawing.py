@@ -16,7 +16,7 @@ from rich.console import Console
 
 from puzzlecam_cli.events import Event, Progress, kinds
 from puzzlecam_cli.view.drawing import draw
-from puzzlecam_cli.view.snapshot import fold
+from puzzlecam_cli.view.fold import fold
 from puzzlecam_cli.view.strokes import Pen
 from tests.view import story
 

@@ -21,7 +21,8 @@ from puzzlecam_cli.events import (
     StageKept,
     StageStarted,
 )
-from puzzlecam_cli.view.snapshot import POINTS, START, Count, Curve, Snapshot, Stage, caught_up, fold
+from puzzlecam_cli.view.fold import caught_up, fold
+from puzzlecam_cli.view.snapshot import POINTS, START, Count, Curve, Snapshot, Stage
 from tests.view.story import BEGAN, until
 
 BEGIN = RunStarted("voc", "runs/voc", ("cams", "seg"), "puzzlecam run-all voc", "/home/me")

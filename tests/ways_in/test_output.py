@@ -23,10 +23,10 @@ from puzzlecam_cli.view import scores as scores_view
 from puzzlecam_cli.view import tables
 from puzzlecam_cli.view.drawing import draw
 from puzzlecam_cli.view.event_file import EventFile
+from puzzlecam_cli.view.fold import fold
 from puzzlecam_cli.view.markdown import markdown_table
 from puzzlecam_cli.view.plain import PlainView
 from puzzlecam_cli.view.plot import _text
-from puzzlecam_cli.view.snapshot import fold
 from puzzlecam_cli.view.strokes import Pen
 
 # from data: as it is shown
