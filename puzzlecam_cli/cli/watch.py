@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from puzzlecam_cli.cli.look import JsonOption
+from puzzlecam_cli.errors import printable
 
 if TYPE_CHECKING:
     from puzzlecam_cli.view.watching import Watched, Watcher
@@ -35,6 +36,8 @@ def watch(run: RunArgument, once: OnceOption = False, as_json: JsonOption = Fals
         return
     follows = not once and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
     found = follow(watcher) if follows else show_once(watcher)
+    if found is not None and found.command:
+        print(f"\nto go on:\n{printable(found.command, 5000)}")  # in one line, however long, to be copied
     if found is not None and found.state == "finished":
         from puzzlecam_cli.cli.stages import tell_outcome
 

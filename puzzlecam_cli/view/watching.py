@@ -100,16 +100,16 @@ def go_on(snapshot: Snapshot, root: Path) -> str:
 
 
 def draw_watched(watched: Watched, at: float, width: int, height: int, pen: Pen) -> list[Text]:
-    """The display of a run with a line on whether it lives; of one that does not, as it was when it ended."""
+    """The display of a run with what `life` says; of one that is over, as it was when it ended."""
     snapshot = watched.snapshot
     if watched.state == "dead":
         snapshot = after(snapshot, snapshot.seen, RunEnded("failed"))
     moment = snapshot.seen if watched.is_over else at
-    return draw(snapshot, moment, width, height, pen, above=life(watched, at, pen))
+    return draw(snapshot, moment, width, height, pen, above=[life(watched, at, pen)])
 
 
-def life(watched: Watched, at: float, pen: Pen) -> list[Text]:
-    """Whether a run lives, and how to go on with one that does not."""
+def life(watched: Watched, at: float, pen: Pen) -> Text:
+    """Whether a run lives, a sentence."""
     holder, snapshot = watched.holder, watched.snapshot
     who = f"process {holder.pid} on {holder.host}" if holder else "its process"
     where = f" in {watched.stage}" if watched.stage not in ("", START) else " before its first stage"
@@ -125,8 +125,6 @@ def life(watched: Watched, at: float, pen: Pen) -> list[Text]:
         "interrupted": (f"interrupted at {when}{where}", STYLES["interrupted"]),
         "dead": (f"{gone}. Killed, out of memory, or the machine went down", STYLES["failed"]),
     }[watched.state]
-    lines = [pen.words(words)]
-    lines[0].stylize(style, 0, len(words.split(":")[0].split(" at ")[0]))
-    if watched.command:
-        lines.append(Text.assemble(pen.words("to go on: ", "bold"), pen.words(watched.command)))
-    return lines
+    line = pen.words(words)
+    line.stylize(style, 0, len(words.split(":")[0].split(" at ")[0]))
+    return line

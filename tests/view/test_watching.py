@@ -93,7 +93,7 @@ def test_a_run_is_told_by_its_lock_and_its_last_words(tmp_path: Path) -> None:
     ],
 )
 def test_of_a_run_that_is_over_too_early_the_stage_and_the_very_command_are_told(
-    tmp_path: Path, last: list[Event], state: str
+    puzzlecam: Run, tmp_path: Path, last: list[Event], state: str
 ) -> None:
     root = tmp_path / "run"
     tell(root, *WORK, *last)
@@ -102,7 +102,7 @@ def test_of_a_run_that_is_over_too_early_the_stage_and_the_very_command_are_told
     text = text_of(found)
     assert f"{state}" in text
     assert "in cams" in text
-    assert "to go on: puzzlecam run-all voc --set seed=1" in text
+    assert puzzlecam("watch", root).stdout.endswith("\nto go on:\npuzzlecam run-all voc --set seed=1\n")
     assert "▸" not in text
     assert ("no masks" in text) == any(isinstance(event, RunEnded) and bool(event.reason) for event in last)
 
