@@ -130,7 +130,7 @@ def _acquire(path: Path, say: Callable[[str], None]) -> int:
             if not _is_same_file(file, path):  # its holder was just about to end
                 os.close(file)
                 continue
-            note = Holder(os.getpid(), socket.gethostname(), _now(), typed(), _born(os.getpid()))
+            note = Holder(os.getpid(), socket.gethostname(), _now(), _command(), _born(os.getpid()))
             os.ftruncate(file, 0)
             os.pwrite(file, json.dumps(asdict(note)).encode(), 0)
         except BaseException:
@@ -258,11 +258,15 @@ def _now() -> str:
     return datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
 
 
+def _command() -> str:
+    return shlex.join(["puzzlecam", *sys.argv[1:]])
+
+
 def typed() -> str:
-    """The command of this process, as it would be typed again."""
-    name = Path(sys.argv[0]).name
-    is_script = name.endswith(".py") and name != "__main__.py"
-    return shlex.join([*(("python", sys.argv[0]) if is_script else ("puzzlecam",)), *sys.argv[1:]])
+    """The command of this process, as it would be typed again; empty where a script or a notebook calls us."""
+    program = Path(sys.argv[0])
+    is_ours = program.name == "puzzlecam" or program.parts[-2:] == ("puzzlecam_cli", "__main__.py")
+    return _command() if is_ours else ""
 
 
 def here() -> str:

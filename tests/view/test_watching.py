@@ -24,7 +24,7 @@ from puzzlecam_cli.events import (
     StageStarted,
     as_record,
 )
-from puzzlecam_cli.group.lock import LOCK, SILENCE, Holder, here, run_lock
+from puzzlecam_cli.group.lock import LOCK, SILENCE, Holder, here, run_lock, typed
 from puzzlecam_cli.view.event_file import EventFile, EventReader
 from puzzlecam_cli.view.strokes import Pen
 from puzzlecam_cli.view.watching import Watched, Watcher, draw_watched
@@ -193,3 +193,19 @@ def test_a_folder_that_is_not_there_is_refused(puzzlecam: Run, tmp_path: Path) -
     result = puzzlecam("watch", tmp_path / "nothing")
     assert result.exit_code == 2
     assert "there is no folder" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["/usr/bin/puzzlecam", "seg", "a b"], "puzzlecam seg 'a b'"),
+        (["/x/puzzlecam_cli/__main__.py", "seg"], "puzzlecam seg"),
+        (["my_script.py", "seg"], ""),
+        (["/x/ipykernel_launcher.py", "-f", "kernel.json"], ""),
+    ],
+)
+def test_what_was_typed_is_known_of_our_own_commands_alone(
+    arguments: list[str], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", arguments)
+    assert typed() == command
