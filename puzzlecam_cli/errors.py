@@ -7,6 +7,7 @@ from unicodedata import category
 LINE, LINES = 300, 30  # characters of a line and places of a message: at most a screen
 JOINERS = "\u200c\u200d"  # invisible, but part of ordinary words and emoji
 PLAIN = {"×": "x", "╰": "`", "─": "-", "→": "->", "≤": "<=", "≥": ">=", "−": "-", "–": "-", "…": "...", "·": "."}
+PLAIN |= {"▸": ">", "✓": "+", "‖": "|", "━": "=", "±": "+-"}
 
 
 class UserError(Exception):

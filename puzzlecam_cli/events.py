@@ -9,11 +9,27 @@ from typing import Any, get_args
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A command begins to work on a run folder; `stages` are all it will look at, in order."""
+    """A command begins to work on a run folder.
+
+    Args:
+        stages: all it will look at, in order.
+        command: what was typed; the same once more goes on where it stopped. Empty where it is not known.
+        place: the folder that it was typed in.
+    """
 
     recipe: str
     folder: str
     stages: tuple[str, ...]
+    command: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run computes on: `processes` of it work together."""
+
+    device: str
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,14 @@ class StageKept:
 
     stage: str
     because: str
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is done now and cannot be counted, in words: `loading PyTorch`. The next event of the stage ends it."""
+
+    stage: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +75,33 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How fast a stage went in the last seconds, and what it takes of the machine; None: not known.
+
+    Args:
+        images_per_second: of all processes together.
+        data_wait: the share of the time, in [0, 1], that was spent waiting for photos to be loaded.
+        gpu_memory, gpu_memory_total: bytes of the first GPU, whoever uses them.
+        gpu_use: the share of the time in [0, 1] that it was busy.
+    """
+
+    stage: str
+    images_per_second: float | None = None
+    data_wait: float | None = None
+    gpu_memory: int | None = None
+    gpu_memory_total: int | None = None
+    gpu_use: float | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a stage came to, in a few words: `mIoU 0.672 of predictions`."""
+
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Note:
     """A sentence worth reading."""
 
@@ -70,7 +121,29 @@ class StageEnded:
     seconds: float
 
 
-Event = RunStarted | StageStarted | StageKept | Progress | Metric | Note | HowItFits | StageEnded
+@dataclass(frozen=True)
+class RunEnded:
+    """The command has ended, be it before its first stage. One that was killed says nothing."""
+
+    state: str  # done, failed or interrupted
+    reason: str = ""
+
+
+Event = (
+    RunStarted
+    | Machine
+    | StageStarted
+    | StageKept
+    | Doing
+    | Progress
+    | Metric
+    | Pace
+    | Figure
+    | Note
+    | HowItFits
+    | StageEnded
+    | RunEnded
+)
 Emit = Callable[[Event], None]
 
 
@@ -81,6 +154,10 @@ def as_record(event: Event) -> dict[str, Any]:
 
 def from_record(record: dict[str, Any]) -> Event:
     """The event that `as_record` wrote, after its way through JSON."""
-    kinds = {kind.__name__: kind for kind in get_args(Event)}
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
-    return kinds[values.pop("event")](**values)  # type: ignore[no-any-return]
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+    return kinds()[values.pop("event")](**values)
+
+
+def kinds() -> dict[str, type[Event]]:
+    """The kinds of events by name."""
+    return {kind.__name__: kind for kind in get_args(Event)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -23,9 +24,11 @@ from puzzlecam_cli.cli.look import backbones, status
 from puzzlecam_cli.cli.new import new
 from puzzlecam_cli.cli.plugins import plugins
 from puzzlecam_cli.cli.predict import predict, predict_share
+from puzzlecam_cli.cli.quick_help import load_help, wants_help
 from puzzlecam_cli.cli.recipes import recipes
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
+from puzzlecam_cli.cli.watch import watch
 from puzzlecam_cli.stages import PIPELINE
 
 STAGES = "Stages, in order"
@@ -73,6 +76,7 @@ app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("compare", rich_help_panel=COMPARE)(compare)
 app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)
+app.command("watch", rich_help_panel=LOOK)(watch)
 app.add_typer(data, name="data", rich_help_panel=LOOK)
 app.add_typer(recipes, name="recipes", rich_help_panel=LOOK)
 app.command("backbones", rich_help_panel=LOOK)(backbones)
@@ -84,4 +88,6 @@ app.command("explain", rich_help_panel=LOOK)(explain)
 def main() -> None:
     """The command of `sys.argv`, to the end of the process; `puzzlecam_cli.__main__` comes before it."""
     prepare_streams()
+    if wants_help(sys.argv[1:]):
+        load_help()
     app()

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -117,23 +118,29 @@ def work(
 ) -> None:
     """Run stages, under the display; print the scores, if `eval` was among them, and where all else lies."""
     from puzzlecam_cli.group.rank import is_rank
-    from puzzlecam_cli.run.folder import RunFolder
-    from puzzlecam_cli.run.scores import read_scores
     from puzzlecam_cli.session.stages import run_stages
-    from puzzlecam_cli.view.lines import say
-    from puzzlecam_cli.view.outcome import outcome
-    from puzzlecam_cli.view.tables import score_table, show
 
     names = [stage.name for stage in stages]
     is_shown = not is_rank()
     root = run_stages(recipe, run, changes=changes, stages=names, force=force, num_processes=num_processes, plain=plain)
-    folder = RunFolder(root)
     if is_shown:
-        scores = read_scores(folder.scores) if names[-1] == "eval" and folder.scores.exists() else None
-        if as_json:
-            print(json.dumps({"schema": 1, "run": str(root), "scores": scores}, indent=1))
-            return
-        if scores:
-            show(score_table(scores), width=120)
-        for line in outcome(folder, scores, names):
-            say(line, stream=sys.stdout)
+        tell_outcome(root, names, as_json)
+
+
+def tell_outcome(root: Path, stages: Sequence[str], as_json: bool = False) -> None:
+    """Print the scores, if `eval` was the last of the stages that ran, and where all else lies."""
+    from puzzlecam_cli.run.folder import RunFolder
+    from puzzlecam_cli.run.scores import read_scores
+    from puzzlecam_cli.view.lines import say
+    from puzzlecam_cli.view.outcome import outcome
+    from puzzlecam_cli.view.tables import score_table, show
+
+    folder = RunFolder(root)
+    scores = read_scores(folder.scores) if stages[-1:] == ["eval"] and folder.scores.exists() else None
+    if as_json:
+        print(json.dumps({"schema": 1, "run": str(root), "scores": scores}, indent=1))
+        return
+    if scores:
+        show(score_table(scores), width=120)
+    for line in outcome(folder, scores, stages):
+        say(line, hang=2, stream=sys.stdout)

@@ -18,6 +18,7 @@ from puzzlecam_cli.engine.agreement import Agreement
 from puzzlecam_cli.engine.checkpoint import Checkpoints
 from puzzlecam_cli.engine.finite import NONE, FiniteWatch, not_finite
 from puzzlecam_cli.engine.first_step import FirstStep
+from puzzlecam_cli.engine.gauge import Gauge
 from puzzlecam_cli.engine.graph import Gradients, by_graph
 from puzzlecam_cli.engine.memory import out_of_memory
 from puzzlecam_cli.engine.metric_log import MetricLog
@@ -26,7 +27,7 @@ from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages
 from puzzlecam_cli.engine.trackers import Trackers, overlay
 from puzzlecam_cli.engine.way import Way, in_words
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.events import Emit, HowItFits, Metric, Note, Progress
+from puzzlecam_cli.events import Doing, Emit, HowItFits, Metric, Note, Progress
 from puzzlecam_cli.group.interrupt import stop_asked
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.fit import unfit
@@ -102,7 +103,9 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     last_log, last_save = -math.inf, time.monotonic()
     watch = FiniteWatch()
     way, images = checkpoints.way, min(settings.batch, len(task.views))
-    for step, batch in enumerate(loader, start=first_step):
+    gauge = Gauge(accelerator.device, images)
+    emit(Doing(task.stage, "loading the first batch"))
+    for step, batch in enumerate(gauge.waiting(loader), start=first_step):
         epoch, within = divmod(step, per_epoch)
         if within == 0:
             seed_everything(task.seed, f"{task.stage} epoch {epoch} process {accelerator.process_index}")
@@ -115,6 +118,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         try:
             moved = _on_device(batch, accelerator, task.module)
             if step == first_step:
+                emit(Doing(task.stage, "making the first step"))
                 start = FirstStep(module, optimiser, moved, accelerator, agreement)
                 checkpoints.way = way = start.find_way(task.stage, settings, task.backbone, images // processes, way)
                 if settings.accumulate == "auto" and way != Way():
@@ -143,6 +147,8 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             trackers.tell(step, values)
             emit(Metric(task.stage, step, values))
             emit(Progress(task.stage, f"epoch {epoch + 1}/{settings.epochs}", step + 1, steps, "steps"))
+            if pace := gauge.read(task.stage):
+                emit(pace)
             last_log = time.monotonic()
         if within + 1 == per_epoch:
             trackers.show(step, partial(_pictures, task, accelerator))

@@ -86,6 +86,12 @@ def run_lock(root: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 def holder_of(root: Path) -> Holder | None:
     """Who seems to work in a run folder now, without taking its lock; on another machine, by its signs of life."""
+    left = left_by(root)
+    return left[0] if left is not None and left[1] else None
+
+
+def left_by(root: Path) -> tuple[Holder, bool] | None:
+    """Who left the note in a run folder's lock, and whether he seems to work there now; None where there is none."""
     path = root / LOCK
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -97,7 +103,7 @@ def holder_of(root: Path) -> Holder | None:
         age = time.time() - os.fstat(file).st_mtime
     finally:
         os.close(file)
-    return holder if (_lives(holder) if holder.host == socket.gethostname() else age < SILENCE) else None
+    return holder, _lives(holder) if holder.host == socket.gethostname() else age < SILENCE
 
 
 def check_free(root: Path) -> None:
@@ -254,3 +260,18 @@ def _now() -> str:
 
 def _command() -> str:
     return shlex.join(["puzzlecam", *sys.argv[1:]])
+
+
+def typed() -> str:
+    """The command of this process, as it would be typed again; empty where a script or a notebook calls us."""
+    program = Path(sys.argv[0])
+    is_ours = program.name == "puzzlecam" or program.parts[-2:] == ("puzzlecam_cli", "__main__.py")
+    return _command() if is_ours else ""
+
+
+def here() -> str:
+    """The folder that it was typed in; empty where that is gone."""
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return ""

@@ -16,9 +16,10 @@ from puzzlecam_cli.data.photos import Photo, PhotoSet, Splits
 from puzzlecam_cli.data.saliency import SaliencyMaps, SaliencyOf
 from puzzlecam_cli.engine.accelerator import cores_divided, share
 from puzzlecam_cli.engine.dense_crfs import Job, Result, map_crfs
+from puzzlecam_cli.engine.gauge import Gauge
 from puzzlecam_cli.engine.loop import Task, train
 from puzzlecam_cli.engine.step import LossModule
-from puzzlecam_cli.events import Emit, Note, Progress
+from puzzlecam_cli.events import Doing, Emit, Note, Progress
 from puzzlecam_cli.files import is_whole
 from puzzlecam_cli.group.interrupt import reporting
 from puzzlecam_cli.method.crf_engines import FieldOf
@@ -73,6 +74,7 @@ class Context:
 
     def backbone(self, *, pretrained: bool) -> Backbone:
         """The recipe's backbone: from ImageNet, or bare, to be filled from a trained model."""
+        self.emit(Doing(self.stage, "loading the network"))
         chosen = self.recipe.backbone
         weights = chosen.weights if pretrained else None
         backbone = load_backbone(
@@ -156,18 +158,30 @@ class Context:
 
     def _save(self, network: nn.Module, backbone: Backbone, learned_from_labels: bool) -> None:
         """Write the stage's model; in labels, if it learned from any, saliency may have a part."""
+        self.emit(Doing(self.stage, "writing the model"))
         saliency = self.recipe.saliency if learned_from_labels else None
         told = supervised(self.data, len(self.train_photos), saliency)
         description = describe(self.recipe, self.stage, backbone, self.data.classes, told)
         save_model(self.folder.model(self.stage), network, description)
 
     def progress(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
+        """The same as `counted`; until the first item is done, it is told that the task has begun."""
+        self.emit(Doing(self.stage, f"starting on {task}"))
+        return self.counted(task, unit)
+
+    def counted(self, task: str, unit: str = "images") -> Callable[[int, int], None]:
         """A function of (done, total) that reports a task's first and last item, and others as often as steps.
 
         It is called after each item, when its file is whole: where an interrupt is noticed.
         """
-        seconds = self.recipe.runtime.log_seconds
-        return reporting(lambda done, total: self.emit(Progress(self.stage, task, done, total, unit)), seconds)
+        gauge = Gauge(self.accelerator.device)
+
+        def tell(done: int, total: int) -> None:
+            self.emit(Progress(self.stage, task, done, total, unit))
+            if pace := gauge.read(self.stage):
+                self.emit(pace)
+
+        return reporting(tell, self.recipe.runtime.log_seconds)
 
     @cached_property
     def _noted(self) -> set[str]:

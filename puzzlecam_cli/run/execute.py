@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.engine.kept_memory import give_back_memory
-from puzzlecam_cli.events import Emit, Note, StageEnded, StageKept, StageStarted
+from puzzlecam_cli.events import Doing, Emit, Machine, Note, StageEnded, StageKept, StageStarted
 from puzzlecam_cli.files import remove_leftovers, write_text
 from puzzlecam_cli.group.interrupt import stop_asked, stop_if_asked
 from puzzlecam_cli.recipe.resolved import as_yaml
@@ -47,11 +47,14 @@ def execute(
             emit(StageKept(stage.name, by_step[stage.steps[0].name].because))
             continue
         from puzzlecam_cli.engine.accelerator import make_accelerator
+        from puzzlecam_cli.engine.gauge import device_name
         from puzzlecam_cli.engine.precision import said
 
         accelerator = accelerator or make_accelerator(run.recipe.runtime)
-        if not is_said and (text := said(run.recipe.runtime, accelerator.mixed_precision)):
-            emit(Note("run", text))
+        if not is_said:
+            emit(Machine(device_name(accelerator.device), accelerator.num_processes))
+            if text := said(run.recipe.runtime, accelerator.mixed_precision):
+                emit(Note("run", text))
         is_said = True
         stop_if_asked()
         emit(StageStarted(stage.name, by_step[todo[0].name].because))
@@ -126,7 +129,8 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
     if accelerator.is_main_process:
         for said in mixed(ledger, step, begun, engine):
             emit(Note(stage, said))
-        run.photos.prepare(context.progress("writing pictures"))  # before other processes look for them
+        emit(Doing(stage, f"preparing {step.name}"))
+        run.photos.prepare(context.counted("writing pictures"))  # before other processes look for them
         _begin(run, folder, step, decision)
     try:
         if accelerator.is_main_process:

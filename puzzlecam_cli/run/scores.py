@@ -25,6 +25,7 @@ class _Result(_Checked):
     split: str
     images: Count
     equal: Count = 0
+    empty: bool = False
     supervision: str = "tags"
     miou: Share | None
     fp: Share | None
@@ -33,6 +34,14 @@ class _Result(_Checked):
     threshold_from: str | None
     crf: bool
     iou: dict[str, Share | None]
+
+
+class _Shown(_Checked):
+    what: Literal["pseudo-labels", "predictions"]
+    split: str
+    images: Count
+    empty: Count
+    classes: dict[str, Count]
 
 
 class _Tags(_Checked):
@@ -50,6 +59,7 @@ class _MadeWith(_Checked):
 class _Scores(_Checked):
     version: Literal[1] = Field(alias="schema")
     results: list[_Result]
+    shown: list[_Shown] = []
     classes: list[str] = []
     tags: _Tags | None = None
     tags_from: str | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.errors import printable
-from puzzlecam_cli.events import Emit, Event
+from puzzlecam_cli.events import Doing, Emit, Event
 from puzzlecam_cli.recipe.schema import Recipe, Runtime
 
 if TYPE_CHECKING:
@@ -44,13 +44,22 @@ class Member:
         Returns:
             Whether it was; if not, this process does it.
         """
+        load_torch(emit)
         from puzzlecam_cli.group.launch import group_size, run_group
 
         processes = 1 if self.accelerator is not None else group_size(wanted, recipe.runtime)
         if processes == 1:
             return False
+        emit(Doing("run", f"starting {processes} processes"))
         run_group(command, recipe, root, processes, emit)
         return True
+
+
+def load_torch(emit: Emit) -> None:
+    """Load PyTorch, and say so: it takes seconds, in which nothing else can be told."""
+    if "torch" not in sys.modules:
+        emit(Doing("run", "loading PyTorch"))
+        import torch  # noqa: F401
 
 
 @contextmanager

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puzzlecam_cli.data.disk.walk import MARK
 from puzzlecam_cli.data.photos import Tick
-from puzzlecam_cli.events import Emit, Note, Progress
+from puzzlecam_cli.events import Doing, Emit, Note, Progress
 from puzzlecam_cli.group.interrupt import gentle_stop, reporting
 from puzzlecam_cli.recipe.runtime import Runtime
-from puzzlecam_cli.session.member import joined
+from puzzlecam_cli.session.member import joined, load_torch
 from puzzlecam_cli.use.job import Job
 from puzzlecam_cli.use.results import Results
 
@@ -28,8 +27,7 @@ def spread(
     """Do what is to be done, in one process or in several."""
     from puzzlecam_cli.group.launch import group_size, run_processes
 
-    if "torch" not in sys.modules:
-        emit(Note(TASK, "loading PyTorch"))  # seconds, in which nothing else can be told
+    load_torch(emit)
     processes = 1 if accelerator is not None else group_size(num_processes, runtime)
     if processes > 1:
         run_processes(["predict-share", str(root)], runtime, processes, emit)
@@ -49,6 +47,7 @@ def predict_share(out: str) -> None:
 
 
 def do_share(root: Path, accelerator: Accelerator, emit: Emit) -> None:
+    emit(Doing(TASK, "loading the network"))
     job, todo = Job.read(root)
     results = Results(root, accelerator.process_index)
     results.open_list()

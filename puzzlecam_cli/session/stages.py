@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from puzzlecam_cli.data.photos import Tick, silent
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.events import Emit, Note, Progress, RunStarted
+from puzzlecam_cli.events import Doing, Emit, Note, Progress, RunStarted
 from puzzlecam_cli.group.interrupt import gentle_stop, stop_if_asked
+from puzzlecam_cli.group.lock import here, typed
 from puzzlecam_cli.recipe.load import find_recipe, load_recipe
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.differences import differences, goes_on, looked_for_here
@@ -22,7 +23,7 @@ from puzzlecam_cli.run.plan import Decision, plan
 from puzzlecam_cli.run.preflight import preflight
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.settling import LOOKING, REST, settle, unit_of
-from puzzlecam_cli.session.member import joined
+from puzzlecam_cli.session.member import joined, load_torch
 from puzzlecam_cli.session.views import open_views
 from puzzlecam_cli.stages import PIPELINE
 from puzzlecam_cli.view.telling import Teller
@@ -80,7 +81,8 @@ def run_stages(
         is_open = bool(steps) and is_to_be_found_out(run_, member.accelerator)
         with open_views(member, root, plain) as emit:
             if member.is_shown:
-                emit(RunStarted(Path(recipe).stem, str(root), tuple(stage.name for stage in chosen)))
+                names = tuple(stage.name for stage in chosen)
+                emit(RunStarted(Path(recipe).stem, str(root), names, typed(), here()))
             if steps and member.is_shown:
                 if not force:
                     note_differences(run_, decisions, emit)
@@ -143,6 +145,8 @@ def check_before(run: Run, steps: Sequence[Step], num_processes: int | None, emi
     Raises:
         UserError: all problems in one.
     """
+    load_torch(emit)
+    emit(Doing("run", "checking what the stages rely on"))
     from puzzlecam_cli.engine.pool import pool_workers
     from puzzlecam_cli.group.launch import group_size
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.engine.accelerator import share
 from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.errors import UserError, shorten
-from puzzlecam_cli.events import Note
+from puzzlecam_cli.events import Figure, Note
 from puzzlecam_cli.files import as_json, write_text
 from puzzlecam_cli.method.constants import AUTO
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
@@ -27,8 +27,9 @@ from puzzlecam_cli.run.context import Context
 from puzzlecam_cli.run.how_made import how_made, learned_from
 from puzzlecam_cli.run.scores import Result
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
+from puzzlecam_cli.stages.shown import count_shown
 from puzzlecam_cli.text import shell
-from puzzlecam_cli.view.scores import TITLES, said_of_equal, scores_table
+from puzzlecam_cli.view.scores import TITLES, said_of_equal, score_figure, scores_table
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def score(context: Context) -> None:
     _tell_of_cleaned(context, rows)
     splits = {split: context.data.photos(split) for split in {row.split for row in rows}}
     photos = {row.what: _with_masks(context, row, splits[row.split]) for row in rows}
-    rows = [row for row in rows if photos[row.what]]
+    rows, without = [row for row in rows if photos[row.what]], [row for row in rows if not photos[row.what]]
     mine = {row.what: share(photos[row.what], context.accelerator) for row in rows}
     jobs = (_job(context, row, photo) for row in rows for photo in mine[row.what])
     total = sum(map(len, mine.values()))
@@ -103,6 +104,8 @@ def score(context: Context) -> None:
         if number := int(equal[result["what"]]):
             result["equal"] = number
             context.note_once(said_of_equal(result))
+        if result["threshold_from"] is None and not totals[result["what"]][0, :, 1:].any():
+            result["empty"] = True
     scores = {
         "schema": 1,
         "tags_from": context.data.tags_from,
@@ -114,10 +117,23 @@ def score(context: Context) -> None:
         "classes": ["background", *context.data.classes],
         "results": results,
     } | count_left_out(context)
+    if shown := _shown(context, without, splits):
+        scores["shown"] = shown
     for row in rows:
         warn_of_collapse(context, row, totals[row.what])
     write_text(context.folder.scores, as_json(scores, indent=1) + "\n")
     write_text(context.folder.scores_table, scores_table(scores))
+    context.emit(Figure("eval", score_figure(scores)))
+
+
+def _shown(context: Context, rows: Sequence[Scored], splits: Mapping[str, Sequence[Photo]]) -> list[Result]:
+    """What the labels show for which there are no masks."""
+    found, workers = [], pool_workers(context.recipe.runtime)
+    for row in rows:
+        if row.kind == "labels":
+            files = [path for photo in splits[row.split] if (path := row.artifact(photo.id)).exists()]
+            found.append(count_shown(row.what, row.split, files, context.data.classes, workers))
+    return found
 
 
 def _tell_of_cleaned(context: Context, rows: Sequence[Scored]) -> None:

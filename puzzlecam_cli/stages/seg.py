@@ -11,7 +11,7 @@ from puzzlecam_cli.engine.accelerator import for_inference, seed_everything
 from puzzlecam_cli.engine.refine import Labels
 from puzzlecam_cli.engine.segment import Segmenter
 from puzzlecam_cli.engine.step import LossModule, Terms
-from puzzlecam_cli.events import Note
+from puzzlecam_cli.events import Figure, Note
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.run.context import Context
@@ -65,7 +65,7 @@ def predict_split(context: Context) -> None:
         settings,
         accelerator,
         context.note_once,
-        context.progress("tiles of a large photo", "tiles"),
+        context.counted("tiles of a large photo", "tiles"),
     )
     photos = context.to_do(context.data.photos(split), lambda image_id: folder.prediction(split, image_id))
     report = context.progress(f"predictions of {split}")
@@ -87,6 +87,7 @@ def predict_split(context: Context) -> None:
     for shows in context.map_crfs(refine_prediction, jobs(), settings.crf):
         count(shows)
     if photos and not shown:
+        context.emit(Figure("seg", "all background"))
         context.emit(
             Note(
                 "seg",

@@ -1,176 +1,82 @@
-"""The live display: every stage, the bar of the running one, its loss and what was noted."""
+"""The live display on the terminal that stderr is; `view.drawing` draws it."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from math import isfinite
+from collections.abc import Callable, Sequence
 
-from rich.console import Console, Group, OverflowMethod, RenderableType
+from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from puzzlecam_cli.errors import for_terminal, printable
-from puzzlecam_cli.events import (
-    Event,
-    Metric,
-    Note,
-    Progress,
-    RunStarted,
-    StageEnded,
-    StageKept,
-    StageStarted,
-)
-from puzzlecam_cli.view.words import duration, metric_words
+from puzzlecam_cli.events import Event, Note
+from puzzlecam_cli.view.drawing import draw
+from puzzlecam_cli.view.fold import after, caught_up
+from puzzlecam_cli.view.lines import say
+from puzzlecam_cli.view.snapshot import NOTES
+from puzzlecam_cli.view.strokes import Pen
 
-MARKS = {"waits": "·", "runs": "▸", "kept": "✓", "done": "✓", "failed": "×", "interrupted": "‖"}
-STYLES = {"waits": "dim", "runs": "bold", "failed": "red", "interrupted": "yellow"}
-BARS = "▁▂▃▄▅▆▇█"
-PLAIN_MARKS = {"waits": ".", "runs": ">", "kept": "=", "done": "+", "failed": "x", "interrupted": "|"}
-PLAIN_BARS = "_.-:=+*#"
+A_SECOND = 2  # drawings
 
 
-@dataclass
-class StageLine:
-    state: str = "waits"
-    text: str = ""
-    seconds: float | None = None
-
-
-@dataclass
-class Running:
-    """The task under way; the rate is measured from its first report on."""
-
-    task: str
-    unit: str
-    done: int
-    total: int
-    first: int
-    since: float
-
-    def rate(self, at: float) -> float:
-        return (self.done - self.first) / max(at - self.since, 1e-9)
-
-
-@dataclass
-class Screen:
-    """What the display knows; drawing it needs nothing else.
+class Frame:
+    """Lines that are drawn again and again at the same place, for whatever width the terminal has by then.
 
     Args:
-        encoding: of the terminal. One without Unicode is shown marks and bars of ASCII.
+        lines: of (width, height, pen), at most as wide and as high.
     """
 
-    encoding: str = "utf-8"
-    title: str = ""
-    stages: dict[str, StageLine] = field(default_factory=dict)
-    running: Running | None = None
-    losses: list[float] = field(default_factory=list)
-    metric: str = ""
-    notes: list[str] = field(default_factory=list)
-    began: float = 0.0
+    def __init__(self, console: Console, lines: Callable[[int, int, Pen], Sequence[Text]]):
+        self.console, self._lines = console, lines
+        self._drawn: Sequence[Text] = ()
+        self._width = console.width
+        self.live = Live(console=console, get_renderable=self._draw, refresh_per_second=A_SECOND)
 
-    def take(self, event: Event, at: float) -> None:
-        """Learn from an event that happened at a time in seconds."""
-        match event:
-            case RunStarted(recipe, folder, stages):
-                self.title = f"{recipe}  {folder}"
-                self.stages = {name: StageLine() for name in stages}
-            case StageStarted(stage, because):
-                self.stages[stage] = StageLine("runs", because)
-                self.running, self.losses, self.metric, self.began = None, [], "", at
-            case StageKept(stage, because):
-                self.stages[stage] = StageLine("kept", f"kept, {because}")
-            case Metric(_, _, values):
-                self.metric = metric_words(values)
-                self.losses.append(values["loss"])
-            case Progress(_, task, done, total, unit):
-                same = self.running and (self.running.unit, self.running.total) == (unit, total)
-                if self.running and same and done >= self.running.done:
-                    self.running.task, self.running.done = task, done
-                else:
-                    self.running = Running(task, unit, done, total, done, at)
-            case Note(stage, text):
-                self.notes.append(f"{stage}: {text}")
-            case StageEnded(stage, state, seconds):
-                last = self.running.task if self.running else ""
-                loss = f"loss {self.losses[-1]:.3f}" if self.losses else ""
-                self.stages[stage] = StageLine(state, f"{last}  {loss}".strip(), seconds)
-                self.running = None
+    def _draw(self) -> Group:
+        width, height = self.console.size
+        if width != self._width:
+            self._wipe(width)
+        self._drawn = self._lines(width, height, Pen(self.console.encoding))
+        return Group(*self._drawn)
 
-    def draw(self, at: float) -> RenderableType:
-        marks = MARKS if self._has_unicode else PLAIN_MARKS
-        overflow: OverflowMethod = "ellipsis" if self._has_unicode else "crop"
-        table = Table.grid(padding=(0, 1))
-        for name, line in self.stages.items():
-            live = line.state == "runs"
-            seconds = at - self.began if live else line.seconds
-            table.add_row(
-                Text(marks[line.state], STYLES.get(line.state, "green")),
-                self._text(name, STYLES.get(line.state, "")),
-                self._bar() if live and self.running else Text(""),
-                self._text(
-                    self._task() if live and self.running else line.text,
-                    "" if live else "dim",
-                    overflow,
-                ),
-                Text("" if seconds is None else duration(seconds), justify="right"),
-            )
-        rows: list[RenderableType] = [self._text(self.title, "bold"), table]
-        if self.running:
-            rows.append(self._text(self._detail(at), "dim"))
-        rows += [self._text(note, "yellow") for note in self.notes[-4:]]
-        return Group(*rows)
-
-    @property
-    def _has_unicode(self) -> bool:
-        return self.encoding.lower().startswith("utf")
-
-    def _text(self, words: str, style: str = "", overflow: OverflowMethod | None = None) -> Text:
-        """Words that may be from data: nothing in them is markup or does anything to the terminal."""
-        return Text(for_terminal(printable(words), self.encoding), style, overflow=overflow, no_wrap=bool(overflow))
-
-    def _bar(self) -> RenderableType:
-        assert self.running
-        return ProgressBar(total=self.running.total, completed=self.running.done, width=24)
-
-    def _task(self) -> str:
-        assert self.running
-        return f"{self.running.done / max(self.running.total, 1):4.0%}  {self.running.task}"
-
-    def _detail(self, at: float) -> str:
-        assert self.running
-        run, rate = self.running, self.running.rate(at)
-        left = f"  {duration((run.total - run.done) / rate)} left" if rate > 0 else ""
-        return f"{run.done}/{run.total} {run.unit}  {rate:.1f} {run.unit}/s{left}  {self.metric}  {self._curve()}"
-
-    def _curve(self) -> str:
-        recent = [loss for loss in self.losses[-200:] if isfinite(loss)]
-        bars = BARS if self._has_unicode else PLAIN_BARS
-        picked = recent[:: max(1, len(recent) // 24)]
-        low, high = min(picked, default=0.0), max(picked, default=0.0)
-        return "".join(bars[round((value - low) / (high - low + 1e-12) * 7)] for value in picked)
+    def _wipe(self, width: int) -> None:
+        """Wipe out the last drawing, which a terminal that became narrower has broken into more lines."""
+        rows = sum(max(-(-line.cell_len // width), 1) for line in self._drawn)
+        if rows and self.console.is_terminal:
+            up = f"\x1b[{rows - 1}A" if rows > 1 else ""
+            down = "\n" * (len(self._drawn) - 1)  # to where Live, which knows nothing of this, goes up from
+            self.console.file.write(f"\r{up}\x1b[J{down}")
+        self._width = width
 
 
 class Dashboard:
-    """The screen, live on the terminal that stderr is."""
+    """What is known of a run by its events; `past` ones are of commands that have ended."""
 
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        self.screen = Screen(console.encoding)
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
+    def __init__(self, past: Sequence[tuple[float, Event]] = ()) -> None:
+        self.snapshot = caught_up(past)
+        self._notes: list[str] = []
+        self._is_over = False
+        self._frame = Frame(Console(stderr=True), self._lines)
 
     def __enter__(self) -> Dashboard:
-        self._live.__enter__()
+        self._frame.live.__enter__()
         return self
 
     def __exit__(self, *details: object) -> None:
-        self._live.refresh()
-        self._live.__exit__(None, None, None)
+        """Leave the last drawing, and below it every note as a whole."""
+        self._is_over = True
+        self._frame.live.refresh()
+        self._frame.live.__exit__(None, None, None)
+        left_out = len(self._notes) - NOTES
+        for note in self._notes[-NOTES:]:
+            say(note, hang=2)
+        if left_out > 0:
+            say(f"... and {left_out} notes before these; all are in events.jsonl")
 
     def __call__(self, event: Event) -> None:
-        self.screen.take(event, time.monotonic())
+        if isinstance(event, Note):
+            self._notes.append(event.text if event.stage == "run" else f"{event.stage}: {event.text}")
+        self.snapshot = after(self.snapshot, time.time(), event)
 
-    def _draw(self) -> RenderableType:
-        return self.screen.draw(time.monotonic())
+    def _lines(self, width: int, height: int, pen: Pen) -> list[Text]:
+        return draw(self.snapshot, time.time(), width, height, pen, with_notes=not self._is_over)

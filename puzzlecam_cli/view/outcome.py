@@ -11,6 +11,7 @@ from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.run.scores import Scores
 from puzzlecam_cli.text import several, shell
+from puzzlecam_cli.view.words import duration
 
 SHOWN = 12  # classes named in a line
 
@@ -41,7 +42,21 @@ def outcome(folder: RunFolder, scores: Scores | None, stages: Collection[str]) -
         lines.append(f"numbers in them: {numbers_line(scores, str(folder.scores_table))}")
     if scores and scores["results"]:
         lines.append(f"Scores in full: {folder.scores.parent}")
-    return lines
+    return lines + (closing(folder, ledger) if "eval" in stages else [])
+
+
+def closing(folder: RunFolder, ledger: Ledger) -> list[str]:
+    """What the stages took, and what can be done with the run now."""
+    took = {stage: sum(record.seconds for record in steps.values()) for stage, steps in ledger.records.items()}
+    each = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in took.items())
+    run = shell(str(folder.root))
+    return [
+        f"took {duration(sum(took.values()))}: {each}",
+        "what to do next:",
+        f"  one page with curves and pictures  puzzlecam report {run}",
+        f"  maps and labels of single photos   puzzlecam show {run} --out pictures",
+        f"  masks for photos of your own       puzzlecam predict {run} PHOTOS --out masks",
+    ]
 
 
 def predicted_lines(

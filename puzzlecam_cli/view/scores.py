@@ -46,7 +46,9 @@ def scores_table(scores: Scores) -> str:
     notes = [printable(note, LINES * LINE) for note in score_notes(scores)]
     numbers = markdown_table(("number", "class"), meanings(scores))
     if not scores["results"]:
-        return "\n\n".join(["No masks: nothing was scored.", *notes, "\n".join(numbers)]) + "\n"
+        shown = markdown_table(*shown_table(scores)) if scores.get("shown") else []
+        parts = ["No masks: nothing was scored.", *notes, "\n".join(shown), "\n".join(numbers)]
+        return "\n\n".join(filter(None, parts)) + "\n"
     lines = markdown_table(HEADER, score_rows(scores))
     for note in [*notes, said_of_making(scores.get("made_with", {}))]:
         lines += ["", note] if note else []
@@ -60,6 +62,23 @@ def scores_table(scores: Scores) -> str:
     return "\n".join(lines) + "\n"
 
 
+def shown_table(scores: Scores) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Heading and rows: in how many photos the labels show each class, where no masks say how good they are."""
+    shown = scores["shown"]
+    heading = ("photos that show", *(f"{TITLES[one['what']]} of `{one['split']}`" for one in shown))
+    names = list(shown[0]["classes"])
+    rows = [(name, *(f"{one['classes'].get(name, 0)} of {one['images']}" for one in shown)) for name in names]
+    return heading, [*rows, ("nothing but background", *(f"{one['empty']} of {one['images']}" for one in shown))]
+
+
+def score_figure(scores: Scores) -> str:
+    """The one that says most, in words: of predictions, else of what comes before them."""
+    if not scores["results"]:
+        return "no masks: nothing scored"
+    last = scores["results"][-1]
+    return f"mIoU {_number(last['miou'])} of {TITLES[last['what']]}"
+
+
 def score_notes(scores: Scores) -> list[str]:
     """What a person should know about the scores, a sentence each."""
     notes = ["The tags were read off pixel masks."] if scores["tags_from"] == "masks" else []
@@ -67,6 +86,12 @@ def score_notes(scores: Scores) -> list[str]:
         counts = [f"{number} of `{split}`" for split, number in scores.get(key, {}).items() if number]
         if counts:
             notes.append(f"{what} that cannot be read and are left out: {', '.join(counts)}; see left_out.json.")
+    for one in [*scores["results"], *scores.get("shown", ())]:
+        if one["images"] and (one.get("empty") is True or one.get("empty") == one["images"]):
+            notes.append(
+                f"All {one['images']} {TITLES[one['what']]} of `{one['split']}` are background: nothing was learned "
+                "that shows, or too little."
+            )
     return [*notes, *(f"{said_of_equal(result)}." for result in scores["results"] if result.get("equal"))]
 
 

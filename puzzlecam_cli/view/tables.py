@@ -15,18 +15,27 @@ from puzzlecam_cli.run.ablation import Summary
 from puzzlecam_cli.run.scores import Scores
 from puzzlecam_cli.view.ablation import ablation_notes, ablation_table
 from puzzlecam_cli.view.costs import COST_NUMBERS, cost_rows
-from puzzlecam_cli.view.scores import HEADER, score_notes, score_rows, table_2
+from puzzlecam_cli.view.scores import HEADER, score_notes, score_rows, shown_table, table_2
 
 
 def score_table(scores: Scores) -> RenderableType:
     """One row a result; words if nothing was scored."""
     notes = [words(note, most=2000) for note in score_notes(scores)]
     if not scores["results"]:
-        return Group("No masks: nothing was scored.", *notes)
+        return Group("No masks: nothing was scored.", *notes, *_shown(scores))
     parts: list[RenderableType] = ["", table([HEADER, *score_rows(scores)], ("images", "mIoU", "FP", "FN"))]
     if comparison := table_2(scores):
         parts += ["", table(comparison, comparison[0][1:])]
     return Group(*parts, *notes)
+
+
+def _shown(scores: Scores) -> list[RenderableType]:
+    """What the labels show instead of how good they are, where that is known."""
+    if not scores.get("shown"):
+        return []
+    heading, rows = shown_table(scores)
+    heading = tuple(title.replace("`", "") for title in heading)
+    return ["", table([heading, *rows], heading[1:]), ""]
 
 
 def ablation_view(summary: Summary) -> RenderableType:

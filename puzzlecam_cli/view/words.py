@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 
 def duration(seconds: float) -> str:
-    """`42 s`, `3 m 07 s`, `2 h 05 m`."""
-    whole = round(seconds)
+    """`42 s`, `3 m 07 s`, `2 h 05 m`; `?` where it is no number."""
+    if not isfinite(seconds):
+        return "?"
+    whole = max(round(seconds), 0)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -26,4 +30,5 @@ def size(count: int) -> str:
 def metric_words(values: dict[str, float]) -> str:
     """`loss 0.412  loss_re 0.081  lr 0.0100`."""
     names = [name for name in ("loss", "loss_cls", "loss_p_cls", "loss_re", "alpha") if name in values]
-    return "  ".join([*(f"{name} {values[name]:.3f}" for name in names), f"lr {values['lr']:.4g}"])
+    rate = [f"lr {values['lr']:.4g}"] if "lr" in values else []
+    return "  ".join([*(f"{name} {values[name]:.3f}" for name in names), *rate])

@@ -43,12 +43,17 @@ def test_a_plan_and_a_bad_recipe_import_nothing_heavy(tmp_path: Path) -> None:
     assert heavy_modules_after(["run-all", "quickstart", "--set", "sed=1", "--run", str(tmp_path)]) == []
 
 
-def heavy_modules_after(arguments: list[str]) -> list[str]:
+@pytest.mark.parametrize("arguments", [["--help"], [], ["data", "--help"]], ids=" ".join)
+def test_help_imports_no_parser_of_markdown(arguments: list[str]) -> None:
+    assert heavy_modules_after(arguments, ("rich.markdown", "markdown_it", "pygments")) == []
+
+
+def heavy_modules_after(arguments: list[str], heavy: tuple[str, ...] = HEAVY) -> list[str]:
     code = (
         "import sys\nfrom puzzlecam_cli.cli.app import main\n"
         f"sys.argv = ['puzzlecam', *{arguments!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        f"print('heavy:', *[name for name in {HEAVY!r} if name in sys.modules])"
+        f"print('heavy:', *[name for name in {heavy!r} if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return result.stdout.splitlines()[-1].split()[1:]

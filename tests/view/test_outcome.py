@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,18 @@ def test_the_table_lists_every_number_also_where_nothing_is_scored() -> None:
     assert "| 255 | not known |\n" in text
 
 
+def test_without_masks_the_table_tells_what_labels_show() -> None:
+    shown = [
+        {"what": "pseudo-labels", "split": "train", "images": 9, "empty": 1, "classes": {"cat": 6, "dog": 3}},
+        {"what": "predictions", "split": "val", "images": 4, "empty": 4, "classes": {"cat": 0, "dog": 0}},
+    ]
+    text = scores_table({"results": [], "tags_from": "file", "classes": ["background", "cat", "dog"], "shown": shown})
+    assert "| cat | 6 of 9 | 0 of 4 |\n" in text
+    assert "| nothing but background | 1 of 9 | 4 of 4 |\n" in text
+    assert "All 4 predictions of `val` are background" in text
+    assert "pseudo labels of `train` are background" not in text
+
+
 @pytest.mark.parametrize("has_masks", [True, False])
 def test_a_run_ends_with_where_its_files_are(
     puzzlecam: Callable[..., Result], tiny_recipe: Path, finished_run: Path, tmp_path: Path, has_masks: bool
@@ -54,8 +67,16 @@ def test_a_run_ends_with_where_its_files_are(
     assert lines[first + 1] == f"6 pseudo labels: {run}/rw/pseudo_labels"
     assert lines[first + 2].startswith("numbers in them: 0 background, 1 ")
     assert lines[first + 2].endswith(", 255 not known")
-    assert lines[first + 3 :] == ([f"Scores in full: {run}/eval"] if has_masks else [])
+    in_full = [f"Scores in full: {run}/eval"] if has_masks else []
+    assert lines[first + 3 : first + 3 + len(in_full)] == in_full
+    took, next_, *commands = lines[first + 3 + len(in_full) :]
+    assert re.fullmatch(r"took [\dms ]+: train-cls [\dms ]+, cams .*, affinity .*, rw .*, seg .*, eval .*", took)
+    assert next_ == "what to do next:"
+    assert [line.split("  ")[-1].strip().split()[:3] for line in commands] == [
+        ["puzzlecam", command, str(run)] for command in ("report", "show", "predict")
+    ]
     assert ("No masks: nothing was scored." in lines) != has_masks
+    assert any(line.startswith("photos that show") for line in lines) != has_masks
     notes = [line for line in result.stderr.splitlines() if "has no masks: nothing of it is scored" in line]
     assert len(notes) == (0 if has_masks else 2)
 

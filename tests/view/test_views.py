@@ -1,93 +1,47 @@
-"""What the display shows, read as text."""
+"""Log lines and words, and that a terminal is shown what it can show."""
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from puzzlecam_cli.events import Event, Metric, Note, Progress, RunStarted, StageEnded, StageKept, StageStarted
-from puzzlecam_cli.view.dashboard import Screen
+from puzzlecam_cli.events import Doing, Progress
 from puzzlecam_cli.view.plain import PlainView
 from puzzlecam_cli.view.words import duration
-
-STORY: list[tuple[float, Event]] = [
-    (0, RunStarted("voc", "runs/voc", ("train-cls", "cams", "affinity", "rw"))),
-    (0, StageKept("train-cls", "recipe and inputs unchanged")),
-    (0, StageStarted("cams", "cams.flip changed: true → false")),
-    (1, Progress("cams", "maps", 1, 100)),
-    (11, Progress("cams", "maps", 41, 100)),
-    (26, Progress("cams", "maps", 100, 100)),
-    (26, StageEnded("cams", "done", 26.0)),
-    (26, StageStarted("affinity", "cams is made anew")),
-    (30, Metric("affinity", 0, {"loss": 0.5, "lr": 0.1})),
-    (30, Progress("affinity", "epoch 1/3", 1, 30, "steps")),
-    (31, Note("affinity", "only 7 images: batches of 7, not 8")),
-    (40, Metric("affinity", 10, {"loss": 0.25, "lr": 0.05})),
-    (40, Progress("affinity", "epoch 2/3", 11, 30, "steps")),
-]
-
-
-def screen_at(seconds: float) -> list[str]:
-    """The lines on the screen at a time of the story."""
-    screen = Screen()
-    for at, event in STORY:
-        if at <= seconds:
-            screen.take(event, at)
-    output = io.StringIO()
-    Console(file=output, width=110, color_system=None).print(screen.draw(seconds))
-    return [line.rstrip() for line in output.getvalue().splitlines()]
-
-
-def test_the_screen_lists_every_stage_with_its_state() -> None:
-    title, *stages = screen_at(11)[:5]
-    assert title == "voc  runs/voc"
-    assert [line.split()[:2] for line in stages] == [["✓", "train-cls"], ["▸", "cams"], ["·", "affinity"], ["·", "rw"]]
-    assert "kept, recipe and inputs unchanged" in stages[0]
-    assert "41%  maps" in stages[1]
-    assert stages[1].endswith("11 s")
-
-
-def test_the_screen_tells_rate_and_time_left() -> None:
-    assert "41/100 images  4.0 images/s  15 s left" in screen_at(11)[5]
-
-
-def test_the_screen_shows_losses_and_notes_of_a_training() -> None:
-    text = "\n".join(screen_at(40))
-    assert "37%  epoch 2/3" in text
-    assert "11/30 steps  1.0 steps/s  19 s left  loss 0.250  lr 0.05  █▁" in text
-    assert "affinity: only 7 images" in text
-
-
-def test_a_finished_stage_keeps_its_time() -> None:
-    assert screen_at(40)[2].split() == ["✓", "cams", "maps", "26", "s"]
-
-
-def test_a_failed_stage_is_marked() -> None:
-    screen = Screen()
-    for event in (RunStarted("voc", "runs/voc", ("cams",)), StageStarted("cams", "x"), StageEnded("cams", "failed", 1)):
-        screen.take(event, 0)
-    output = io.StringIO()
-    Console(file=output, width=80, color_system=None).print(screen.draw(0))
-    assert output.getvalue().splitlines()[1].startswith("× cams")
+from tests.view.story import STORY
 
 
 def test_plain_lines_tell_the_same_story_without_flooding(capsys: pytest.CaptureFixture[str]) -> None:
-    view = PlainView()
-    for _, event in STORY:
-        view(event)
+    with PlainView() as view:
+        for _, event in STORY:
+            view(event)
     lines = [line.split("  ", 1)[1] for line in capsys.readouterr().err.splitlines()]
-    assert lines[0] == "voc: train-cls, cams, affinity, rw in runs/voc"
+    assert lines[0] == "voc: train-cls, cams, affinity, rw, seg, eval in runs/voc"
     assert "train-cls: kept, recipe and inputs unchanged" in lines
     assert "cams: maps  100/100 images" in lines
     assert "cams: maps  41/100 images" not in lines  # less than ten seconds after the one before
     assert "cams: done after 26 s" in lines
+    assert not any("loading" in line for line in lines)  # it took no time here
+
+
+def test_plain_lines_tell_what_cannot_be_counted_where_it_takes_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("puzzlecam_cli.view.plain.SILENT", 0.05)
+    with PlainView() as view:
+        view(Doing("seg", "loading the first batch"))
+        time.sleep(0.2)
+        view(Doing("seg", "making the first step"))
+        view(Progress("seg", "epoch 1/2", 1, 9, "steps"))
+        time.sleep(0.2)
+    lines = [line.split("  ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["seg: loading the first batch", "seg: epoch 1/2  1/9 steps"]
 
 
 @pytest.mark.parametrize(
@@ -126,10 +80,10 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 @pytest.mark.parametrize(
     ("variables", "shown"),
     [
-        ({"TERM": "xterm", "PYTHONIOENCODING": "ascii"}, ("> cams", r"n\xe9", r"\x1b[2J \u25b8")),
-        ({"TERM": "xterm", "PYTHONIOENCODING": "utf-8"}, ("▸ cams", "né", r"\x1b[2J ▸")),
-        ({"TERM": "xterm", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}, ("▸ cams", "né", r"\x1b[2J ▸")),
-        ({"TERM": "dumb", "PYTHONIOENCODING": "ascii"}, ("cams: started, 1 -> 2", r"n\xe9", r"\x1b[2J \u25b8")),
+        ({"TERM": "xterm", "PYTHONIOENCODING": "ascii"}, ("+  cams", r"n\xe9", r"\x1b[2J >")),
+        ({"TERM": "xterm", "PYTHONIOENCODING": "utf-8"}, ("✓  cams", "né", r"\x1b[2J ▸")),
+        ({"TERM": "xterm", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}, ("✓  cams", "né", r"\x1b[2J ▸")),
+        ({"TERM": "dumb", "PYTHONIOENCODING": "ascii"}, ("cams: started, 1 -> 2", r"n\xe9", r"\x1b[2J >")),
         ({"TERM": "", "PYTHONIOENCODING": "utf-8"}, ("cams: started, 1 → 2", "né", r"\x1b[2J ▸")),
     ],
     ids=["ASCII", "UTF-8", "without colours", "dumb and ASCII", "no TERM"],

@@ -17,15 +17,17 @@ from rich.console import Console
 
 from puzzlecam_cli.cli.boundary import error_boundary
 from puzzlecam_cli.errors import UserError, printable
-from puzzlecam_cli.events import Event, Note, Progress, RunStarted, StageEnded, StageKept, StageStarted
+from puzzlecam_cli.events import Event, Metric, Note, Progress, RunStarted, StageEnded, StageKept, StageStarted
 from puzzlecam_cli.group.watch import RankFailed, _lines
 from puzzlecam_cli.view import scores as scores_view
 from puzzlecam_cli.view import tables
-from puzzlecam_cli.view.dashboard import Screen
+from puzzlecam_cli.view.drawing import draw
 from puzzlecam_cli.view.event_file import EventFile
+from puzzlecam_cli.view.fold import fold
 from puzzlecam_cli.view.markdown import markdown_table
 from puzzlecam_cli.view.plain import PlainView
 from puzzlecam_cli.view.plot import _text
+from puzzlecam_cli.view.strokes import Pen
 
 # from data: as it is shown
 TEXTS = {
@@ -60,7 +62,7 @@ def plain_view(text: str, capsys: pytest.CaptureFixture[str], _: Path) -> str:
 
 
 def dashboard(text: str, capsys: pytest.CaptureFixture[str], _: Path) -> str:
-    screen, output = Screen(), io.StringIO()
+    output = io.StringIO()
     told: tuple[Event, ...] = (
         RunStarted(text, text, ("cams", "rw")),
         StageKept("rw", text),
@@ -68,9 +70,8 @@ def dashboard(text: str, capsys: pytest.CaptureFixture[str], _: Path) -> str:
         Progress("cams", text, 1, 2),
         Note("cams", text),
     )
-    for event in told:
-        screen.take(event, 0)
-    Console(file=output, width=300, force_terminal=True, color_system=None).print(screen.draw(1))
+    drawn = draw(fold((0.0, event) for event in told), 1, 300, 40, Pen())
+    Console(file=output, width=300, force_terminal=True, color_system=None).print(*drawn, sep="\n")
     return output.getvalue()
 
 
@@ -150,25 +151,23 @@ def test_a_megabyte_of_data_is_a_few_lines(capsys: pytest.CaptureFixture[str], t
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
 def test_a_terminal_without_unicode_is_shown_marks_and_bars_of_its_own(encoding: str) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # strict: it would raise
-    console = Console(file=stream, width=60, color_system=None)
-    screen = Screen(console.encoding)
-    for event in (
+    console = Console(file=stream, width=80, color_system=None)
+    told = (
         RunStarted("né", "runs/né", ("train-cls", "cams", "rw", "seg", "eval")),
         StageKept("train-cls", "lr changed: 1 → 2 " + "x" * 100),
         StageStarted("cams", "not made yet"),
         StageEnded("cams", "failed", 1),
         StageStarted("rw", "not made yet"),
         Progress("rw", "walk", 1, 2),
+        *(Metric("rw", step, {"loss": loss}) for step, loss in enumerate((3.0, 2.0, float("nan"), 1.0))),
         Note("rw", "3 × 2 ▸"),
-    ):
-        screen.take(event, 0)
-    screen.losses = [3.0, 2.0, float("nan"), 1.0]
-    console.print(screen.draw(1))
+    )
+    console.print(*draw(fold((0.0, event) for event in told), 1, 80, 40, Pen(console.encoding)), sep="\n")
     stream.seek(0)
     lines = stream.read().splitlines()
-    marks = [line[0] for line in lines[1:6]]
+    marks = [line[0] for line in lines[2:7]]
     assert marks == (["✓", "×", "▸", "·", "·"] if encoding == "utf-8" else ["=", "x", ">", ".", "."])
-    assert all(len(line.rstrip()) <= 60 for line in lines), "wider than the terminal"
+    assert all(len(line.rstrip()) <= 80 for line in lines), "wider than the terminal"
     assert "\\u25b8" not in "".join(lines[:6])
 
 
