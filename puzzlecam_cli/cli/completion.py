@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import wraps
@@ -118,6 +117,8 @@ def _values() -> dict[str, object]:
 
 def _typed() -> list[str]:
     """The words behind the command. A line that is not finished has no parameters yet, so they are the shell's own."""
+    import shlex
+
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
     return [word for word in shlex.split(line)[2:] if not word.startswith("-")]
 

@@ -167,7 +167,9 @@ def test_what_the_user_can_mend_is_said_once_by_a_parent_that_touches_no_gpu(
     assert parent.returncode == 2
     assert errors.count("error: ") == errors.count("error: batch-too-small") == 1
     assert "train_cls.batch 1" in errors
-    assert "raise" in errors.splitlines()[-1]
+    *_, hint, more = errors.splitlines()
+    assert "raise" in hint
+    assert more == "      `puzzlecam explain batch-too-small` tells more"
     assert "Traceback" not in errors
     assert output == "a GPU is touched: False\n"
 

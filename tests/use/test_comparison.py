@@ -153,6 +153,17 @@ def test_what_is_left_out_and_what_changed_is_said(compared: Comparison) -> None
     assert "predictions: 1 photo of tiny is not in all runs and left out." in notes
     assert "predictions of <b>&: eval found" in notes
     assert "too narrow" in notes
+    assert "<b>& is not what its recipe makes any more (seg/model: seg.width" in notes
+
+
+def test_runs_without_masks_are_compared_in_all_else(finished_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(finished_run, tmp_path / "blind", ignore=shutil.ignore_patterns("*.npz")))
+    scores = json.loads((run / "eval/scores.json").read_text())
+    (run / "eval/scores.json").write_text(json.dumps(scores | {"results": []}))
+    found = compare([str(finished_run), str(run)], resamples=100)
+    assert all(result["runs"][1] is None for result in found.results)
+    assert "Nothing is scored in blind, as there are no masks: no score can be compared." in found.notes
+    assert len(found.stages) == 6
 
 
 def test_only_what_differs_is_told_of_recipes(compared: Comparison) -> None:

@@ -84,10 +84,16 @@ def compare(
             compared, said = compare_result(what, runs, asked, names, resamples, seed, told)
             results += [compared] if compared else []
             notes += said
-    if not any(result["runs"][0] and any(result["runs"][1:]) for result in results):
+    if any(result["runs"][0] and any(result["runs"][1:]) for result in results):
+        notes += _said_of_intervals(results)
+    elif all(each["results"] for each in scores):
         problem = f"no result of {names[0]} can be set beside one of the others"
         raise UserError("runs-differ", problem, shorten(notes), "compare runs that were scored on the same photos")
-    notes += _said_of_intervals(results)
+    else:
+        unscored = [name for name, each in zip(names, scores, strict=True) if not each["results"]]
+        notes.append(f"Nothing is scored in {' and '.join(unscored)}, as there are no masks: no score can be compared.")
+    for run, name in zip(own, names, strict=True):
+        notes += _said_of_stale(run, name)
     return Comparison(
         Told(tuple(paths), resamples, seed),
         tuple(results),
@@ -129,6 +135,15 @@ def _said_of_tags(scores: Sequence[Scores], names: Sequence[str]) -> Iterator[st
     if len(set(found)) > 1:
         told = "; ".join(f"of {name} from {source}" for name, source in zip(names, found, strict=True))
         yield f"The runs were told tags by different sources: {told}."
+
+
+def _said_of_stale(run: Run, name: str) -> Iterator[str]:
+    """Whether a run is still what its recipe makes, as far as its own records tell."""
+    from puzzlecam_cli.run.opened import stale_steps
+
+    if run.ledger.get("seg/model") and (stale := stale_steps(run.folder.root)):
+        again = f"`puzzlecam run-all {shell(str(run.folder.root))}` makes it anew"
+        yield f"{name} is not what its recipe makes any more ({stale[0]}): {again}."
 
 
 FEW = 30  # photos, below which a bootstrap is known to give too narrow intervals
