@@ -1,0 +1,52 @@
+"""How the trainings went."""
+
+from __future__ import annotations
+
+from puzzlecam_cli.text import several
+from puzzlecam_cli.use.report.curves import Curve, Training
+from puzzlecam_cli.use.report.facts import Facts
+from puzzlecam_cli.view.html.charts import Series, line_chart, smoothed
+from puzzlecam_cli.view.html.markup import Child, tag
+
+NAMES = {"loss": "all together", "loss_cls": "L_cls", "loss_p_cls": "L_p-cls", "loss_re": "L_re"}
+WHAT = {"train-cls": "The classifier", "affinity": "The affinity network", "seg": "The segmentation network"}
+SMOOTH = 9  # points of a curve that its bold line is the mean of
+
+
+def trainings(facts: Facts) -> list[Child]:
+    """Of each stage that trains: losses, the weight of L_re, learning rate, contrast of the maps."""
+    parts: list[Child] = []
+    for training in facts.trainings:
+        torn = f"; {several(training.torn, 'line')} of the log cannot be read" if training.torn else ""
+        said = f"{several(training.epochs, 'epoch')}, {several(training.steps, 'step')}{torn}"
+        parts.append(tag("h3", WHAT[training.stage], " ", tag("small", said)))
+        parts.append(tag("div", _charts(training), class_="charts"))
+    return parts
+
+
+def _charts(training: Training) -> list[Child]:
+    charts: list[Child] = []
+    losses = training.losses
+    if len(losses) > 2 or (len(losses) == 2 and losses[0].name != "loss"):
+        losses = tuple(curve for curve in losses if curve.name != "loss") or losses
+    elif losses:
+        losses = losses[:1]
+    if losses:
+        charts.append(line_chart("Losses" if len(losses) > 1 else "Loss", _noisy(losses), x_label="steps"))
+    for name, title in (("contrast", "Contrast of the maps: it falls where they go flat"),):
+        if curves := training.named(name):
+            charts.append(line_chart(title, _noisy(curves), x_label="steps"))
+    for name, title in (("alpha", "Weight of L_re (alpha)"), ("lr", "Learning rate")):
+        if curves := training.named(name):
+            series = [Series(title, curves[0].steps, curves[0].values, "s1")]
+            charts.append(line_chart(title, series, x_label="steps"))
+    return charts
+
+
+def _noisy(curves: tuple[Curve, ...]) -> list[Series]:
+    """Each as the mean of some points, before what was logged."""
+    found = []
+    for number, curve in enumerate(curves, start=1):
+        name = NAMES.get(curve.name, curve.name)
+        found.append(Series(name, curve.steps, smoothed(curve.values, SMOOTH), f"s{number}", faint=curve.values))
+    return found
