@@ -21,7 +21,7 @@ from puzzlecam_cli.cli.new import new
 from puzzlecam_cli.cli.plugins import plugins
 from puzzlecam_cli.cli.predict import predict, predict_share
 from puzzlecam_cli.cli.recipes import recipes
-from puzzlecam_cli.cli.report import report
+from puzzlecam_cli.cli.report import report, show
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
 from puzzlecam_cli.stages import PIPELINE
@@ -68,6 +68,7 @@ app.command("clean", rich_help_panel=USE)(clean)
 app.command("labels", rich_help_panel=USE)(labels)
 app.command("export", rich_help_panel=USE)(export)
 app.command("report", rich_help_panel=USE)(report)
+app.command("show", rich_help_panel=USE)(show)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("bench", rich_help_panel=COMPARE)(bench)
 app.command("status", rich_help_panel=LOOK)(status)

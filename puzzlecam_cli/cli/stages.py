@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,9 +20,10 @@ from puzzlecam_cli.cli.options import (
     SetOption,
     runtime_changes,
 )
-from puzzlecam_cli.errors import LINE
+from puzzlecam_cli.errors import LINE, UserError
 from puzzlecam_cli.run.pipeline import Stage, choose, named
 from puzzlecam_cli.stages import PIPELINE
+from puzzlecam_cli.text import shell
 
 FromOption = Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Redo from this stage on.")]
 UntilOption = Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")]
@@ -73,7 +75,8 @@ def run_all(
     if plan:
         show_plan(recipe, run, changes, chosen, force or from_ is not None)
     else:
-        work(recipe, run, changes, chosen, force or from_ is not None, num_processes, plain)
+        root = work(recipe, run, changes, chosen, force or from_ is not None, num_processes, plain)
+        report_on(root)
 
 
 def show_plan(recipe: str, run: str | None, changes: Sequence[str], stages: tuple[Stage, ...], force: bool) -> None:
@@ -96,8 +99,12 @@ def work(
     force: bool,
     num_processes: int | None,
     plain: bool,
-) -> None:
-    """Run stages, under the display; print the scores, if `eval` was among them, and where all else lies."""
+) -> Path:
+    """Run stages, under the display; print the scores, if `eval` was among them, and where all else lies.
+
+    Returns:
+        The run folder.
+    """
     from puzzlecam_cli.group.rank import is_rank
     from puzzlecam_cli.run.folder import RunFolder
     from puzzlecam_cli.run.scores import read_scores
@@ -116,3 +123,21 @@ def work(
             show(score_table(scores), width=120)
         for line in outcome(folder, scores, names):
             say(line, stream=sys.stdout)
+    return root
+
+
+def report_on(root: Path) -> None:
+    """Write the run's report, where it is not newer than what it tells of; a failure costs no more than the report."""
+    from puzzlecam_cli.group.rank import is_rank
+    from puzzlecam_cli.view.lines import say
+
+    if is_rank():
+        return
+    from puzzlecam_cli.session.report import is_current, write_report
+
+    try:
+        if not is_current(root):
+            say(f"Report: {write_report(root)}", stream=sys.stdout)
+    except Exception as error:  # of whatever kind: the run itself is done
+        problem = error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        say(f"no report was written: {problem}; `puzzlecam report {shell(str(root))}` tries again")

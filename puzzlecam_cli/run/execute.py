@@ -104,7 +104,13 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
     staged = before is not None and before.is_made and not repaired
     made_of, name = (before.inputs, before.fingerprint) if before and repaired else (inputs, fingerprint(inputs))
     begun = (ledger.get_coming(step.name) if staged else before) if decision.action != "run" else None
-    record = Record("running", name, made_of, started=now(), versions=versions(gpu_name(accelerator.device)) | added_to(begun, engine))
+    record = Record(
+        "running",
+        name,
+        made_of,
+        started=now(),
+        versions=versions(gpu_name(accelerator.device)) | added_to(begun, engine),
+    )
     began = time.monotonic()
     folder = with_changes(run.folder, staged=frozenset({step.name}) if staged else frozenset())
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import write_text
+from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.use.report.facts import Facts, gather
 from puzzlecam_cli.view.report.page import MARK, report_page
 from puzzlecam_cli.view.report.views import Views
@@ -39,6 +40,14 @@ def write_report(run: Path, out: Path | None = None, *, photos: int = MOST_PHOTO
         problem = f"{file} cannot be written: {error.strerror}"
         raise UserError("file-unwritable", problem, hint="--out names another file") from None
     return file
+
+
+def is_current(run: Path) -> bool:
+    """Whether the report of a run is there, and newer than all that was made."""
+    try:
+        return (run / NAME).stat().st_mtime_ns > RunFolder(run).ledger.stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def check_place(file: Path) -> None:

@@ -104,6 +104,7 @@ def score(context: Context) -> None:
         if number := int(equal[result["what"]]):
             result["equal"] = number
             context.note_once(said_of_equal(result))
+    classes = ("background", *context.data.classes)
     scores = {
         "schema": 1,
         "tags_from": context.data.tags_from,
@@ -112,13 +113,13 @@ def score(context: Context) -> None:
         "backbone": context.recipe.backbone.name,
         "puzzle": context.recipe.train_cls.puzzle.is_used,
         "made_with": how_made(context.run.ledger),
-        "classes": ["background", *context.data.classes],
+        "classes": list(classes),
         "results": results,
     } | count_left_out(context)
     for row in rows:
         warn_of_collapse(context, row, totals[row.what])
     write_text(context.folder.scores, as_json(scores, indent=1) + "\n")
-    write_text(context.folder.confusion, confusion_text([counts for _, counts in scored], results, scores["classes"]))
+    write_text(context.folder.confusion, confusion_text([counts for _, counts in scored], results, classes))
     write_text(context.folder.scores_table, scores_table(scores))
 
 

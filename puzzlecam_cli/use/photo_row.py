@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from puzzlecam_cli.errors import UserError
@@ -88,18 +89,19 @@ def photo_row(run: Run, image_id: str, *, strict: bool = True) -> PhotoRow:
             problems.append(error)
             return None
 
-    photo, panels = tried(lambda: run.photo(image_id)), []
+    photo = tried(partial(run.photo, image_id))
+    panels: list[Panel] = []
     for step, what, read in (("cams", CAM, run.cams), ("rw/scores", WALKED, run.walked)):
-        if run.has(step, image_id) and (maps := tried(lambda read=read: read(image_id, stride=4))):  # type: ignore[misc]
+        if run.has(step, image_id) and (maps := tried(partial(read, image_id, stride=4))):
             classes, scores = tuple(maps[0].tolist()), maps[1]
             if what == CAM:
                 panels += [Panel(what, (index,), one[None]) for index, one in zip(classes, scores, strict=True)]
             else:
                 panels.append(Panel(what, classes, scores))
     for step, what in (("rw/pseudo_labels", PSEUDO_LABEL), ("seg/predictions", PREDICTION)):
-        if run.has(step, image_id) and (labels := tried(lambda step=step: run.labels(step, image_id))) is not None:  # type: ignore[misc]
+        if run.has(step, image_id) and (labels := tried(partial(run.labels, step, image_id))) is not None:
             panels.append(_labelled(what, labels))
-    if photo is not None and (truth := tried(lambda: run.truth(image_id))) is not None:
+    if photo is not None and (truth := tried(partial(run.truth, image_id))) is not None:
         panels.append(_labelled(TRUTH, truth))
     try:
         tags = run.tag_indices(image_id)

@@ -53,5 +53,5 @@ def puzzle_maps(
             whole = network(image[None])[:, index - 1 : index].float()
             tiles = network(tile(image[None], rows))[:, index - 1 : index].float()
         each, merged = merge(normalize_cams(tiles), rows), normalize_cams(merge(tiles, rows))
-        found.append((photo, *(m[0].numpy() for m in (normalize_cams(whole), each, merged))))
+        found.append((photo, normalize_cams(whole)[0].numpy(), each[0].numpy(), merged[0].numpy()))
     return found

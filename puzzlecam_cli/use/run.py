@@ -186,7 +186,7 @@ class Run:
         from puzzlecam_cli.use.photo_row import photo_row
         from puzzlecam_cli.view.photo_row import drawn
 
-        return drawn(photo_row(self, image_id), self.classes, size=min(size, 4096))
+        return drawn(photo_row(self, image_id), self.classes, size=min(size, 4096), overlay=True)
 
     def truth(self, image_id: str) -> NDArray[np.uint8] | None:
         """The mask of a photo, for looking at and scoring only: (H, W), 0 background, 1..C, 255 void.
@@ -201,11 +201,11 @@ class Run:
         return None if mask is None else mask.read()
 
     def has(self, step: str, image_id: str) -> bool:
-        """Whether a step's file of a photo is there: of `cams`, `rw/scores`, `rw/pseudo_labels`, `seg/predictions`."""
+        """Whether a step's file of a photo is there, such as that of `cams` or `rw/pseudo_labels`."""
         return self._path(step, image_id).is_file()
 
     def labels(self, step: str, image_id: str) -> NDArray[np.uint8]:
-        """The labels (H, W) that `rw/pseudo_labels` or `seg/predictions` hold of a photo; see `pseudo_label`."""
+        """What `rw/pseudo_labels` or `seg/predictions` hold of a photo; see `pseudo_label`."""
         from puzzlecam_cli.data.pixels.mask_file import read_labels
 
         return read_labels(self._made(step, image_id))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image
 
 from puzzlecam_cli.use.photo_row import Panel, PhotoRow
 from puzzlecam_cli.view.pictures import (
     GAP,
     PAPER,
+    VOC_COLOURS,
     layer_of_scores,
     row,
     sized,
     with_labels,
-    with_scores,
     written,
 )
 
@@ -59,15 +58,16 @@ def caption(panel: Panel, classes: Sequence[str], plain: bool = True) -> str:
 
 
 def _picture(panel: Panel, photo: Image.Image, overlay: bool) -> Image.Image:
-    under = photo if overlay else Image.new("RGB", photo.size, "black")
+    under = photo.copy() if overlay else Image.new("RGB", photo.size, "black")
     if panel.labels is not None:
-        return with_labels(under, panel.labels) if overlay else _alone(panel.labels, photo.size)
+        if overlay:
+            return with_labels(under, panel.labels)
+        return Image.fromarray(VOC_COLOURS[panel.labels]).resize(photo.size, Image.Resampling.NEAREST)
     assert panel.scores is not None
-    if panel.is_of_one_class:
-        layer = layer_of_scores(panel.classes, panel.scores).resize(photo.size, Image.Resampling.BILINEAR)
-        under.paste(layer.convert("RGB"), mask=layer.getchannel("A").point(lambda alpha: alpha * 3 // 4 if overlay else alpha))
-        return under
-    return with_scores(under, panel.classes, panel.scores)
+    layer = layer_of_scores(panel.classes, panel.scores).resize(photo.size, Image.Resampling.BILINEAR)
+    share = layer.getchannel("A").point(lambda alpha: alpha * 3 // 4 if overlay else alpha)
+    under.paste(layer.convert("RGB"), mask=share)
+    return under
 
 
 def stacked(sheets: Sequence[Image.Image]) -> Image.Image:

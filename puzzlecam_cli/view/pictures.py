@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from puzzlecam_cli.data.pixels.colours import RGB, VOC_PALETTE, voc_colour
 from puzzlecam_cli.data.pixels.sizes import size_at
 
 SHARE = 0.5  # of a label's colour, over the photo
-DENSEST = 0.65  # share of a map's colour where its score is 1
 SMALLEST_TEXT = 13  # pixels
 LONGEST_NAME = 40  # characters
 GAP = 6  # pixels between two pictures
@@ -42,23 +40,6 @@ def with_labels(photo: Image.Image, labels: NDArray[np.uint8], colours: NDArray[
     border &= inside
     mixed[border] = colours[shown[border]]
     return Image.fromarray(mixed)
-
-
-def with_scores(photo: Image.Image, classes: Sequence[int], scores: NDArray[np.float32]) -> Image.Image:
-    """A photo under its maps: where a class scores best, in its colour, the denser the higher its score.
-
-    Args:
-        photo: RGB, (H, W).
-        classes: K indices 1..C.
-        scores: (K, h, w) in [0, 1], of any size.
-    """
-    if not len(classes):
-        return photo
-    resized = np.stack([np.asarray(Image.fromarray(s).resize(photo.size, Image.Resampling.BILINEAR)) for s in scores])
-    best = np.asarray(classes)[resized.argmax(axis=0)]  # (H, W)
-    share: NDArray[Any] = DENSEST * resized.max(axis=0)[..., None]
-    mixed = np.asarray(photo) * (1 - share) + VOC_COLOURS[best] * share
-    return Image.fromarray(mixed.round().astype(np.uint8))
 
 
 def layer_of_labels(labels: NDArray[np.uint8], side: int) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -103,22 +104,19 @@ def gather(path: Path, *, photos: int) -> Facts:
 
     folder = working.folder
     stages = stage_facts(working)
-    told = tried("scores", lambda: current_scores(working))
+    told = tried("scores", partial(current_scores, working))
     scores, outdated = told or (None, False)
     classes = tried("names of classes", lambda: run.classes)
-    trainings = [
-        tried(f"curves of {stage}", lambda file=folder.metrics(stage), stage=stage: read_training(stage, file))  # type: ignore[misc]
-        for stage in TRAINED
-        if folder.metrics(stage).is_file()
-    ]
-    supervision = {}
+    trainings, supervision = [], {}
     for stage in TRAINED:
-        file = folder.model(stage)
-        described = tried(f"model of {stage}", lambda file=file: read_description(file)) if file.is_file() else None  # type: ignore[misc]
-        if described is not None:
+        log, model = folder.metrics(stage), folder.model(stage)
+        if log.is_file() and (training := tried(f"curves of {stage}", partial(read_training, stage, log))):
+            trainings.append(training)
+        if model.is_file() and (described := tried(f"model of {stage}", partial(read_description, model))):
             supervision[stage] = dict(described.supervision)
-    notes, title = (tried("events", lambda: read_notes(folder.events)) if folder.events.is_file() else None) or ((), None)
-    shown = tried("photos", lambda: sample(run, most=photos)) if classes else None
+    events = tried("events", partial(read_notes, folder.events)) if folder.events.is_file() else None
+    notes, title = events or ((), None)
+    shown = tried("photos", partial(sample, run, most=photos)) if classes else None
     ablation = path / "ablation" / FILES[0]
     return Facts(
         name=path.resolve().name,
@@ -131,12 +129,12 @@ def gather(path: Path, *, photos: int) -> Facts:
         scores=scores,
         outdated=outdated,
         confusions=_confusions(folder.confusion, scores, tried),
-        trainings=tuple(training for training in trainings if training is not None),
+        trainings=tuple(trainings),
         alpha_used=run.recipe.train_cls.puzzle.alpha > 0,
         supervision=supervision,
         made_with=how_made(working.ledger),
         notes=notes,
-        ablation=tried("ablation", lambda: read_ablation(ablation)) if ablation.is_file() else None,
+        ablation=tried("ablation", partial(read_ablation, ablation)) if ablation.is_file() else None,
         photos=shown.photos if shown else (),
         counts=shown.counts if shown else {},
         missing=(*missing, *(shown.missing if shown else ())),
@@ -148,7 +146,7 @@ def _confusions(path: Path, scores: Scores | None, tried: Callable[..., Any]) ->
     if scores is None or not path.is_file():
         return ()
     wanted = {result["what"] for result in scores["results"]}
-    found = tried("confusion of classes", lambda: read_confusions(path)) or ()
+    found = tried("confusion of classes", partial(read_confusions, path)) or ()
     return tuple(confusion for confusion in found if confusion.what in wanted)
 
 

@@ -90,12 +90,12 @@ def evenly(ids: Sequence[str], count: int) -> list[str]:
 
 
 def ranked(ious: dict[str, float]) -> dict[str, str]:
-    """The best, those around the median, and the worst; of few photos fewer each, none twice."""
+    """The best, those around the median, and the worst, one of each in turn; of few photos fewer each, none twice."""
     order = sorted(ious, key=lambda image_id: (-ious[image_id], image_id))
     each = min(EACH_RANK, len(order) // 3)
     middle = (len(order) - each) // 2
     groups = {"best": order[:each], "median": order[middle : middle + each], "worst": order[len(order) - each :]}
-    return {image_id: rank for rank, group in groups.items() for image_id in group}
+    return {group[place]: rank for place in range(each) for rank, group in groups.items()}
 
 
 def _is_made(run: Run, image_id: str) -> bool:
@@ -124,8 +124,6 @@ def _iou(run: Run, step: str, image_id: str) -> float | None:
     return iou if iou == iou else None  # NaN: all of it is void
 
 
-def _shown(
-    run: Run, image_id: str, split: str, part: str, ranks: dict[str, str], ious: dict[str, float]
-) -> Shown:
+def _shown(run: Run, image_id: str, split: str, part: str, ranks: dict[str, str], ious: dict[str, float]) -> Shown:
     row = photo_row(run, image_id, strict=False)
     return Shown(row, split, part, ranks.get(image_id, ""), ious.get(image_id))

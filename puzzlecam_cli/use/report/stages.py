@@ -109,8 +109,10 @@ def read_notes(events: Path) -> tuple[tuple[Noted, ...], str | None]:
     for record in _records(events):
         if record["event"] == "RunStarted":
             recipe = str(record.get("recipe", "")) or recipe
-        elif isinstance(record.get("text"), str):
-            key = str(record.get("stage", "run")), record["text"]
+            continue
+        text = record.get("text")
+        if isinstance(text, str):
+            key = str(record.get("stage", "run")), text
             counts[key] = counts.get(key, 0) + 1
     notes = [Noted(stage, text, times) for (stage, text), times in counts.items()]
     return tuple(notes[-MOST_NOTES:]), recipe

@@ -11,6 +11,7 @@ from puzzlecam_cli.view.html.markup import Child, Html, tag
 
 WIDTH, HEIGHT = 360, 216
 LEFT, RIGHT, TOP, BOTTOM = 42, 12, 12, 30
+LARGER = 1.4  # times as large as it was drawn, a chart is shown at most
 
 
 @dataclass(frozen=True)
@@ -82,20 +83,33 @@ def line_chart(
     drawn: list[Child] = [_axes(frame, x_label)]
     for name, level, colour in levels:
         (a, y), (b, _) = frame.at(frame.x[0], level), frame.at(frame.x[1], level)
-        drawn.append(tag("path", tag("title", f"{name}: {level:.3g}"), d=f"M{a} {y}L{b} {y}", class_=f"line dashed {colour}"))
+        drawn.append(
+            tag("path", tag("title", f"{name}: {level:.3g}"), d=f"M{a} {y}L{b} {y}", class_=f"line dashed {colour}")
+        )
     for one in series:
         if one.faint:
             drawn.append(tag("path", d=frame.path(one.x, one.faint), class_=f"line faint {one.colour}"))
         dashed = " dashed" * one.dashed
-        drawn.append(tag("path", tag("title", one.name), d=frame.path(one.x, one.y), class_=f"line {one.colour}{dashed}"))
+        drawn.append(
+            tag("path", tag("title", one.name), d=frame.path(one.x, one.y), class_=f"line {one.colour}{dashed}")
+        )
     drawn += [_mark(frame, mark) for mark in marks]
     named = [*((one.name, one.colour, one.dashed) for one in series), *((n, colour, True) for n, _, colour in levels)]
     return chart(title, said_of(series, x_label), drawn, legend(named) if len(named) > 1 else None)
 
 
-def chart(title: str, description: str, drawn: Child, below: Child, *, width: int = WIDTH, height: int = HEIGHT) -> Html:
+def chart(
+    title: str, description: str, drawn: Child, below: Child, *, width: int = WIDTH, height: int = HEIGHT
+) -> Html:
     """A picture with its title, read out as its description."""
-    picture = tag("svg", drawn, viewBox=f"0 0 {width} {height}", role="img", aria_label=f"{title}. {description}")
+    picture = tag(
+        "svg",
+        drawn,
+        viewBox=f"0 0 {width} {height}",
+        role="img",
+        aria_label=f"{title}. {description}",
+        style=f"max-width:{LARGER * width:.0f}px",
+    )
     return tag("figure", tag("figcaption", title), picture, below, class_="chart")
 
 
@@ -169,8 +183,9 @@ def _mark(frame: Frame, mark: Mark) -> Html:
     if mark.y is None:
         return tag("path", tag("title", mark.text), d=f"M{x} {top}V{low}", class_=f"line dashed {mark.colour}")
     y = frame.at(mark.x, mark.y)[1]
-    left = x > frame.width * 0.6
-    words = text(x - 8 if left else x + 8, max(TOP + 8, y - 8), mark.text, class_="mark end" if left else "mark")
+    words = text(
+        x, min(y + 18, low - 4), mark.text, class_="mark middle"
+    )  # below: curves have their best points on top
     return tag("g", tag("circle", cx=x, cy=y, r=4, class_=f"dot {mark.colour}"), words)
 
 

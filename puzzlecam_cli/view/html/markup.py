@@ -87,7 +87,9 @@ def table(heading: Iterable[Child], rows: Iterable[Iterable[Child]], *, caption:
         for row in rows
     ]
     whole = tag("table", tag("caption", caption, class_="unseen"), tag("thead", head), tag("tbody", body))
-    return tag("div", whole, class_="scroll numbers" if numbers else "scroll", tabindex=0, role="group", aria_label=caption)
+    return tag(
+        "div", whole, class_="scroll numbers" if numbers else "scroll", tabindex=0, role="group", aria_label=caption
+    )
 
 
 def data_uri(picture: Image.Image, form: str, **options: Any) -> str:

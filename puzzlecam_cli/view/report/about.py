@@ -18,7 +18,13 @@ STATES = {
     "": "not begun",
 }
 MARKS = {"done": "✓", "cleaned": "✓", "failed": "×", "": "·"}
-SAID = {"tags": "Tags", "masks": "Masks", "saliency": "Saliency", "first_weights": "First weights", "licence": "Their licence"}
+SAID = {
+    "tags": "Tags",
+    "masks": "Masks",
+    "saliency": "Saliency",
+    "first_weights": "First weights",
+    "licence": "Their licence",
+}
 TRAINED = {"train-cls": "classifier", "affinity": "affinity network", "seg": "segmentation network"}
 
 
@@ -51,14 +57,19 @@ def supervision(facts: Facts) -> list[Child]:
         each = f", {tags['tags'] / tags['photos']:.2f} a photo" if tags["photos"] else ""
         without = f"; {several(tags['photos_without'], 'photo')} without one" if tags["photos_without"] else ""
         parts.append(
-            tag("p", f"Learned from {several(tags['photos'], 'photo')} with {several(tags['tags'], 'tag')} of "
-                f"{several(tags['classes'], 'class')}{each}{without}.")
+            tag(
+                "p",
+                f"Learned from {several(tags['photos'], 'photo')} with {several(tags['tags'], 'tag')} of "
+                f"{several(tags['classes'], 'class')}{each}{without}.",
+            )
         )
     told: dict[tuple[str, str], list[str]] = {}
     for stage, said in facts.supervision.items():
         for key, text in said.items():
             told.setdefault((key, text), []).append(TRAINED[stage])
-    rows = [(SAID.get(key, key), prose(text), _for(stages)) for (key, text), stages in sorted(told.items(), key=_by_kind)]
+    rows = [
+        (SAID.get(key, key), prose(text), _for(stages)) for (key, text), stages in sorted(told.items(), key=_by_kind)
+    ]
     if rows:
         parts.append(table(("what", "how it was used", "for the"), rows, caption="Supervision", numbers=False))
     return parts
@@ -103,8 +114,14 @@ def _stage(stage: StageFact) -> list[Child]:
 def _bars(facts: Facts) -> list[Child]:
     """The time of the stages as one bar."""
     return [
-        tag("span", tag("b", stage.name), tag("small", duration(stage.seconds)), class_=f"part s{1 + number % 6}",
-            style=f"flex-grow:{stage.seconds:.3f}", title=f"{stage.name}: {duration(stage.seconds)}")
+        tag(
+            "span",
+            tag("b", stage.name),
+            tag("small", duration(stage.seconds)),
+            class_=f"part s{1 + number % 6}",
+            style=f"flex-grow:{stage.seconds:.3f}",
+            title=f"{stage.name}: {duration(stage.seconds)}",
+        )
         for number, stage in enumerate(facts.stages)
         if stage.seconds
     ]
@@ -125,7 +142,7 @@ def made_with(facts: Facts) -> Html:
         ("seed", str(facts.seed)),
         ("backbone", data(facts.backbone)),
     ]
-    return tag("dl", [[tag("dt", name), tag("dd", value)] for name, value in entries if value], class_="made")
+    return tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in entries if value], class_="made")
 
 
 def recipe(facts: Facts) -> list[Child]:
@@ -144,7 +161,13 @@ def noted(facts: Facts) -> list[Child]:
         if facts.missing:
             parts.append(tag("h3", "Noted on the way"))
         entries = [
-            tag("li", tag("span", note.stage, class_="chip"), " ", prose(note.text), tag("small", f" {note.times} times") if note.times > 1 else None)
+            tag(
+                "li",
+                tag("span", note.stage, class_="chip"),
+                " ",
+                prose(note.text),
+                tag("small", f" {note.times} times") if note.times > 1 else None,
+            )
             for note in facts.notes
         ]
         parts.append(tag("ul", entries, class_="notes"))

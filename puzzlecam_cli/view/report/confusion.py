@@ -20,7 +20,11 @@ def confusions(facts: Facts) -> list[Child]:
     """A picture and the largest mistakes, of the last result that there is: predictions, else pseudo labels."""
     if not facts.confusions:
         return []
-    parts = [_one(confusion) for confusion in reversed(facts.confusions) if confusion.what in ("pseudo-labels", "predictions")]
+    parts = [
+        _one(confusion)
+        for confusion in reversed(facts.confusions)
+        if confusion.what in ("pseudo-labels", "predictions")
+    ]
     return [part for part in parts if part is not None] or [_one(facts.confusions[-1])]
 
 
@@ -41,18 +45,22 @@ def _one(confusion: Confusion) -> Html | None:
     )
 
 
-def _picture(heading: str, names: list[str], shares: np.ndarray) -> Html:  # type: ignore[type-arg]
+def _picture(heading: str, names: list[str], shares: np.ndarray) -> Html:
     count = len(names)
     is_named = count <= NAMED
-    left, top = (110, 96) if is_named else (30, 30)
-    width, height = left + count * CELL + 4, top + count * CELL + 4
+    left, top, right = (110, 92, 56) if is_named else (30, 30, 4)
+    width, height = left + count * CELL + right, top + count * CELL + 4
     drawn: list[Child] = [tag("rect", x=left, y=top, width=count * CELL, height=count * CELL, class_="ground")]
     for row in range(count):
         for column in range(count):
             share = float(shares[row, column])
             if share < FAINTEST:
                 continue
-            said = f"{names[row]} taken for {names[column]}: {share:.1%}" if row != column else f"{names[row]}: {share:.1%} right"
+            said = (
+                f"{names[row]} taken for {names[column]}: {share:.1%}"
+                if row != column
+                else f"{names[row]}: {share:.1%} right"
+            )
             drawn.append(
                 tag(
                     "rect",
@@ -74,15 +82,15 @@ def _picture(heading: str, names: list[str], shares: np.ndarray) -> Html:  # typ
     if not is_named:
         drawn.append(text(left, top - 8, "found: all classes in their order"))
         drawn.append(text(18, top, "truth", transform=f"rotate(-90 18 {top})", class_="end"))
-    right = float(np.mean([shares[n, n] for n in range(count)]))
-    said = f"Rows are true classes, columns what was found. On average {right:.0%} of a class's pixels are right."
+    hit = float(np.mean([shares[n, n] for n in range(count)]))
+    said = f"Rows are true classes, columns what was found. On average {hit:.0%} of a class's pixels are right."
     return chart(f"Confusion: {heading}", said, drawn, tag("p", said, class_="remark"), width=width, height=height)
 
 
-def _mistakes(heading: str, names: list[str], shares: np.ndarray) -> Html:  # type: ignore[type-arg]
+def _mistakes(heading: str, names: list[str], shares: np.ndarray) -> Html:
     wrong = [(float(shares[a, b]), a, b) for a in range(len(names)) for b in range(len(names)) if a != b]
     largest = sorted((one for one in wrong if one[0] >= FAINTEST), key=lambda one: (-one[0], one[1], one[2]))[:MOST]
     if not largest:
         return tag("p", "No class is taken for another in more than half a percent of its pixels.", class_="remark")
     rows = [(data(names[a]), data(names[b]), f"{share:.1%}") for share, a, b in largest]
-    return table(("pixels of", "taken for", "share"), rows, caption=f"The largest mistakes: {heading}")
+    return table(("pixels of", "taken for", "share"), rows, caption=f"The largest mistakes: {heading}", numbers=False)

@@ -4,18 +4,23 @@
   const find = id => document.getElementById(id), controls = find("controls");
   if (!controls) return;
   document.documentElement.classList.add("js");
-  const rows = [...find("rows").children], blend = find("blend");
+  const groups = [...document.querySelectorAll(".group")].map(group => [group, [...group.querySelectorAll(".photo")]]);
+  const blend = find("blend"), more = find("more"), first = 6;
   const wanted = {classes: find("by-class"), part: find("by-part"), rank: find("by-rank")};
+  let all = false;
   const show = () => {
-    let shown = 0;
-    for (const row of rows) {
-      const fits = Object.entries(wanted).every(([key, choice]) =>
-        !choice || !choice.value || row.dataset[key].split(" ").includes(choice.value));
-      row.hidden = !fits;
-      shown += fits;
+    const choices = Object.entries(wanted).filter(([, choice]) => choice && choice.value);
+    let shown = 0, fitting = 0, total = 0;
+    for (const [group, rows] of groups) {
+      const fits = rows.filter(row => choices.every(([key, choice]) => row.dataset[key].split(" ").includes(choice.value)));
+      const kept = new Set(all || choices.length ? fits : fits.slice(0, first));
+      for (const row of rows) row.hidden = !kept.has(row);
+      group.hidden = !kept.size;
+      shown += kept.size; fitting += fits.length; total += rows.length;
     }
     find("none").hidden = shown > 0;
-    find("count").textContent = `${shown} of ${rows.length} photos`;
+    more.hidden = shown === fitting;
+    find("count").textContent = `${shown} of ${total} photos`;
   };
   const mix = () => {
     document.documentElement.style.setProperty("--blend", blend.value / 100);
@@ -23,6 +28,7 @@
   };
   controls.addEventListener("submit", event => event.preventDefault());
   controls.addEventListener("change", show);
+  more.addEventListener("click", () => { all = true; show(); });
   blend.addEventListener("input", mix);
   mix();
   show();

@@ -26,16 +26,16 @@ def report_page(facts: Facts, views: Views) -> str:
     rows, left_out = photos(facts)
     said = _photos_said(facts, left_out)
     sections = [
-        ("achieved", "What was achieved", "", achieved(facts)),
+        ("results", "What was achieved", "", achieved(facts)),
         ("classes", "Class by class", "IoU in %, of every stage that was scored.", by_class(facts)),
         ("photos", "Photos", said, rows),
         ("puzzle", "The puzzle", PUZZLE, puzzle_view(views, facts)),
         ("losses", "The four losses", LOSSES, losses_view(views, facts)),
         ("thresholds", "Thresholds", "", thresholds(facts)),
         ("confusion", "What is taken for what", "", confusions(facts)),
-        ("training", "Training", TRAINING, trainings(facts)),
-        ("supervision", "What it learned from", "Masks are for scores only: no stage trains on one or chooses by one.", about.supervision(facts)),
-        ("stages", "Stages", "", about.stages(facts)),
+        ("training", "How the trainings went", TRAINING, trainings(facts)),
+        ("supervision", "What it learned from", MASKS, about.supervision(facts)),
+        ("stages", "Stages, time and disk", "", about.stages(facts)),
         ("recipe", "Recipe", "", about.recipe(facts)),
         ("notes", "Notes", "", about.noted(facts)),
     ]
@@ -59,9 +59,13 @@ def report_page(facts: Facts, views: Views) -> str:
     )
     body = tag(
         "body",
-        tag("a", "Skip to the results", href="#achieved", class_="skip"),
+        tag("a", "Skip to the results", href="#results", class_="skip"),
         _header(facts),
-        tag("nav", tag("ol", [tag("li", tag("a", name, href=f"#{key}")) for key, name, _, _ in sections]), aria_label="Parts of this page"),
+        tag(
+            "nav",
+            tag("ol", [tag("li", tag("a", key.capitalize(), href=f"#{key}")) for key, *_ in sections]),
+            aria_label="Parts of this page",
+        ),
         tag("main", about.unfinished(facts), [_section(*section) for section in sections]),
         _footer(),
         tag("script", Html(script)),
@@ -74,6 +78,7 @@ PUZZLE = (
     "together again: the puzzle losses pull the two towards each other, so that parts are found as well as wholes."
 )
 LOSSES = "The paper's Table 1 and Figure 3 on these photos: the same network trained with each choice of losses."
+MASKS = "Masks are for scores only: no stage trains on one or chooses by one."
 TRAINING = "Faint: what was logged. Bold: the mean of neighbouring points."
 
 
@@ -96,11 +101,24 @@ def _header(facts: Facts) -> Html:
         tag("li", facts.backbone),
         tag("li", several(len(facts.classes), "class")) if facts.classes else None,
         *(tag("li", f"{several(count, 'photo')} of ", data(split)) for split, count in facts.counts.items()),
-        tag("li", "finished " if about.is_finished(facts) else "last worked on ", tag("time", _day(ended), datetime=ended)) if ended else None,
+        tag(
+            "li",
+            "finished " if about.is_finished(facts) else "last worked on ",
+            tag("time", _day(ended), datetime=ended),
+            " UTC",
+        )
+        if ended
+        else None,
     ]
     title = facts.name if facts.title == facts.name else [data(facts.name), " ", tag("small", data(facts.title))]
     pieces = tag("span", [tag("i") for _ in range(4)], class_="pieces", aria_hidden="true")
-    return tag("header", tag("p", pieces, "puzzlecam", class_="brand"), tag("h1", title), tag("ul", about_it, class_="facts"), class_="top")
+    return tag(
+        "header",
+        tag("p", pieces, "puzzlecam", class_="brand"),
+        tag("h1", title),
+        tag("ul", about_it, class_="facts"),
+        class_="top",
+    )
 
 
 def _day(time: str) -> str:

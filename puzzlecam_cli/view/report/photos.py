@@ -17,6 +17,7 @@ from puzzlecam_cli.view.pictures import layer_of_labels, layer_of_scores, sized
 SIDE = 320  # pixels of a photo's longer side in the page
 MAP_SIDE = 160  # of a map: it has no finer detail
 QUALITY = 76
+HALF = 3  # pictures up to which two photos stand side by side, where there is room
 MOST_BYTES = 5_500_000  # of all rows
 PARTS = {"train": "trained on", "val": "new to the network"}
 RANKS = {"best": "best", "median": "median", "worst": "worst"}
@@ -26,18 +27,27 @@ def photos(facts: Facts) -> tuple[list[Child], int]:
     """The controls and the rows, and how many rows were left out for their size."""
     if not facts.photos or facts.classes is None:
         return [], 0
-    rows: list[Html] = []
-    size, seen = 0, set()
+    rows: dict[str, list[Html]] = {}
+    size, drawn_so_far, seen = 0, 0, set()
     for number, shown in enumerate(facts.photos):
         drawn = _row(number, shown, facts.classes)
-        size += len(drawn.encode())
+        size += len(drawn)
         if size > MOST_BYTES:
             break
-        rows.append(drawn)
+        rows.setdefault(shown.part, []).append(drawn)
+        drawn_so_far += 1
         seen |= set(shown.row.classes)
-    controls = _controls(facts, [(index, facts.classes[index - 1]) for index in sorted(seen) if index <= len(facts.classes)])
+    controls = _controls(
+        facts, [(index, facts.classes[index - 1]) for index in sorted(seen) if index <= len(facts.classes)]
+    )
     empty = tag("p", "No photo fits these filters.", class_="empty", id="none", hidden=True)
-    return [controls, tag("div", rows, class_="rows", id="rows"), empty], len(facts.photos) - len(rows)
+    splits = {shown.part: shown.split for shown in facts.photos}
+    groups = [
+        tag("div", tag("h3", data(splits[part]), f": {PARTS[part]}"), tag("div", found, class_="rows"), class_="group")
+        for part, found in rows.items()
+    ]
+    more = tag("button", "Show all photos", type="button", id="more", hidden=True)
+    return [controls, *groups, empty, more], len(facts.photos) - drawn_so_far
 
 
 def _controls(facts: Facts, classes: Sequence[tuple[int, str]]) -> Html:
@@ -47,7 +57,16 @@ def _controls(facts: Facts, classes: Sequence[tuple[int, str]]) -> Html:
     blend = tag(
         "label",
         tag("span", "photo ", tag("output", "65 %", id="blend-said", for_="blend"), " maps and labels"),
-        tag("input", type="range", id="blend", min=0, max=100, value=65, step=1, aria_label="Opacity of maps and labels over the photo"),
+        tag(
+            "input",
+            type="range",
+            id="blend",
+            min=0,
+            max=100,
+            value=65,
+            step=1,
+            aria_label="Opacity of maps and labels over the photo",
+        ),
         class_="blend",
     )
     selects = [
@@ -75,8 +94,14 @@ def _row(number: int, shown: Shown, classes: tuple[str, ...]) -> Html:
         "header",
         tag("h3", data(row.id), title=row.id),
         tag("span", RANKS[shown.rank], class_=f"chip rank {shown.rank}") if shown.rank else None,
-        tag("span", data(shown.split), class_="chip"),
-        tag("span", f"IoU {100 * shown.iou:.0f}", class_="chip", title="mean over the classes in it, background included") if shown.iou is not None else None,
+        tag(
+            "span",
+            f"IoU {100 * shown.iou:.0f}",
+            class_="chip",
+            title="mean over the classes in it, background included",
+        )
+        if shown.iou is not None
+        else None,
         _tags(row, classes),
     )
     style = f"--photo:url({uri});--shape:{photo.width}/{photo.height}"
@@ -85,7 +110,7 @@ def _row(number: int, shown: Shown, classes: tuple[str, ...]) -> Html:
         "article",
         head,
         tag("div", frames, class_="panels"),
-        class_="photo",
+        class_="photo half" if len(frames) <= HALF else "photo",
         style=style,
         data_classes=names,
         data_part=shown.part,
@@ -122,7 +147,9 @@ def _alt(panel: Panel, classes: tuple[str, ...]) -> str:
 def _caption(panel: Panel, row: PhotoRow, classes: tuple[str, ...]) -> Child:
     if panel.is_of_one_class and len(row.tags or ()) > 1:
         return ["CAM ", data(caption(panel, classes, plain=False).partition(": ")[2])]
-    return {CAM: "CAM", WALKED: "walked", PSEUDO_LABEL: "pseudo label", PREDICTION: "prediction", TRUTH: "truth"}[panel.what]
+    return {CAM: "CAM", WALKED: "walked", PSEUDO_LABEL: "pseudo label", PREDICTION: "prediction", TRUTH: "truth"}[
+        panel.what
+    ]
 
 
 def _tags(row: PhotoRow, classes: tuple[str, ...]) -> Html:

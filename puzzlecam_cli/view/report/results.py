@@ -55,7 +55,9 @@ def achieved(facts: Facts) -> list[Child]:
 
 def _why_no_scores(facts: Facts) -> Child:
     if facts.scores is not None:
-        return "Nothing was scored: the photos have no masks. Their masks would only be for scoring; no stage needs them."
+        return (
+            "Nothing was scored: the photos have no masks. Their masks would only be for scoring; no stage needs them."
+        )
     if facts.outdated:
         return "The scores there are belong to what was made before. Run eval once more."
     return "Not measured yet: eval has not run."
@@ -92,7 +94,7 @@ def _steps(scores: Scores, found: dict[str, Result]) -> Html:
     values = [*ours.values(), *paper.values()]
     low, high = min(values), max(values)
     pad = max(0.04, 0.18 * (high - low))
-    frame = Frame((-0.35, len(kinds) - 0.65), (max(0.0, low - pad), min(1.0, high + 1.4 * pad)))
+    frame = Frame((-0.35, len(kinds) - 0.65), (max(0.0, low - 1.6 * pad), high + 1.4 * pad))
     drawn: list[Child] = []
     for value in ticks(*frame.y):
         y = frame.at(0, value)[1]
@@ -116,7 +118,7 @@ def _steps(scores: Scores, found: dict[str, Result]) -> Html:
 
 
 def _beside_the_paper(scores: Scores, found: dict[str, Result]) -> Html:
-    name, paper = _paper(scores)
+    _, paper = _paper(scores)
     kinds = list(TITLE)
     ours = [found[what]["miou"] if what in found else None for what in kinds]
     gains = distances(ours)
@@ -157,7 +159,12 @@ def by_class(facts: Facts) -> list[Child]:
     for name in order:
         values = {result["what"]: result["iou"].get(name) for result in results}
         rows.append([data(name), _line_of(values), *(_percent(values[what]) for what in kinds)])
-    keys = legend([(f"{TITLE[what]} ({result['split']})", COLOUR[what], False) for what, result in zip(kinds, results, strict=True)])
+    keys = legend(
+        [
+            (f"{TITLE[what]} ({result['split']})", COLOUR[what], False)
+            for what, result in zip(kinds, results, strict=True)
+        ]
+    )
     return [keys, tag("div", table(head, rows, caption="IoU of each class in %"), class_="classes")]
 
 
@@ -167,7 +174,13 @@ def _line_of(values: dict[str, float | None]) -> Html:
         return tag("span", "neither in the masks nor found", class_="faded")
     low, high = min(known.values()), max(known.values())
     dots = [tag("i", class_=COLOUR[what], style=f"left:{100 * value:.1f}%") for what, value in known.items()]
-    return tag("span", tag("u", style=f"left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"), dots, class_="track", aria_hidden="true")
+    return tag(
+        "span",
+        tag("u", style=f"left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"),
+        dots,
+        class_="track",
+        aria_hidden="true",
+    )
 
 
 def thresholds(facts: Facts) -> list[Child]:
@@ -200,4 +213,3 @@ def thresholds(facts: Facts) -> list[Child]:
         said.append("The dashed line is where the recipe cuts; the curves' best points are chosen on the masks.")
     drawn = line_chart("mIoU by threshold, %", series, x_label="threshold", marks=marks, levels=levels)
     return [tag("div", drawn, tag("p", said, class_="remark"), class_="pair")]
-

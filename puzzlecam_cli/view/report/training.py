@@ -10,6 +10,7 @@ from puzzlecam_cli.view.html.markup import Child, tag
 
 NAMES = {"loss": "all together", "loss_cls": "L_cls", "loss_p_cls": "L_p-cls", "loss_re": "L_re"}
 WHAT = {"train-cls": "The classifier", "affinity": "The affinity network", "seg": "The segmentation network"}
+COLOURS = ("s3", "s4", "s5", "s6", "s2", "s1")
 SMOOTH = 9  # points of a curve that its bold line is the mean of
 
 
@@ -33,20 +34,29 @@ def _charts(training: Training) -> list[Child]:
         losses = losses[:1]
     if losses:
         charts.append(line_chart("Losses" if len(losses) > 1 else "Loss", _noisy(losses), x_label="steps"))
-    for name, title in (("contrast", "Contrast of the maps: it falls where they go flat"),):
-        if curves := training.named(name):
-            charts.append(line_chart(title, _noisy(curves), x_label="steps"))
-    for name, title in (("alpha", "Weight of L_re (alpha)"), ("lr", "Learning rate")):
-        if curves := training.named(name):
-            series = [Series(title, curves[0].steps, curves[0].values, "s1")]
-            charts.append(line_chart(title, series, x_label="steps"))
+    if contrast := training.named("contrast"):
+        charts.append(line_chart("Contrast of the maps: falls where they go flat", _noisy(contrast), x_label="steps"))
+    names = (("lr", "learning rate", "s5"), ("alpha", "alpha, the weight of L_re", "s4"))
+    schedule = [_share(curve, name, colour) for key, name, colour in names for curve in training.named(key)]
+    if schedule:
+        charts.append(line_chart("Schedule, % of the largest", schedule, x_label="steps", y_range=(0, 100)))
     return charts
+
+
+def _share(curve: Curve, name: str, colour: str) -> Series:
+    largest = max(curve.values)
+    values = [100 * value / largest if largest > 0 else 0.0 for value in curve.values]
+    return Series(f"{name} (largest {largest:.3g})", curve.steps, values, colour)
 
 
 def _noisy(curves: tuple[Curve, ...]) -> list[Series]:
     """Each as the mean of some points, before what was logged."""
     found = []
-    for number, curve in enumerate(curves, start=1):
-        name = NAMES.get(curve.name, curve.name)
-        found.append(Series(name, curve.steps, smoothed(curve.values, SMOOTH), f"s{number}", faint=curve.values))
+    for number, curve in enumerate(curves):
+        name = NAMES.get(curve.name) or curve.name.removeprefix("loss_")
+        found.append(
+            Series(
+                name, curve.steps, smoothed(curve.values, SMOOTH), COLOURS[number % len(COLOURS)], faint=curve.values
+            )
+        )
     return found

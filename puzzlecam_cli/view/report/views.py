@@ -10,8 +10,8 @@ from PIL.Image import Image
 from puzzlecam_cli.use.photo_row import Panel
 from puzzlecam_cli.use.report.facts import Facts
 from puzzlecam_cli.view.ablation import ablation_notes, ablation_table
-from puzzlecam_cli.view.html.markup import Child, Html, data, data_uri, table, tag
 from puzzlecam_cli.view.html.charts import chart, text
+from puzzlecam_cli.view.html.markup import Child, Html, data, data_uri, table, tag
 from puzzlecam_cli.view.pictures import layer_of_scores, sized
 from puzzlecam_cli.view.report.photos import QUALITY, SIDE
 
@@ -40,12 +40,12 @@ class Views:
 
 
 def puzzle_view(views: Views, facts: Facts) -> list[Child]:
-    return [_rows(views.puzzle, facts)] if views.puzzle else []
+    return [_rows(views.puzzle, facts, "puzzle")] if views.puzzle else []
 
 
 def losses_view(views: Views, facts: Facts) -> list[Child]:
     summary = facts.ablation
-    parts: list[Child] = [_rows(views.losses, facts)] if views.losses else []
+    parts: list[Child] = [_rows(views.losses, facts, "losses")] if views.losses else []
     if summary is not None:
         heading, *rows = ablation_table(summary)
         whole = table(heading, rows, caption="mIoU of the maps by choice of losses")
@@ -54,14 +54,20 @@ def losses_view(views: Views, facts: Facts) -> list[Child]:
     return parts
 
 
-def _rows(shown: Sequence[View], facts: Facts) -> Html:
-    return tag("div", [_row(view, facts.classes or ()) for view in shown], class_="rows views")
+def _rows(shown: Sequence[View], facts: Facts, kind: str) -> Html:
+    return tag("div", [_row(view, facts.classes or ()) for view in shown], class_=f"rows {kind}")
 
 
 def _row(view: View, classes: Sequence[str]) -> Html:
     photo = sized(view.photo, SIDE)
     name = classes[view.index - 1] if view.index <= len(classes) else str(view.index)
-    frames = [tag("figure", tag("div", class_="frame", role="img", aria_label=f"photo {view.id}"), tag("figcaption", "photo, ", data(name)))]
+    frames = [
+        tag(
+            "figure",
+            tag("div", class_="frame", role="img", aria_label=f"photo {view.id}"),
+            tag("figcaption", "photo, ", data(name)),
+        )
+    ]
     for words, panel in view.maps:
         assert panel.scores is not None
         layer = data_uri(layer_of_scores(panel.classes, panel.scores), "webp", quality=70, alpha_quality=80, method=6)
@@ -69,7 +75,12 @@ def _row(view: View, classes: Sequence[str]) -> Html:
         image = tag("img", src=layer, alt=f"{words}: where {name} is found in {view.id}", class_="layer")
         frames.append(tag("figure", tag("div", image, class_=f"frame{tiled}"), tag("figcaption", words)))
     uri = data_uri(photo, "webp", quality=QUALITY, method=6)
-    return tag("article", tag("div", frames, class_="panels"), class_="photo", style=f"--photo:url({uri});--shape:{photo.width}/{photo.height}")
+    return tag(
+        "article",
+        tag("div", frames, class_="panels"),
+        class_="photo",
+        style=f"--photo:url({uri});--shape:{photo.width}/{photo.height}",
+    )
 
 
 LEFT, WIDTH, LINE, TOP = 150, 360, 34, 10
@@ -90,9 +101,21 @@ def _plot(rows: Sequence[dict[str, object]]) -> Html:
         y = TOP + LINE * number + LINE // 2
         drawn.append(tag("path", d=f"M{LEFT} {y}H{WIDTH - 14}", class_="grid"))
         drawn.append(text(LEFT - 8, y + 4, str(row["title"]), class_="end"))
-        drawn += [tag("circle", tag("title", f"{100 * value:.1f}"), cx=x(value), cy=y, r=4, class_="dot run") for value in miou]
-        drawn.append(tag("path", tag("title", f"mean {100 * mean:.1f}"), d=f"M{x(mean)} {y - 10}v20", class_="line run"))
-        drawn.append(tag("path", tag("title", f"paper {100 * paper:.1f}"), d=f"M{x(paper)} {y - 5}l5 5l-5 5l-5 -5z", class_="diamond"))
+        drawn += [
+            tag("circle", tag("title", f"{100 * value:.1f}"), cx=x(value), cy=y, r=4, class_="dot run")
+            for value in miou
+        ]
+        drawn.append(
+            tag("path", tag("title", f"mean {100 * mean:.1f}"), d=f"M{x(mean)} {y - 10}v20", class_="line run")
+        )
+        drawn.append(
+            tag(
+                "path",
+                tag("title", f"paper {100 * paper:.1f}"),
+                d=f"M{x(paper)} {y - 5}l5 5l-5 5l-5 -5z",
+                class_="diamond",
+            )
+        )
     drawn += [text(x(value), height - 6, f"{100 * value:.0f}", class_="middle") for value in (low + 0.02, high - 0.02)]
     said = "; ".join(f"{row['title']} {100 * mean:.1f}" for row, (_, mean, _) in zip(rows, found, strict=True))
     keys = tag("p", "● a seed, ┃ the mean, ◇ the paper (ResNet-50, VOC 2012)", class_="remark")
