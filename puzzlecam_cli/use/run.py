@@ -189,10 +189,7 @@ class Run:
         return drawn(photo_row(self, image_id), self.classes, size=min(size, 4096), overlay=True)
 
     def truth(self, image_id: str) -> NDArray[np.uint8] | None:
-        """The mask of a photo, for looking at and scoring only: (H, W), 0 background, 1..C, 255 void.
-
-        Returns:
-            None: the photo has none.
+        """The mask of a photo, for looking and scoring only: (H, W), 0 background, 1..C, 255 void; None: it has none.
 
         Raises:
             UserError: there is no such photo, or its mask cannot be read.

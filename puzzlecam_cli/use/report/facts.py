@@ -51,6 +51,7 @@ class Facts:
         classes: None: not known.
         scores: of what is there now.
         outdated: whether there are others, of what was made before.
+        evaluated: whether `eval` has run; without masks it scores nothing.
         supervision: by stage, what its network's file says of tags, masks and so on.
         ablation: Table 1 on this run's photos.
         photos: a sample, with what was made of each.
@@ -66,6 +67,7 @@ class Facts:
     stages: tuple[StageFact, ...]
     scores: Scores | None
     outdated: bool
+    evaluated: bool
     confusions: tuple[Confusion, ...]
     trainings: tuple[Training, ...]
     alpha_used: bool
@@ -128,6 +130,7 @@ def gather(path: Path, *, photos: int) -> Facts:
         stages=stages,
         scores=scores,
         outdated=outdated,
+        evaluated=next(stage.state for stage in stages if stage.name == "eval") == "done",
         confusions=_confusions(folder.confusion, scores, tried),
         trainings=tuple(trainings),
         alpha_used=run.recipe.train_cls.puzzle.alpha > 0,

@@ -87,7 +87,7 @@ def _select(name: str, label: str, options: Sequence[tuple[str, str]]) -> Html:
 def _row(number: int, shown: Shown, classes: tuple[str, ...]) -> Html:
     row = shown.row
     photo = sized(ground(row), SIDE)
-    uri = data_uri(photo, "webp", quality=QUALITY, method=6)
+    uri = data_uri(photo, "webp", quality=QUALITY)
     frames = [_frame(f"photo {row.id}", "photo" if row.photo else "the photo is not there", None)]
     frames += [_frame(_alt(panel, classes), _caption(panel, row, classes), _layer(panel)) for panel in row.panels]
     head = tag(
@@ -131,7 +131,7 @@ def _layer(panel: Panel) -> str:
     layer = layer_of_scores(panel.classes, panel.scores)
     if max(layer.size) > MAP_SIDE:
         layer = layer.resize(_within(layer.size, MAP_SIDE), Image.Resampling.BILINEAR)
-    return data_uri(layer, "webp", quality=70, alpha_quality=70, method=6)
+    return data_uri(layer, "webp", quality=70, alpha_quality=70)
 
 
 def _within(size: tuple[int, int], side: int) -> tuple[int, int]:

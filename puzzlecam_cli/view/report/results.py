@@ -53,13 +53,11 @@ def achieved(facts: Facts) -> list[Child]:
     ]
 
 
-def _why_no_scores(facts: Facts) -> Child:
-    if facts.scores is not None:
-        return (
-            "Nothing was scored: the photos have no masks. Their masks would only be for scoring; no stage needs them."
-        )
+def _why_no_scores(facts: Facts) -> str:
     if facts.outdated:
-        return "The scores there are belong to what was made before. Run eval once more."
+        return "The scores that are there are of what was made before: run eval once more."
+    if facts.evaluated:
+        return "Nothing was scored, as the photos have no masks. Masks would be for scores alone: no stage needs them."
     return "Not measured yet: eval has not run."
 
 

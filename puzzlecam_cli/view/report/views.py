@@ -70,11 +70,11 @@ def _row(view: View, classes: Sequence[str]) -> Html:
     ]
     for words, panel in view.maps:
         assert panel.scores is not None
-        layer = data_uri(layer_of_scores(panel.classes, panel.scores), "webp", quality=70, alpha_quality=80, method=6)
+        layer = data_uri(layer_of_scores(panel.classes, panel.scores), "webp", quality=70, alpha_quality=80)
         tiled = " tiled" * (words in view.tiles)
         image = tag("img", src=layer, alt=f"{words}: where {name} is found in {view.id}", class_="layer")
         frames.append(tag("figure", tag("div", image, class_=f"frame{tiled}"), tag("figcaption", words)))
-    uri = data_uri(photo, "webp", quality=QUALITY, method=6)
+    uri = data_uri(photo, "webp", quality=QUALITY)
     return tag(
         "article",
         tag("div", frames, class_="panels"),
