@@ -31,6 +31,7 @@ PicturesOption = Annotated[
     typer.Option("--out", metavar="DIR", help="For ID.png of each, or one sheet: FILE.png. \\[the terminal]"),
 ]
 OverlayOption = Annotated[bool, typer.Option("--overlay", help="Lay maps and labels over the photo.")]
+PredictOption = Annotated[bool, typer.Option("--predict", help="Let the network predict training photos as well.")]
 SizeOption = Annotated[int, typer.Option("--size", min=32, max=2048, help="Longer side of each picture, in pixels.")]
 WayOption = Annotated[
     Way | None,
@@ -58,6 +59,7 @@ def show(
     ids: IdsArgument = None,
     out: PicturesOption = None,
     overlay: OverlayOption = False,
+    predict: PredictOption = False,
     size: SizeOption = 240,
     way: WayOption = None,
 ) -> None:
@@ -71,7 +73,7 @@ def show(
 
     opened = Run(run)
     Teller().now("reading the run")
-    pictures = rows(opened, ids or (), size=size, overlay=overlay)
+    pictures = rows(opened, ids or (), size=size, overlay=overlay, predict=predict)
     if out is not None:
         for file in write_rows(pictures, out):
             print(file)

@@ -19,23 +19,30 @@ SHOWN = 4  # photos of a split that are shown where none is named
 MARK = ("Software", "puzzlecam show")  # in a picture that may be replaced
 
 
-def rows(run: Run, ids: Sequence[str], *, size: int, overlay: bool) -> Iterator[tuple[str, Image.Image]]:
+def rows(
+    run: Run, ids: Sequence[str], *, size: int, overlay: bool, predict: bool = False
+) -> Iterator[tuple[str, Image.Image]]:
     """The id and the picture of each photo.
 
     Args:
         ids: of photos; none: some of each split, at equal distances in its list.
         size: of the longer side of each picture in a row, in pixels.
         overlay: maps and labels lie over the photo.
+        predict: let the network predict photos that it was trained on, which the run did not.
 
     Raises:
-        UserError: there is no such photo, or a file cannot be read.
+        UserError: there is no such photo, a file cannot be read, or there is no network that could predict.
     """
     known = {image_id for split in ("train", "val") for image_id in _ids(run, split)} if ids else set()
     for image_id in ids:
         if image_id not in known:
             run.photo(image_id)  # says what is wrong, and which ids are like it
+    model = run.model() if predict else None
     for image_id in ids or _some(run):
-        yield image_id, drawn(photo_row(run, image_id), run.classes, size=size, overlay=overlay)
+        row = photo_row(run, image_id)
+        if model is not None and row.photo is not None and not run.has("seg/predictions", image_id):
+            row = row.with_prediction(model.predict(row.photo).labels)
+        yield image_id, drawn(row, run.classes, size=size, overlay=overlay)
 
 
 def write_rows(pictures: Iterator[tuple[str, Image.Image]], out: Path) -> Iterator[Path]:

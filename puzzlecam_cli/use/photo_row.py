@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -65,8 +65,13 @@ class PhotoRow:
         """Every class in it, tagged or found."""
         return tuple(sorted({*(self.tags or ()), *(index for panel in self.panels for index in panel.classes)}))
 
-    def panel(self, what: str) -> Panel | None:
-        return next((panel for panel in self.panels if panel.what == what), None)
+    def with_prediction(self, labels: NDArray[np.uint8]) -> PhotoRow:
+        """The same with labels (H, W) that the network gives, before the truth, where none are in it."""
+        if any(panel.what == PREDICTION for panel in self.panels):
+            return self
+        made = [panel for panel in self.panels if panel.what != TRUTH]
+        truth = [panel for panel in self.panels if panel.what == TRUTH]
+        return replace(self, panels=(*made, _labelled(PREDICTION, labels), *truth))
 
 
 def photo_row(run: Run, image_id: str, *, strict: bool = True) -> PhotoRow:

@@ -39,6 +39,19 @@ def test_without_names_some_of_each_split_are_shown_and_may_be_written_again(
         assert {"train", "val"} == {name.split("_")[1] for name in names}
 
 
+def test_training_photos_are_predicted_where_that_is_asked_for(
+    finished_run: Path, puzzlecam: Run, tmp_path: Path
+) -> None:
+    widths = []
+    for more in ((), ("--predict",)):
+        file = tmp_path / f"{len(widths)}.png"
+        result = puzzlecam("show", finished_run, TRAINED, "--out", file, "--size", 40, *more)
+        assert result.exit_code == 0, result.output
+        with Image.open(file) as sheet:
+            widths.append(sheet.width)
+    assert widths[0] < widths[1] <= widths[0] + 46  # one picture more
+
+
 def test_one_sheet_holds_all(finished_run: Path, puzzlecam: Run, tmp_path: Path) -> None:
     heights = []
     for ids in ((TRAINED,), (NEW,), (TRAINED, NEW)):

@@ -52,9 +52,9 @@ def sample(run: Run, *, most: int) -> Sample:
     """Photos of the training and the predicted split, spread evenly over each; the same for the same run.
 
     Args:
-        most: photos that are shown, half of them of each split.
+        most: photos that are shown, as many of each split.
     """
-    photos: list[Shown] = []
+    found: list[tuple[str, str, str, list[str]]] = []
     counts: dict[str, int] = {}
     missing: list[str] = []
     for part, what in (("train", PSEUDO_LABEL), ("val", PREDICTION)):
@@ -68,13 +68,20 @@ def sample(run: Run, *, most: int) -> Sample:
         if split in counts:  # trained on and predicted: shown once
             continue
         counts[split] = len(ids)
-        made = evenly([image_id for image_id in evenly(ids, 4 * LOOKED_AT) if _is_made(run, image_id)], LOOKED_AT)
-        ious = {image_id: iou for image_id in made if (iou := _iou(run, STEP[what], image_id)) is not None}
+        made = [image_id for image_id in evenly(ids, 4 * LOOKED_AT) if _is_made(run, image_id)]
+        found += [(part, split, STEP[what], evenly(made, LOOKED_AT))] if made else []
+    photos: list[Shown] = []
+    for part, split, step, made in found:
+        ious = {image_id: iou for image_id in made if (iou := _iou(run, step, image_id)) is not None}
         ranks = ranked(ious)
-        chosen = [*ranks, *evenly([image_id for image_id in made if image_id not in ranks], most // 2)]
-        found = [_shown(run, image_id, split, part, ranks, ious) for image_id in chosen[: most // 2]]
-        photos += found
-        if broken := [shown for shown in found if shown.row.problems]:
+        each = most // len(found)
+        others = evenly([image_id for image_id in made if image_id not in ranks], each - len(ranks))
+        shown = [
+            Shown(photo_row(run, image_id, strict=False), split, part, ranks.get(image_id, ""), ious.get(image_id))
+            for image_id in [*ranks, *others][:each]
+        ]
+        photos += shown
+        if broken := [one for one in shown if one.row.problems]:
             first = broken[0].row.problems[0].problem
             missing.append(f"{several(len(broken), 'photo')} of `{split}` shown in part: {first}")
     return Sample(tuple(photos), counts, tuple(missing))
@@ -122,8 +129,3 @@ def _iou(run: Run, step: str, image_id: str) -> float | None:
     counts = confusion_matrix(torch.from_numpy(labels), torch.from_numpy(truth), most)
     iou = float(iou_from_confusion(counts).nanmean())
     return iou if iou == iou else None  # NaN: all of it is void
-
-
-def _shown(run: Run, image_id: str, split: str, part: str, ranks: dict[str, str], ious: dict[str, float]) -> Shown:
-    row = photo_row(run, image_id, strict=False)
-    return Shown(row, split, part, ranks.get(image_id, ""), ious.get(image_id))

@@ -99,7 +99,7 @@ def _size(path: Path) -> int:
 
 
 def read_notes(events: Path) -> tuple[tuple[Noted, ...], str | None]:
-    """The notes of all commands on a run, each once, in their order, and the name of the recipe of the last.
+    """The notes of all commands on a run, each once, in their order, and the name of the recipe of the first.
 
     Raises:
         OSError: the file cannot be read.
@@ -108,7 +108,7 @@ def read_notes(events: Path) -> tuple[tuple[Noted, ...], str | None]:
     recipe = None
     for record in _records(events):
         if record["event"] == "RunStarted":
-            recipe = str(record.get("recipe", "")) or recipe
+            recipe = recipe or str(record.get("recipe", ""))
             continue
         text = record.get("text")
         if isinstance(text, str):
