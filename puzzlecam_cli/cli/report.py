@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from puzzlecam_cli.cli.card import RunArgument
-from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.errors import UserError, printable
 
 
 class Way(StrEnum):
@@ -68,17 +68,23 @@ def show(
         raise UserError("usage", "there is no terminal to show pictures in", hint="--out DIR writes them as PNG")
     from puzzlecam_cli.session.show import rows, write_rows
     from puzzlecam_cli.use.run import Run
+    from puzzlecam_cli.view.photo_row import drawn, pictures
     from puzzlecam_cli.view.telling import Teller
-    from puzzlecam_cli.view.terminal_pictures import answer_of_terminal, show_picture, way_of
+    from puzzlecam_cli.view.terminal_pictures import answer_of_terminal, show_blocks, show_picture, way_of
 
     opened = Run(run)
     Teller().now("reading the run")
-    pictures = rows(opened, ids or (), size=size, overlay=overlay, predict=predict)
+    found = rows(opened, ids or (), predict=predict)
     if out is not None:
-        for file in write_rows(pictures, out):
+        for file in write_rows(found, opened.classes, out, size=size, overlay=overlay):
             print(file)
         return
     chosen = way.value if way else way_of(os.environ, answer_of_terminal)
-    for image_id, picture in pictures:
-        print(image_id)
-        show_picture(picture, chosen)
+    if chosen == Way.blocks and os.environ.get("NO_COLOR"):
+        raise UserError("usage", "NO_COLOR is set, and half blocks are nothing but colour", hint="--out DIR writes PNG")
+    for row in found:
+        print(printable(row.id))
+        if chosen == Way.blocks:
+            show_blocks(pictures(row, opened.classes, size=size, overlay=overlay))
+        else:
+            show_picture(drawn(row, opened.classes, size=size, overlay=overlay), chosen)

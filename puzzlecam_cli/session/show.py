@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import replacing
-from puzzlecam_cli.use.photo_row import photo_row
+from puzzlecam_cli.use.photo_row import PhotoRow, photo_row
 from puzzlecam_cli.use.report.sample import evenly
 from puzzlecam_cli.use.run import Run
 from puzzlecam_cli.view.photo_row import drawn, stacked
@@ -19,15 +19,11 @@ SHOWN = 4  # photos of a split that are shown where none is named
 MARK = ("Software", "puzzlecam show")  # in a picture that may be replaced
 
 
-def rows(
-    run: Run, ids: Sequence[str], *, size: int, overlay: bool, predict: bool = False
-) -> Iterator[tuple[str, Image.Image]]:
-    """The id and the picture of each photo.
+def rows(run: Run, ids: Sequence[str], *, predict: bool = False) -> Iterator[PhotoRow]:
+    """What there is of each photo.
 
     Args:
         ids: of photos; none: some of each split, at equal distances in its list.
-        size: of the longer side of each picture in a row, in pixels.
-        overlay: maps and labels lie over the photo.
         predict: let the network predict photos that it was trained on, which the run did not.
 
     Raises:
@@ -42,11 +38,13 @@ def rows(
         row = photo_row(run, image_id)
         if model is not None and row.photo is not None and not run.has("seg/predictions", image_id):
             row = row.with_prediction(model.predict(row.photo).labels)
-        yield image_id, drawn(row, run.classes, size=size, overlay=overlay)
+        yield row
 
 
-def write_rows(pictures: Iterator[tuple[str, Image.Image]], out: Path) -> Iterator[Path]:
-    """Write pictures, and give the files.
+def write_rows(
+    found: Iterator[PhotoRow], classes: Sequence[str], out: Path, *, size: int, overlay: bool
+) -> Iterator[Path]:
+    """Write the pictures of rows, see `view.photo_row.pictures`, and give the files.
 
     Args:
         out: a folder, for `ID.png` of each; or a file that ends in `.png`, for one sheet of all. Pictures that this
@@ -57,12 +55,12 @@ def write_rows(pictures: Iterator[tuple[str, Image.Image]], out: Path) -> Iterat
     """
     if out.suffix.lower() == ".png":
         _check_place(out)
-        yield _write(stacked([picture for _, picture in pictures]), out)
+        yield _write(stacked([drawn(row, classes, size=size, overlay=overlay) for row in found]), out)
         return
-    for image_id, picture in pictures:
-        file = out / f"{image_id}.png"
+    for row in found:
+        file = out / f"{row.id}.png"
         _check_place(file)
-        yield _write(picture, file)
+        yield _write(drawn(row, classes, size=size, overlay=overlay), file)
 
 
 def _some(run: Run) -> list[str]:

@@ -23,16 +23,22 @@ MOST_WORDS = 24  # characters of a caption's class
 
 
 def drawn(shown: PhotoRow, classes: Sequence[str], *, size: int, overlay: bool = False) -> Image.Image:
-    """One sheet with a photo's row.
+    """One sheet with a photo's row, see `pictures`, and what its colours mean."""
+    named = [(index, classes[index - 1]) for index in shown.classes if index <= len(classes)]
+    return row(pictures(shown, classes, size=size, overlay=overlay), named)
+
+
+def pictures(shown: PhotoRow, classes: Sequence[str], *, size: int, overlay: bool) -> list[tuple[str, Image.Image]]:
+    """The pictures of a photo's row, all of one size, each with its caption.
 
     Args:
         classes: names of 1..C.
-        size: of the longer side of each picture, in pixels.
+        size: of the longer side of each, in pixels.
         overlay: labels and maps over the photo; otherwise by themselves.
     """
     photo = sized(ground(shown), size)
-    panels = [("photo", photo), *((caption(panel, classes), _picture(panel, photo, overlay)) for panel in shown.panels)]
-    return row(panels, [(index, classes[index - 1]) for index in shown.classes if index <= len(classes)])
+    made = ((caption(panel, classes), _picture(panel, photo, overlay)) for panel in shown.panels)
+    return [("photo", photo), *made]
 
 
 def ground(shown: PhotoRow) -> Image.Image:

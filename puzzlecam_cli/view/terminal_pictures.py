@@ -7,18 +7,20 @@ import re
 import select
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
+from rich.columns import Columns
+from rich.console import Console, Group
 from rich.style import Style
 from rich.text import Text
 
 KITTY, ITERM, SIXEL, BLOCKS = "kitty", "iterm", "sixel", "blocks"
 CHUNK = 4096  # characters of a message of kitty's protocol, at most
 PATIENCE = 0.2  # seconds in which a terminal answers
+NARROWEST, WIDEST, GAP = 30, 48, 1  # characters of a picture in half blocks, and between two
 COLOURS = 255  # of a picture in sixels
 
 
@@ -107,20 +109,25 @@ def as_blocks(picture: Image.Image, columns: int) -> Text:
     width = min(columns, picture.width)
     height = max(2, round(picture.height * width / picture.width / 2) * 2)
     pixels = np.asarray(picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS))
-    text = Text(no_wrap=True, end="")
+    text = Text(no_wrap=True, overflow="crop")
     for upper, lower in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
         for above, below in zip(upper, lower, strict=True):
             text.append("▀", Style(color=_rgb(above), bgcolor=_rgb(below)))
         text.append("\n")
+    text.right_crop(1)
     return text
 
 
+def show_blocks(pictures: Sequence[tuple[str, Image.Image]]) -> None:
+    """Show pictures on stdout as half blocks, each above its caption, side by side as far as there is room."""
+    console = Console()
+    each = min(WIDEST, max(NARROWEST, console.width // len(pictures) - GAP), console.width)
+    blocks = [Group(as_blocks(picture, each), Text(caption[:each])) for caption, picture in pictures]
+    console.print(Columns(blocks, padding=(1, GAP), width=each))
+
+
 def show_picture(picture: Image.Image, way: str) -> None:
-    """Show a picture on stdout, which is a terminal."""
-    if way == BLOCKS:
-        console = Console()
-        console.print(as_blocks(picture, console.width), crop=True)
-        return
+    """Send a picture to stdout, a terminal that shows it in one of the other ways."""
     encode = {KITTY: as_kitty, ITERM: as_iterm, SIXEL: as_sixel}[way]
     sys.stdout.write(encode(picture))
     sys.stdout.flush()

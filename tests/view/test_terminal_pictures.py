@@ -79,7 +79,7 @@ def test_sixels_are_the_picture(picture: Image.Image) -> None:
 def test_blocks_are_two_pixels_each_and_no_wider_than_the_terminal(picture: Image.Image) -> None:
     small = Image.fromarray(np.array([[COLOURS[0], COLOURS[1]], [COLOURS[2], COLOURS[3]]]))
     text = as_blocks(small, 80)
-    assert text.plain == "▀▀\n"
+    assert text.plain == "▀▀"
     assert [str(span.style) for span in text.spans] == ["#ff0000 on #0000ff", "#00ff00 on #ffffff"]
     assert all(len(line) <= 20 for line in as_blocks(picture, 20).plain.splitlines())
 

@@ -70,7 +70,6 @@ class Facts:
     evaluated: bool
     confusions: tuple[Confusion, ...]
     trainings: tuple[Training, ...]
-    alpha_used: bool
     supervision: dict[str, dict[str, str]]
     made_with: dict[str, list[str]]
     notes: tuple[Noted, ...]
@@ -133,7 +132,6 @@ def gather(path: Path, *, photos: int) -> Facts:
         evaluated=next(stage.state for stage in stages if stage.name == "eval") == "done",
         confusions=_confusions(folder.confusion, scores, tried),
         trainings=tuple(trainings),
-        alpha_used=run.recipe.train_cls.puzzle.alpha > 0,
         supervision=supervision,
         made_with=how_made(working.ledger),
         notes=notes,
