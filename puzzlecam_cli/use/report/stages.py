@@ -107,7 +107,7 @@ def read_notes(events: Path) -> tuple[tuple[Noted, ...], str | None]:
     counts: dict[tuple[str, str], int] = {}
     recipe = None
     for record in _records(events):
-        if record["event"] == "RunStarted":
+        if record.get("event") == "RunStarted":
             recipe = recipe or str(record.get("recipe", ""))
             continue
         text = record.get("text")
