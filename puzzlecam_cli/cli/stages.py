@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -75,8 +74,27 @@ def run_all(
     if plan:
         show_plan(recipe, run, changes, chosen, force or from_ is not None)
     else:
-        root = work(recipe, run, changes, chosen, force or from_ is not None, num_processes, plain)
-        report_on(root)
+        work(recipe, run, changes, chosen, force or from_ is not None, num_processes, plain)
+        report_on(recipe, run)
+
+
+def report_on(recipe: str, run: str | None) -> None:
+    """Write the run's report, where it is not newer than what it tells of; a failure costs no more than the report."""
+    from puzzlecam_cli.group.rank import is_rank
+    from puzzlecam_cli.view.lines import say
+
+    if is_rank():
+        return
+    from puzzlecam_cli.session.report import is_current, write_report
+    from puzzlecam_cli.session.stages import run_folder
+
+    root = run_folder(recipe, run)
+    try:
+        if not is_current(root):
+            say(f"Report: {write_report(root)}")
+    except Exception as error:  # of whatever kind: the run itself is done
+        problem = error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        say(f"no report was written: {problem}; `puzzlecam report {shell(str(root))}` tries again")
 
 
 def show_plan(recipe: str, run: str | None, changes: Sequence[str], stages: tuple[Stage, ...], force: bool) -> None:
@@ -99,12 +117,8 @@ def work(
     force: bool,
     num_processes: int | None,
     plain: bool,
-) -> Path:
-    """Run stages, under the display; print the scores, if `eval` was among them, and where all else lies.
-
-    Returns:
-        The run folder.
-    """
+) -> None:
+    """Run stages, under the display; print the scores, if `eval` was among them, and where all else lies."""
     from puzzlecam_cli.group.rank import is_rank
     from puzzlecam_cli.run.folder import RunFolder
     from puzzlecam_cli.run.scores import read_scores
@@ -123,21 +137,3 @@ def work(
             show(score_table(scores), width=120)
         for line in outcome(folder, scores, names):
             say(line, stream=sys.stdout)
-    return root
-
-
-def report_on(root: Path) -> None:
-    """Write the run's report, where it is not newer than what it tells of; a failure costs no more than the report."""
-    from puzzlecam_cli.group.rank import is_rank
-    from puzzlecam_cli.view.lines import say
-
-    if is_rank():
-        return
-    from puzzlecam_cli.session.report import is_current, write_report
-
-    try:
-        if not is_current(root):
-            say(f"Report: {write_report(root)}", stream=sys.stdout)
-    except Exception as error:  # of whatever kind: the run itself is done
-        problem = error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        say(f"no report was written: {problem}; `puzzlecam report {shell(str(root))}` tries again")
