@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
-from pathlib import Path
 
-from puzzlecam_cli.group.cores import cores
+from puzzlecam_cli.group.cores import cores, processor
 
 
 @dataclass(frozen=True)
@@ -44,21 +42,13 @@ def this_machine(threads: int | None = None, *, gpu: bool = False) -> Machine:
     import torch
 
     return Machine(
-        _processor(),
+        processor(),
         cores(),
         threads or torch.get_num_threads(),
         torch.__version__,
         round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         torch.cuda.get_device_name() if gpu and torch.cuda.is_available() else None,
     )
-
-
-def _processor() -> str:
-    """The model's name; Linux tells it in a file only."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def gpu_memory() -> int | None:

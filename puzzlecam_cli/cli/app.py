@@ -26,6 +26,7 @@ from puzzlecam_cli.cli.plugins import plugins
 from puzzlecam_cli.cli.predict import predict, predict_share
 from puzzlecam_cli.cli.quick_help import load_help, wants_help
 from puzzlecam_cli.cli.recipes import recipes
+from puzzlecam_cli.cli.report import report, show
 from puzzlecam_cli.cli.stages import run_all, stage_command
 from puzzlecam_cli.cli.streams import prepare_streams
 from puzzlecam_cli.cli.watch import watch
@@ -72,6 +73,8 @@ app.command("card", rich_help_panel=USE)(card)
 app.command("clean", rich_help_panel=USE)(clean)
 app.command("labels", rich_help_panel=USE)(labels)
 app.command("export", rich_help_panel=USE)(export)
+app.command("report", rich_help_panel=USE)(report)
+app.command("show", rich_help_panel=USE)(show)
 app.command("ablate", rich_help_panel=COMPARE)(ablate)
 app.command("compare", rich_help_panel=COMPARE)(compare)
 app.command("bench", rich_help_panel=COMPARE)(bench)

@@ -24,9 +24,10 @@ from puzzlecam_cli.cli.options import (
     SetOption,
     runtime_changes,
 )
-from puzzlecam_cli.errors import LINE
+from puzzlecam_cli.errors import LINE, UserError
 from puzzlecam_cli.run.pipeline import Stage, choose, named
 from puzzlecam_cli.stages import PIPELINE
+from puzzlecam_cli.text import shell
 
 FromOption = Annotated[
     str | None,
@@ -86,6 +87,26 @@ def run_all(
         show_plan(recipe, run, changes, chosen, force or from_ is not None, as_json)
     else:
         work(recipe, run, changes, chosen, force or from_ is not None, num_processes, plain, as_json)
+        report_on(recipe, run)
+
+
+def report_on(recipe: str, run: str | None) -> None:
+    """Write the run's report, where it is not newer than what it tells of; a failure costs no more than the report."""
+    from puzzlecam_cli.group.rank import is_rank
+    from puzzlecam_cli.view.lines import say
+
+    if is_rank():
+        return
+    from puzzlecam_cli.session.report import is_current, write_report
+    from puzzlecam_cli.session.stages import run_folder
+
+    root = run_folder(recipe, run)
+    try:
+        if not is_current(root):
+            say(f"Report: {write_report(root)}")
+    except Exception as error:  # of whatever kind: the run itself is done
+        problem = error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        say(f"no report was written: {problem}; `puzzlecam report {shell(str(root))}` tries again")
 
 
 def show_plan(

@@ -58,6 +58,11 @@ def make_accelerator(runtime: Runtime) -> Accelerator:
     return accelerator
 
 
+def gpu_name(device: torch.device) -> str | None:
+    """Of a GPU that is worked on, its name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else None
+
+
 @contextmanager
 def cores_divided(accelerator: Place) -> Iterator[None]:
     """On a CPU, let the processes of a group share the cores while they train, unless OMP_NUM_THREADS says otherwise.

@@ -91,6 +91,7 @@ def write_recipe(run: Run, emit: Emit) -> None:
 
 
 def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Accelerator, emit: Emit) -> None:
+    from puzzlecam_cli.engine.accelerator import gpu_name
     from puzzlecam_cli.engine.precision import has_tf32, tf32
     from puzzlecam_cli.run.context import Context
     from puzzlecam_cli.run.crf_engines import added_to, check_agreed, engine_versions, mixed
@@ -106,7 +107,13 @@ def _make(run: Run, stage: str, step: Step, decision: Decision, accelerator: Acc
     staged = before is not None and before.is_made and not repaired
     made_of, name = (before.inputs, before.fingerprint) if before and repaired else (inputs, fingerprint(inputs))
     begun = (ledger.get_coming(step.name) if staged else before) if decision.action != "run" else None
-    record = Record("running", name, made_of, started=now(), versions=versions() | added_to(begun, engine))
+    record = Record(
+        "running",
+        name,
+        made_of,
+        started=now(),
+        versions=versions(gpu_name(accelerator.device)) | added_to(begun, engine),
+    )
     began = time.monotonic()
     folder = with_changes(run.folder, staged=frozenset({step.name}) if staged else frozenset())
 

@@ -97,5 +97,10 @@ class RunFolder:
         return self.base("eval/scores") / "eval" / "scores.json"
 
     @property
+    def confusion(self) -> Path:
+        """The confusion matrices that the scores are of."""
+        return self.scores.with_name("confusion.json")
+
+    @property
     def scores_table(self) -> Path:
         return self.scores.with_suffix(".md")

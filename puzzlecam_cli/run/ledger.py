@@ -15,11 +15,12 @@ from typing import Any, Literal, get_args
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import as_json, write_text
+from puzzlecam_cli.group.cores import cores, processor
 
 State = Literal["running", "whole", "done", "failed", "interrupted", "cleaned"]
 Inputs = dict[str, Any]
 PACKAGES = ("puzzlecam-cli", "torch", "timm", "accelerate", "numpy", "pillow")
-ENGINE = "crf.engine"  # of a record's versions
+ENGINE, MACHINE = "crf.engine", "machine"  # of a record's versions
 LARGEST = 64 * 2**20  # bytes
 DEEPEST = 20  # lists in lists of a recipe's values
 
@@ -227,5 +228,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
+def versions(gpu: str | None = None) -> dict[str, str]:
+    """What a step is made with: Python, packages, and the machine, with the GPU that is worked on."""
+    has = cores()
+    machine = ", ".join(filter(None, (processor(), f"{has} core{'s' * (has > 1)}", gpu)))
+    packages = {package: version(package) for package in PACKAGES}
+    return {"python": platform.python_version()} | packages | {MACHINE: machine}

@@ -99,13 +99,15 @@ def score(context: Context) -> None:
     equal = {what: _of_all_processes(count, context.accelerator) for what, count in equal.items()}
     if not context.accelerator.is_main_process:
         return
-    results = [_result(context, row, len(photos[row.what]), totals[row.what]) for row in rows]
+    scored = [_result(context, row, len(photos[row.what]), totals[row.what]) for row in rows]
+    results = [result for result, _ in scored]
     for result in results:
         if number := int(equal[result["what"]]):
             result["equal"] = number
             context.note_once(said_of_equal(result))
         if result["threshold_from"] is None and not totals[result["what"]][0, :, 1:].any():
             result["empty"] = True
+    classes = ("background", *context.data.classes)
     scores = {
         "schema": 1,
         "tags_from": context.data.tags_from,
@@ -114,7 +116,7 @@ def score(context: Context) -> None:
         "backbone": context.recipe.backbone.name,
         "puzzle": context.recipe.train_cls.puzzle.is_used,
         "made_with": how_made(context.run.ledger),
-        "classes": ["background", *context.data.classes],
+        "classes": list(classes),
         "results": results,
     } | count_left_out(context)
     if shown := _shown(context, without, splits):
@@ -122,6 +124,7 @@ def score(context: Context) -> None:
     for row in rows:
         warn_of_collapse(context, row, totals[row.what])
     write_text(context.folder.scores, as_json(scores, indent=1) + "\n")
+    write_text(context.folder.confusion, confusion_text([counts for _, counts in scored], results, classes))
     write_text(context.folder.scores_table, scores_table(scores))
     context.emit(Figure("eval", score_figure(scores)))
 
@@ -249,22 +252,32 @@ def warn_of_collapse(context: Context, row: Scored, counts: Tensor) -> None:
         )
 
 
-def _result(context: Context, row: Scored, images: int, counts: Tensor) -> Result:
-    """`counts` (T, C+1, C+1): the best threshold is reported, and the whole sweep; T = 1 for labels.
+def _result(context: Context, row: Scored, images: int, counts: Tensor) -> tuple[Result, Tensor]:
+    """What is told of `counts` (T, C+1, C+1), and which of them it is told of; T = 1 for labels.
 
-    The best is one threshold for all photos: `auto` is not among those that masks choose from.
+    The best threshold is reported, and the whole sweep. The best is one threshold for all photos: `auto` is not among
+    those that masks choose from.
     """
     told = learned_from(row.what, context.run.ledger, context.folder)
     result: Result = {"what": row.what, "split": row.split, "images": images, "supervision": told} | row.about
     names = ("background", *context.data.classes)
     if row.kind == "labels":
-        return result | measures(counts[0], names)
+        return result | measures(counts[0], names), counts[0]
     mean_ious = iou_from_confusion(counts).nanmean(dim=-1)  # (T,)
     thresholds = _thresholds(context, row)
     best = int(mean_ious[: sum(t != AUTO for t in thresholds)].argmax())
     result["threshold"] = thresholds[best]
     result["sweep"] = [[t, round(float(m), 6)] for t, m in zip(thresholds, mean_ious, strict=True)]
-    return result | measures(counts[best], names)
+    return result | measures(counts[best], names), counts[best]
+
+
+def confusion_text(counts: Sequence[Tensor], results: Sequence[Result], classes: Sequence[str]) -> str:
+    """`confusion.json`: pixels by true class (a row each) and class found, of each result of the scores."""
+    matrices = [
+        {"what": result["what"], "split": result["split"], "pixels": matrix.tolist()}
+        for result, matrix in zip(results, counts, strict=True)
+    ]
+    return as_json({"schema": 1, "classes": list(classes), "results": matrices}) + "\n"
 
 
 def measures(confusion: Tensor, names: Sequence[str]) -> Result:

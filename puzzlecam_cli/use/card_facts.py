@@ -19,7 +19,7 @@ from puzzlecam_cli.recipe.load import read_document
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.ablation import FILES, TABLE_1, WHAT
 from puzzlecam_cli.run.how_made import how_made
-from puzzlecam_cli.run.ledger import Record
+from puzzlecam_cli.run.ledger import MACHINE, Record
 from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.opened import model_of, upgraded
 from puzzlecam_cli.run.run import Run
@@ -74,7 +74,7 @@ def facts_of(run: Run) -> Facts:
     description = read_description(model) or upgraded(model)
     network = run.ledger.get("seg/model")
     assert network is not None  # `model_of` has seen to it
-    scores, outdated = _scores(run)
+    scores, outdated = current_scores(run)
     records = [record for steps in run.ledger.records.values() for record in steps.values()]
     return Facts(
         recipe=run.recipe,
@@ -87,7 +87,7 @@ def facts_of(run: Run) -> Facts:
         outdated=outdated,
         spread=_spread(run),
         seconds=sum(record.seconds for record in records if record.is_made),
-        versions=network.versions,
+        versions={name: version for name, version in network.versions.items() if name != MACHINE},
         made_with=how_made(run.ledger),
         trained=network.ended or "",
     )
@@ -116,7 +116,7 @@ def _seen(run: Run) -> int | None:
     return len(ids[0] & ids[1])
 
 
-def _scores(run: Run) -> tuple[Scores | None, bool]:
+def current_scores(run: Run) -> tuple[Scores | None, bool]:
     """The scores of what is there now, and whether others were left out: those of earlier labels or predictions."""
     record = run.ledger.get("eval/scores")
     if record is None or not record.is_made or not run.folder.scores.is_file():

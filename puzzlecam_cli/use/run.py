@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -88,7 +88,7 @@ class Run:
         Raises:
             UserError: there is no such split, or it is known from the data alone and they are not there.
         """
-        name = self._split(split)
+        name = self.name_of_split(split)
         for step in STEPS.values():  # the first that lists the files it makes; steps of no photos have no list
             if name == self._run.photos.splits.named(step.of) and (made := claimed(self.path, step)) is not None:
                 before, after = step.each.format(id="\n", split=name).split("\n")
@@ -106,17 +106,8 @@ class Run:
         return open_image(self._found(image_id)[1].image)
 
     def tags(self, image_id: str) -> tuple[str, ...]:
-        """The names of the classes that a photo is tagged with: as its maps have them, else as the data do.
-
-        Raises:
-            UserError: there is no such photo, or its tags are not known.
-        """
-        if self._run.folder.cam(self._checked(image_id)).is_file():
-            return tuple(self.classes[index - 1] for index in self.cams(image_id, stride=4)[0].tolist())
-        split, _ = self._found(image_id)
-        if split not in self._tags:
-            self._tags[split] = {photo.id: photo.tags for photo in self._photos(split, tags=True)}
-        return tuple(self.classes[index - 1] for index in self._tags[split][image_id])
+        """The names of the classes that a photo is tagged with; see `tag_indices`."""
+        return tuple(self.classes[index - 1] for index in self.tag_indices(image_id))
 
     def cams(self, image_id: str, *, stride: int = 1) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
         """The class activation maps of a training photo.
@@ -148,7 +139,7 @@ class Run:
         Raises:
             UserError: the stage has not been run, there is no such photo, or the file is damaged.
         """
-        return self._labels("rw/pseudo_labels", image_id)
+        return self.labels("rw/pseudo_labels", image_id)
 
     def prediction(self, split: str, image_id: str) -> NDArray[np.uint8]:
         """The network's labels of a photo: (H, W), 0 background, 1..C.
@@ -159,11 +150,11 @@ class Run:
         Raises:
             UserError: the stage has not been run, there is no such split or photo, or the file is damaged.
         """
-        name, predicted = self._split(split), self._run.photos.splits.val
+        name, predicted = self.name_of_split(split), self._run.photos.splits.val
         if name != predicted:
             hint = f"the run predicts {quoted(predicted)}" if predicted else "the recipe has no `data.val`"
             raise UserError("split-missing", f"the run does not predict {quoted(name)}", hint=hint)
-        return self._labels("seg/predictions", image_id)
+        return self.labels("seg/predictions", image_id)
 
     def scores(self) -> dict[str, Any]:
         """What `eval` found: the content of `eval/scores.json`, its `results` one a dictionary.
@@ -192,26 +183,42 @@ class Run:
         Raises:
             UserError: there is no such photo, or a file cannot be read.
         """
-        from puzzlecam_cli.view.pictures import row, sized, with_labels, with_scores
+        from puzzlecam_cli.use.photo_row import photo_row
+        from puzzlecam_cli.view.photo_row import drawn
 
-        photo = sized(self.photo(image_id), min(size, 4096))
-        panels = [("photo", photo)]
-        seen: set[int] = set()
-        maps: dict[str, tuple[str, Callable[..., Any]]] = {
-            "cams": ("maps", self.cams),
-            "rw/scores": ("after the walk", self.walked),
-        }
-        for step, (caption, read) in maps.items():
-            if self._path(step, image_id).is_file():
-                classes, scores = read(image_id, stride=4)
-                panels.append((caption, with_scores(photo, classes.tolist(), scores)))
-                seen |= set(classes.tolist())
-        for step, caption in (("rw/pseudo_labels", "pseudo label"), ("seg/predictions", "prediction")):
-            if self._path(step, image_id).is_file():
-                labels = self._labels(step, image_id)
-                panels.append((caption, with_labels(photo, labels)))
-                seen |= set(labels.ravel().tolist()) - {0, 255}
-        return row(panels, [(index, self.classes[index - 1]) for index in sorted(seen)])
+        return drawn(photo_row(self, image_id), self.classes, size=min(size, 4096), overlay=True)
+
+    def truth(self, image_id: str) -> NDArray[np.uint8] | None:
+        """The mask of a photo, for looking and scoring only: (H, W), 0 background, 1..C, 255 void; None: it has none.
+
+        Raises:
+            UserError: there is no such photo, or its mask cannot be read.
+        """
+        mask = self._found(image_id)[1].mask
+        return None if mask is None else mask.read()
+
+    def has(self, step: str, image_id: str) -> bool:
+        """Whether a step's file of a photo is there, such as that of `cams` or `rw/pseudo_labels`."""
+        return self._path(step, image_id).is_file()
+
+    def labels(self, step: str, image_id: str) -> NDArray[np.uint8]:
+        """What `rw/pseudo_labels` or `seg/predictions` hold of a photo; see `pseudo_label`."""
+        from puzzlecam_cli.data.pixels.mask_file import read_labels
+
+        return read_labels(self._made(step, image_id))
+
+    def tag_indices(self, image_id: str) -> tuple[int, ...]:
+        """The classes 1..C that a photo is tagged with, sorted: as its maps have them, else as the data do.
+
+        Raises:
+            UserError: there is no such photo, or its tags are not known.
+        """
+        if self._run.folder.cam(self._checked(image_id)).is_file():
+            return tuple(sorted(self.cams(image_id, stride=4)[0].tolist()))
+        split, _ = self._found(image_id)
+        if split not in self._tags:
+            self._tags[split] = {photo.id: photo.tags for photo in self._photos(split, tags=True)}
+        return self._tags[split][image_id]
 
     @cached_property
     def _by_id(self) -> dict[str, tuple[str, Photo]]:
@@ -238,7 +245,7 @@ class Run:
             raise self._unknown(image_id, self._by_id)
         return self._by_id[image_id]
 
-    def _split(self, split: str) -> str:
+    def name_of_split(self, split: str) -> str:
         """The name of a split, which may be said by the part it plays."""
         splits = self._run.photos.splits
         parts = {"train": splits.train, "val": splits.val, "score": splits.score}
@@ -249,11 +256,6 @@ class Run:
             problem = f"the run has no split {quoted(str(split))}"
             raise UserError("split-missing", problem, hint=f"it has {names}")
         return name
-
-    def _labels(self, step: str, image_id: str) -> NDArray[np.uint8]:
-        from puzzlecam_cli.data.pixels.mask_file import read_labels
-
-        return read_labels(self._made(step, image_id))
 
     def _path(self, step: str, image_id: str) -> Path:
         split = self._run.photos.splits.val
@@ -268,7 +270,7 @@ class Run:
             raise self._not_made(step)
         known = self.ids(part)
         if image_id not in known:
-            raise self._unknown(image_id, known, f" in `{self._split(part)}`")
+            raise self._unknown(image_id, known, f" in `{self.name_of_split(part)}`")
         problem = "is cleaned away" if record.state == "cleaned" else "is not there"
         raise UserError("artifact-missing", f"{path} {problem}", hint=_again(step, self.path))
 

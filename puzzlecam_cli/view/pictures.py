@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,11 @@ from puzzlecam_cli.data.pixels.colours import RGB, VOC_PALETTE, voc_colour
 from puzzlecam_cli.data.pixels.sizes import size_at
 
 SHARE = 0.5  # of a label's colour, over the photo
-DENSEST = 0.65  # share of a map's colour where its score is 1
 SMALLEST_TEXT = 13  # pixels
 LONGEST_NAME = 40  # characters
 GAP = 6  # pixels between two pictures
 PAPER, INK = (255, 255, 255), (20, 20, 20)
+HEAT = np.array([(60, 10, 90), (150, 25, 110), (225, 60, 70), (252, 140, 40), (252, 240, 150)], np.float64)
 VOC_COLOURS = np.array(VOC_PALETTE, np.uint8).reshape(-1, 3)
 
 
@@ -43,21 +42,45 @@ def with_labels(photo: Image.Image, labels: NDArray[np.uint8], colours: NDArray[
     return Image.fromarray(mixed)
 
 
-def with_scores(photo: Image.Image, classes: Sequence[int], scores: NDArray[np.float32]) -> Image.Image:
-    """A photo under its maps: where a class scores best, in its colour, the denser the higher its score.
+def layer_of_labels(labels: NDArray[np.uint8], side: int) -> Image.Image:
+    """Labels as a picture to lie over a photo of any size: each in its colour, background clear; palette and alpha.
 
     Args:
-        photo: RGB, (H, W).
-        classes: K indices 1..C.
-        scores: (K, h, w) in [0, 1], of any size.
+        side: of its longer side in pixels, at most.
     """
-    if not len(classes):
-        return photo
-    resized = np.stack([np.asarray(Image.fromarray(s).resize(photo.size, Image.Resampling.BILINEAR)) for s in scores])
-    best = np.asarray(classes)[resized.argmax(axis=0)]  # (H, W)
-    share: NDArray[Any] = DENSEST * resized.max(axis=0)[..., None]
-    mixed = np.asarray(photo) * (1 - share) + VOC_COLOURS[best] * share
-    return Image.fromarray(mixed.round().astype(np.uint8))
+    picture = Image.fromarray(labels)
+    picture.putpalette(VOC_PALETTE)
+    if max(picture.size) > side:
+        height, width = size_at((picture.height, picture.width), side)
+        picture = picture.resize((width, height), Image.Resampling.NEAREST)
+    picture.info["transparency"] = 0
+    return picture
+
+
+def layer_of_scores(classes: Sequence[int], scores: NDArray[np.float32]) -> Image.Image:
+    """Maps as a picture to lie over a photo of any size: RGBA, the denser the higher the score.
+
+    A single map is in the colours of heat, several in their class's, where it scores best.
+
+    Args:
+        classes: K indices 1..C.
+        scores: (K, h, w) in [0, 1].
+    """
+    best = scores.max(axis=0, initial=0.0)  # (h, w)
+    if len(classes) == 1:
+        colours = heat(best)
+    elif len(classes):
+        colours = VOC_COLOURS[np.asarray(classes)[scores.argmax(axis=0)]]
+    else:
+        colours = np.zeros((*best.shape, 3), np.uint8)
+    alpha = (255 * np.clip(best, 0, 1) ** 0.75).round().astype(np.uint8)
+    return Image.fromarray(np.dstack([colours, alpha]), "RGBA")
+
+
+def heat(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(h, w) scores in [0, 1] → (h, w, 3): dark violet, red, orange, pale yellow, each lighter than the one before."""
+    places = np.linspace(0, 1, len(HEAT))
+    return np.stack([np.interp(scores, places, HEAT[:, channel]) for channel in range(3)], axis=-1).astype(np.uint8)
 
 
 def sized(photo: Image.Image, side: int) -> Image.Image:

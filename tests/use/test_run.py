@@ -15,6 +15,7 @@ from PIL import Image
 import puzzlecam_cli
 from puzzlecam_cli import Run, UserError
 from puzzlecam_cli.run.artifacts import read_cams, read_walked
+from puzzlecam_cli.use.photo_row import photo_row
 from tests.run.folders import content
 
 TRAINED, NEW = "synthetic_train_0002", "synthetic_val_0001"
@@ -97,10 +98,11 @@ def test_data_that_are_gone_take_only_the_photos_with_them(finished_run: Path, t
 
 
 def test_a_photo_is_shown_beside_all_that_was_made_of_it(opened: Run) -> None:
-    """Four pictures of a photo that was trained on, two of one that was predicted; in class colours where labelled."""
+    """Photo, a map for each tag, walked maps, pseudo label, truth where it was trained on; else a prediction."""
     photo = opened.photo(TRAINED)
     row, other = opened.show(TRAINED, size=100), opened.show(NEW, size=100)
     assert row._repr_png_()[:4] == b"\x89PNG"
     panel = (max(photo.size) == photo.width and 100) or round(100 * photo.width / photo.height)
-    assert row.width == 6 + 4 * (panel + 6)
+    assert row.width == 6 + (4 + len(opened.tags(TRAINED))) * (panel + 6)
+    assert [panel.what for panel in photo_row(opened, NEW).panels] == ["prediction", "truth"]
     assert other.width < row.width

@@ -173,10 +173,10 @@ def test_what_a_run_cannot_give(run: Path, case: str) -> None:
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_a_run_before_its_maps_shows_the_photo_alone(run: Path) -> None:
+def test_a_run_before_its_maps_shows_the_photo_and_the_truth(run: Path) -> None:
     unmade(run)
     opened = Run(run)
-    assert opened.show(TRAINED, size=100).width < 120
+    assert opened.show(TRAINED, size=100).width < 2 * 112
     assert opened.ids("train")[1] == TRAINED
 
 

@@ -1,0 +1,74 @@
+"""Write a run's report: its stored files, and the paper's Figures 1 and 3 on a few of its photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.files import write_text
+from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.use.report.facts import Facts, gather
+from puzzlecam_cli.view.report.page import MARK, report_page
+from puzzlecam_cli.view.report.views import Views
+
+NAME = "report.html"
+MOST_PHOTOS = 36
+SMALL = 64 << 20  # bytes of a classifier that a few photos go through in about a second, on a CPU
+
+
+def write_report(run: Path, out: Path | None = None, *, photos: int = MOST_PHOTOS) -> Path:
+    """Write the report of a run, finished or not.
+
+    Args:
+        run: its folder.
+        out: the file; None: `report.html` in that folder. A report is replaced, nothing else is.
+        photos: how many are shown, at most.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: there is no run, its recipe or ledger is damaged, or the file is something else or cannot be written.
+    """
+    file = out or run / NAME
+    check_place(file)
+    facts = gather(run, photos=photos)
+    page = report_page(facts, views_of(run, facts))
+    try:
+        write_text(file, page)
+    except OSError as error:
+        problem = f"{file} cannot be written: {error.strerror}"
+        raise UserError("file-unwritable", problem, hint="--out names another file") from None
+    return file
+
+
+def is_current(run: Path) -> bool:
+    """Whether the report of a run is there, and newer than all that was made."""
+    try:
+        return (run / NAME).stat().st_mtime_ns > RunFolder(run).ledger.stat().st_mtime_ns
+    except OSError:
+        return False
+
+
+def check_place(file: Path) -> None:
+    """Whether a report may be written there.
+
+    Raises:
+        UserError: something else is there.
+    """
+    try:
+        with file.open("rb") as there:
+            is_ours = there.read(len(MARK)) == MARK.encode()
+    except FileNotFoundError:
+        return
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise UserError("file-exists", f"{file} is there already, and is no report", hint="--out names another file")
+
+
+def views_of(run: Path, facts: Facts) -> Views:
+    """What takes the classifier, or the runs of an ablation; where they are not there or too large, nothing."""
+    from puzzlecam_cli.session.figures import losses_views, puzzle_views
+
+    return Views(puzzle_views(run, facts, largest=SMALL), losses_views(run, facts))
