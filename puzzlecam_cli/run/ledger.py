@@ -8,6 +8,7 @@ import os
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
@@ -228,4 +229,9 @@ def now() -> str:
 
 
 def versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
+    return {"python": platform.python_version()} | _installed()
+
+
+@cache  # each is looked for in all folders of `sys.path`
+def _installed() -> dict[str, str]:
+    return {package: version(package) for package in PACKAGES}
