@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from puzzlecam_cli.registry import crf_engine, tried
 from puzzlecam_cli.registry.found import in_order
 from puzzlecam_cli.registry.tables import KINDS
 from tests.conftest import Run
+from tests.preloaded import fork_exec
 from tests.recipe.messages import check_message
 
 GROUPS = {
@@ -91,6 +93,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory, puzzlecam: Run) -> tuple[Ro
             install(path, named, source, group=group, name=f"zz{number}", value=value, needs=needs)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(path)
+        patch.setattr(subprocess, "_fork_exec", fork_exec)
         listed, checked = puzzlecam("plugins", "--json"), puzzlecam("plugins", "--json", "--check")
     assert (listed.exit_code, checked.exit_code) == (0, 2)
     check_message(checked.stderr[checked.stderr.index("error:") :].rstrip())
