@@ -25,7 +25,6 @@ from typing import Any
 from accelerate.state import AcceleratorState, GradientState
 
 _exec = subprocess._fork_exec  # type: ignore[attr-defined]
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 def fork_exec(
@@ -35,9 +34,9 @@ def fork_exec(
 
     Files other than `keep` are closed, as in a new process: who waits for the end of a pipe would wait for ever.
     """
-    if args[0] != sys.executable or args[1] not in ("-m", "-c") or rest[-2] is not None:
+    stdin, _, _, stdout, _, stderr, _, failed, _, new_session, _, _, _, _, _, to_do_first = rest[:16]
+    if args[0] != sys.executable or args[1] not in ("-m", "-c") or to_do_first is not None:
         return int(_exec(args, programs, close, keep, folder, env, *rest))
-    stdin, _, _, stdout, _, stderr, _, failed, _, new_session, *_ = rest
     sys.stdout.flush()
     sys.stderr.flush()
     if pid := os.fork():
@@ -63,7 +62,7 @@ def _forget(env: list[bytes] | None) -> None:
     if env is not None:
         os.environ.clear()
         os.environ.update(tuple(os.fsdecode(line).split("=", 1)) for line in env)  # type: ignore[arg-type]
-    for number in ENDS:
+    for number in (signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     warnings.resetwarnings()

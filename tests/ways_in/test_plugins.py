@@ -13,7 +13,7 @@ import pytest
 
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.registry import crf_engine, tried
-from puzzlecam_cli.registry.found import in_order
+from puzzlecam_cli.registry.found import in_order, installed
 from puzzlecam_cli.registry.tables import KINDS
 from tests.conftest import Run
 from tests.preloaded import fork_exec
@@ -152,6 +152,16 @@ def test_what_a_backbone_prints_when_it_is_built_is_no_data(path: Path, capsys: 
     load_backbone("mine")
     out, err = capsys.readouterr()
     assert (out, err) == ("", "theirs 1.2 says:\nwelcome\n")
+
+
+def test_what_is_installed_or_removed_after_a_look_is_seen_by_the_next(path: Path) -> None:
+    """What was read is kept for as long as no folder of `sys.path` changes."""
+    group = GROUPS["crf"]
+    assert "mine" not in installed(group)
+    install(path, "theirs", "", group=group)
+    assert "mine" in installed(group)
+    (path / "theirs-1.2.dist-info").rename(path / "gone")
+    assert "mine" not in installed(group)
 
 
 @pytest.mark.parametrize("kind", GROUPS)
