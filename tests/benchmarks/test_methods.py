@@ -135,6 +135,7 @@ def test_the_list_of_cases_loads_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.usefixtures("_preloaded")  # the process that measures is a new one
 def test_the_benchmarks_can_be_had_as_json():
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "tests.benchmarks", "map file", "--json"]
