@@ -6,8 +6,11 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start: 
 import pytest
 import torch
 import yaml
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from puzzlecam_cli.cli.app import app
+from puzzlecam_cli.engine import pool
+from tests import preloaded
 
 TINY = {
     "recipe": 1,
     "data": {"kind": "synthetic", "pictures": 6, "val_pictures": 3, "size": 64, "classes": 3},
-    "backbone": {"name": "timm:mobilenetv3_small_050", "pretrained": False},
+    "backbone": {"name": "timm:test_efficientnet", "pretrained": False},  # all that others have, in 82 modules
     "train_cls": {"epochs": 2, "batch": 3, "lr": 0.01, "resize": [56, 72], "crop": 64},
     "cams": {"scales": [0.5, 1.0]},
     "affinity": {
@@ -100,6 +106,12 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _the_power_stays() -> None:
+    """What is written need not reach the disk, which takes milliseconds each time, a hundred times a run."""
+    os.fsync = lambda file: None
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _ctrl_c_is_heard() -> None:
     """Also where pytest is a shell's job in the background: those ignore it, and so would what tests start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -114,13 +126,15 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def puzzlecam() -> Run:
+def puzzlecam() -> Iterator[Run]:
     """Call the command line as a shell would: `puzzlecam("run-all", recipe, "--run", folder)`."""
 
     def call(*arguments: object) -> Result:
         return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
-    return call
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))  # to make it takes longer than many a command
+        yield call
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +144,18 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, pu
     result = puzzlecam("run-all", tiny_recipe, "--run", folder)
     assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.fixture
+def _preloaded(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python processes that a test or our own code starts are forked, all loaded already that a run loads."""
+    monkeypatch.setattr(subprocess, "_fork_exec", preloaded.fork_exec)
+
+
+@pytest.fixture
+def _forked_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of our pools are forked as well: those of runs that have more than one."""
+    monkeypatch.setattr(pool, "get_context", lambda how: get_context("fork"))
 
 
 @pytest.fixture

@@ -251,6 +251,7 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.usefixtures("_preloaded")
 def test_the_smallest_memory_of_a_group_decides_and_nobody_waits(
     tiny_recipe: Path, whole: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from typer.testing import Result
 from puzzlecam_cli.group.cores import cores
 from tests.forked import assert_same
 from tests.launched import two_processes
+from tests.preloaded import fork_exec
 
 Run = Callable[..., Result]
 # dropout draws other numbers in each process: it is left out where one process is compared with two
@@ -66,10 +67,13 @@ def by_two_processes(
     """The folders of all `TRAININGS` by two processes, started once, as a launcher starts them."""
     runs = {name: tmp_path_factory.mktemp("two") / "run" for name in TRAININGS}
     commands = [training(name, tiny_recipe, finished_run, run, two=True) for name, run in runs.items()]
-    two_processes(WITHOUT_DROPOUT, commands, 240)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "_fork_exec", fork_exec)
+        two_processes(WITHOUT_DROPOUT, commands, 240)
     return runs
 
 
+@pytest.mark.usefixtures("_preloaded")
 def test_two_processes_make_the_same_files_and_scores_from_the_same_models(
     finished_run: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:
@@ -167,6 +171,7 @@ def test_batch_normalisation_of_each_process_alone_trains_something_else(
     assert max(float((two[key] - one[key]).abs().max()) for key in one if one[key].is_floating_point()) > 1e-3
 
 
+@pytest.mark.usefixtures("_preloaded")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_training_by_two_processes_that_was_stopped_ends_as_if_it_had_not_been(
     tiny_recipe: Path, tmp_path: Path, number: signal.Signals
@@ -198,6 +203,7 @@ def test_a_training_by_two_processes_that_was_stopped_ends_as_if_it_had_not_been
         assert one == other, name
 
 
+@pytest.mark.usefixtures("_preloaded")
 def test_a_group_that_fails_ends_with_the_exit_code_of_its_member(tiny_recipe: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "puzzlecam_cli", "seg", str(tiny_recipe), "--run", str(tmp_path)]
     command += ["--num-processes", "2"]
@@ -215,6 +221,7 @@ def failed_group(*arguments: object) -> str:
     return result.stderr
 
 
+@pytest.mark.usefixtures("_preloaded")
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_file_that_only_one_process_reads_ends_both(
     finished_run: Path, tiny_recipe: Path, tmp_path: Path, number: int
@@ -226,6 +233,7 @@ def test_a_file_that_only_one_process_reads_ends_both(
     assert damaged.name in failed_group("eval", tiny_recipe, "--run", run)
 
 
+@pytest.mark.usefixtures("_preloaded")
 def test_two_processes_name_the_same_step_whose_loss_is_not_finite(tiny_recipe: Path, tmp_path: Path) -> None:
     errors = failed_group("train-cls", tiny_recipe, "--run", tmp_path, "-s", "train_cls.lr=1e6")
     assert "no longer finite at step" in errors

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import yaml
@@ -54,6 +55,7 @@ class UnreadableError(Exception):
         self.line = line
 
 
+@lru_cache(maxsize=16)  # one recipe is read by several parts of a command
 def compose(text: str) -> yaml.Node | None:
     """The tree of a YAML text, aliases not yet written out; None for an empty one.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from pathlib import Path
 
@@ -70,13 +72,28 @@ def why_unusable(entry: EntryPoint, among: Iterable[EntryPoint] | None = None) -
 def entries_of(group: str) -> list[EntryPoint]:
     """Ours, and those of all other distributions."""
     own = [EntryPoint(name, value, group) for name, value in BUILT_IN[group].items()]
+    others = _of_others(tuple((folder, _changed(folder)) for folder in sys.path))
+    return own + [entry for entry in others if entry.group == group]
+
+
+@lru_cache(maxsize=1)  # a command asks some ten times, and hundreds of files are read for an answer
+def _of_others(folders: tuple[tuple[str, int], ...]) -> list[EntryPoint]:
+    """Those of other distributions, of all groups. A folder where something is installed or removed has changed."""
     try:
-        others = list(entry_points(group=group))
+        found = entry_points()
+        others = [entry for group in BUILT_IN for entry in found.select(group=group)]
     except Exception:  # of one distribution whose files are damaged
-        found = [dist for dist in distributions() if _is_readable(dist)]
-        others = [entry for dist in found for entry in dist.entry_points.select(group=group)]
+        readable = [dist for dist in distributions() if _is_readable(dist)]
+        others = [entry for group in BUILT_IN for dist in readable for entry in dist.entry_points.select(group=group)]
     # ours are in `BUILT_IN`, whatever an older installation says
-    return own + [entry for entry in others if entry.dist and _plain(name_and_version(entry.dist)[0]) != OWN]
+    return [entry for entry in others if entry.dist and _plain(name_and_version(entry.dist)[0]) != OWN]
+
+
+def _changed(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except (OSError, ValueError):  # it is not there, or a name that none can have
+        return 0
 
 
 def in_order(group: str) -> list[EntryPoint]:

@@ -14,7 +14,6 @@ from puzzlecam_cli.engine.kept_memory import give_back_memory
 from puzzlecam_cli.events import Doing, Emit, Machine, Note, StageEnded, StageKept, StageStarted
 from puzzlecam_cli.files import remove_leftovers, write_text
 from puzzlecam_cli.group.interrupt import stop_asked, stop_if_asked
-from puzzlecam_cli.recipe.resolved import as_yaml
 from puzzlecam_cli.run import made
 from puzzlecam_cli.run.folder import UNFINISHED, RunFolder
 from puzzlecam_cli.run.ledger import ENGINE, LARGEST, Record, State, digest, now, versions
@@ -78,7 +77,7 @@ def execute(
 
 def write_recipe(run: Run, emit: Emit) -> None:
     """`recipe.yaml`: the resolved recipe, every default written out; one that somebody else changed is kept as well."""
-    path, text = run.folder.recipe, as_yaml(run.recipe)
+    path, text = run.folder.recipe, run.text
     if path.is_file() and path.stat().st_size <= LARGEST and path.read_bytes() == text.encode():
         run.ledger.recipe = digest(path)
         return

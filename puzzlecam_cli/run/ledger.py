@@ -8,6 +8,7 @@ import os
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
@@ -232,5 +233,9 @@ def versions(gpu: str | None = None) -> dict[str, str]:
     """What a step is made with: Python, packages, and the machine, with the GPU that is worked on."""
     has = cores()
     machine = ", ".join(filter(None, (processor(), f"{has} core{'s' * (has > 1)}", gpu)))
-    packages = {package: version(package) for package in PACKAGES}
-    return {"python": platform.python_version()} | packages | {MACHINE: machine}
+    return {"python": platform.python_version()} | _installed() | {MACHINE: machine}
+
+
+@cache  # each is looked for in all folders of `sys.path`
+def _installed() -> dict[str, str]:
+    return {package: version(package) for package in PACKAGES}

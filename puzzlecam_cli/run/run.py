@@ -11,6 +11,7 @@ from puzzlecam_cli.data.photos import PhotoSet, Tell, open_photos, silent
 from puzzlecam_cli.data.skipping import Skipping
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.load import load_recipe
+from puzzlecam_cli.recipe.resolved import as_yaml
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger
@@ -50,6 +51,11 @@ class Run:
             problem = "holds no run: it lacks recipe.yaml or run.json" if root.is_dir() else "is no folder"
             raise UserError("run-missing", f"{root} {problem}", hint="name the folder of a run: runs/quickstart")
         return cls.at(load_recipe(str(folder.recipe)), root, tell)
+
+    @cached_property
+    def text(self) -> str:
+        """The recipe in full, as `recipe.yaml` holds it; each step compares the two."""
+        return as_yaml(self.recipe)
 
     @cached_property
     def all_photos(self) -> PhotoSet:

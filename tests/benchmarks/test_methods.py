@@ -15,6 +15,7 @@ from rich.console import Console
 from puzzlecam_cli.method.affinity import edges_to_affinity
 from puzzlecam_cli.method.random_walk import random_walk
 from puzzlecam_cli.view.tables import table
+from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks import methods, plain
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.measure import Case, Pair, best_times, measure, peak_memory
@@ -134,28 +135,27 @@ def test_the_list_of_cases_loads_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def measured(*words: str) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).parents[2]
-    return subprocess.run([sys.executable, "-m", "tests.benchmarks", *words], capture_output=True, text=True, cwd=root)
-
-
+@pytest.mark.usefixtures("_preloaded")  # the process that measures is a new one
 def test_the_benchmarks_can_be_had_as_json():
-    found = json.loads(measured("map file", "--json").stdout)
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.benchmarks", "map file", "--json"]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, cwd=root).stdout)
     assert [entry["target"]["quantity"] for entry in found["rows"]] == ["file", "time"]
     assert found["machine"]["threads"] == 1
 
 
-def test_methods_are_listed_below_the_machine_and_announced():
-    result = measured("map file")
-    machine, heading, *rows = result.stdout.splitlines()
+def test_methods_are_listed_below_the_machine_and_announced(monkeypatch, capsys):
+    monkeypatch.setattr(benchmarks, "bench", lambda cases: map(measure, cases))  # in this process: it takes less long
+    benchmarks.compare_methods(["map file"], as_json=False)
+    out, err = capsys.readouterr()
+    machine, heading, *rows = out.splitlines()
     assert "torch" in machine
     assert ", 1 thread, load " in machine
     assert heading.split()[:2] == ["method", "on"]
     assert [row.split("  ")[0] for row in rows] == ["map file", "map file"]
-    assert result.stderr.startswith("1/1  map file, ")
+    assert err.startswith("1/1  map file, ")
 
 
 def test_a_method_that_is_not_there_is_named_beside_those_that_are():
-    result = measured("teleport")
-    assert result.returncode == 1
-    assert "random walk" in result.stderr
+    with pytest.raises(SystemExit, match="random walk"):  # text: exit code 1
+        benchmarks.compare_methods(["teleport"], as_json=False)

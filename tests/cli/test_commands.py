@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,43 +20,49 @@ Run = Callable[..., Result]
 HEAVY = ("torch", "numpy", "timm", "accelerate", "PIL")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["run-all", "--help"],
-        ["bench", "--help"],
-        ["new", "--help"],
-        ["--version"],
-        ["run-all"],
-        ["backbones"],
-        ["recipes", "list"],
-    ],
-    ids=" ".join,
+LIGHT = (
+    "--help",
+    "run-all --help",
+    "bench --help",
+    "new --help",
+    "--version",
+    "run-all",
+    "backbones",
+    "recipes list",
+    "run-all quickstart --plan --run RUN",
+    "run-all quickstart --set sed=1 --run RUN",
 )
-def test_a_look_around_imports_nothing_heavy(arguments: list[str]) -> None:
-    assert heavy_modules_after(arguments) == []
+IN_TURN = """
+import sys
+from puzzlecam_cli.cli.app import main
+for line in sys.argv[1:]:
+    sys.argv = ["puzzlecam", *line.split()]
+    try:
+        main()
+    except SystemExit:
+        pass
+    print("heavy after", line, *[name for name in HEAVY if name in sys.modules], sep="|")
+"""
 
 
-def test_a_plan_and_a_bad_recipe_import_nothing_heavy(tmp_path: Path) -> None:
-    assert heavy_modules_after(["run-all", "quickstart", "--plan", "--run", str(tmp_path)]) == []
-    assert heavy_modules_after(["run-all", "quickstart", "--set", "sed=1", "--run", str(tmp_path)]) == []
+def loaded_after(lines: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Which modules are loaded after each command, one after the other in one process."""
+    code = IN_TURN.replace("HEAVY", repr(tuple(names)))
+    result = subprocess.run([sys.executable, "-c", code, *lines], capture_output=True, text=True, check=True)
+    return [line for line in result.stdout.splitlines() if line.startswith("heavy after")]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], [], ["data", "--help"]], ids=" ".join)
-def test_help_imports_no_parser_of_markdown(arguments: list[str]) -> None:
-    assert heavy_modules_after(arguments, ("rich.markdown", "markdown_it", "pygments")) == []
+def test_a_look_around_a_plan_and_a_bad_recipe_import_nothing_heavy(tmp_path: Path) -> None:
+    """What the first command had imported would be seen after all."""
+    lines = [line.replace("RUN", str(tmp_path / "run")) for line in LIGHT]
+    assert loaded_after(lines, HEAVY) == [f"heavy after|{line}" for line in lines]
 
 
-def heavy_modules_after(arguments: list[str], heavy: tuple[str, ...] = HEAVY) -> list[str]:
-    code = (
-        "import sys\nfrom puzzlecam_cli.cli.app import main\n"
-        f"sys.argv = ['puzzlecam', *{arguments!r}]\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        f"print('heavy:', *[name for name in {heavy!r} if name in sys.modules])"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return result.stdout.splitlines()[-1].split()[1:]
+def test_help_imports_no_parser_of_markdown() -> None:
+    lines = ("--help", "", "data --help")
+    assert loaded_after(lines, ("rich.markdown", "markdown_it", "pygments")) == [
+        f"heavy after|{line}" for line in lines
+    ]
 
 
 def test_help_names_every_command_of_the_pipeline_in_order(puzzlecam: Run) -> None:

@@ -18,6 +18,7 @@ from puzzlecam_cli.recipe.load import load_recipe
 from tests.layouts import CATS, CSV, JPEG, MANY, MANY_ROWS, TWO, lay, photos, picture, voc
 from tests.ways_in.test_discover import FOUND
 
+pytestmark = pytest.mark.usefixtures("_preloaded")  # on a terminal
 Run = Callable[..., Result]
 
 

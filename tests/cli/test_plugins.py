@@ -48,6 +48,7 @@ def written(here: Path, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch, kind: s
     return folder
 
 
+@pytest.mark.usefixtures("_preloaded")
 @pytest.mark.parametrize("kind", ["backbone", "dataset", "crf", "saliency"])
 def test_a_new_plugin_passes_its_own_test_at_once(
     kind: str, here: Path, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

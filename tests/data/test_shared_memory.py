@@ -118,6 +118,7 @@ def with_shared_memory(size: str) -> Callable[[], None]:
     return mount
 
 
+@pytest.mark.usefixtures("_forked_pools")
 @pytest.mark.parametrize(("size", "by"), [("300k", "no process"), ("700k", "1 of 2 processes, 1 at a time")])
 def test_a_run_with_little_shared_memory_is_the_same_and_says_so(
     size: str, by: str, finished_run: Path, tiny_recipe: Path, tmp_path: Path

@@ -78,6 +78,7 @@ def make_all(finished_run: Path, out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
+@pytest.mark.usefixtures("_forked_pools")
 def test_threads_beside_a_gpu_make_the_files_of_processes(
     finished_run: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -27,6 +27,7 @@ from puzzlecam_cli.events import (
 )
 from puzzlecam_cli.recipe.load import load_recipe
 
+pytestmark = pytest.mark.usefixtures("_preloaded")
 LONG = ["-s", "train_cls.epochs=500"]
 PARENT = """
 import sys

@@ -16,6 +16,7 @@ import pytest
 from puzzlecam_cli.run.folder import UNFINISHED
 from puzzlecam_cli.run.ledger import Ledger
 
+pytestmark = pytest.mark.usefixtures("_preloaded")
 TWO_WORKERS = ("-s", "runtime.workers=2")
 
 

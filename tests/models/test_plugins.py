@@ -158,7 +158,7 @@ def test_a_name_like_no_other_gets_no_suggestion():
 
 
 def test_a_plugin_of_this_repository_that_is_not_installed_is_named_with_its_folder(monkeypatch):
-    monkeypatch.setattr("puzzlecam_cli.registry.found.entry_points", lambda **group: ())
+    monkeypatch.setattr("puzzlecam_cli.registry.found._of_others", lambda folders: [])
     with pytest.raises(UserError, match="backbone-missing") as caught:
         load_backbone("efficientnet_lite0")
     assert caught.value.problem == "backbone `efficientnet_lite0` is not installed"
@@ -168,7 +168,7 @@ def test_a_plugin_of_this_repository_that_is_not_installed_is_named_with_its_fol
 
 
 def test_no_file_of_the_core_names_a_plugin(monkeypatch):
-    monkeypatch.setattr("puzzlecam_cli.registry.found.entry_points", lambda **group: ())
+    monkeypatch.setattr("puzzlecam_cli.registry.found._of_others", lambda folders: [])
     shipped = not_installed()
     names = {name for _, name in shipped} | {folder.name for folder in shipped.values()}
     assert {"efficientnet_lite0", "puzzlecam-efficientnet-lite"} <= names

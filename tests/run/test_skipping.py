@@ -114,6 +114,7 @@ def test_a_run_that_skips_equals_one_whose_lists_lack_these_photos(
     assert {entry["reason"] for entry in left if entry["id"] == BROKEN[0]} == {"is empty: it has 0 bytes"}
 
 
+@pytest.mark.usefixtures("_preloaded")
 def test_two_processes_leave_out_what_one_does(copies: tuple[Path, Path]) -> None:
     root, run = copies
     before = artifacts(run)

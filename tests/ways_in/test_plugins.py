@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.registry import crf_engine, tried
-from puzzlecam_cli.registry.found import in_order
+from puzzlecam_cli.registry.found import in_order, installed
 from puzzlecam_cli.registry.tables import KINDS
 from tests.conftest import Run
+from tests.preloaded import fork_exec
 from tests.recipe.messages import check_message
 
 GROUPS = {
@@ -91,6 +93,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory, puzzlecam: Run) -> tuple[Ro
             install(path, named, source, group=group, name=f"zz{number}", value=value, needs=needs)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(path)
+        patch.setattr(subprocess, "_fork_exec", fork_exec)
         listed, checked = puzzlecam("plugins", "--json"), puzzlecam("plugins", "--json", "--check")
     assert (listed.exit_code, checked.exit_code) == (0, 2)
     check_message(checked.stderr[checked.stderr.index("error:") :].rstrip())
@@ -149,6 +152,16 @@ def test_what_a_backbone_prints_when_it_is_built_is_no_data(path: Path, capsys: 
     load_backbone("mine")
     out, err = capsys.readouterr()
     assert (out, err) == ("", "theirs 1.2 says:\nwelcome\n")
+
+
+def test_what_is_installed_or_removed_after_a_look_is_seen_by_the_next(path: Path) -> None:
+    """What was read is kept for as long as no folder of `sys.path` changes."""
+    group = GROUPS["crf"]
+    assert "mine" not in installed(group)
+    install(path, "theirs", "", group=group)
+    assert "mine" in installed(group)
+    (path / "theirs-1.2.dist-info").rename(path / "gone")
+    assert "mine" not in installed(group)
 
 
 @pytest.mark.parametrize("kind", GROUPS)

@@ -220,7 +220,7 @@ def test_a_folder_where_nothing_can_be_written_is_named(
 
 
 @pytest.fixture
-def running(tiny_recipe: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(_preloaded: None, tiny_recipe: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A training under way in `tmp_path / "run"`."""
     options = ["--run", str(tmp_path / "run"), "-s", "train_cls.epochs=100000"]
     with (tmp_path / "log").open("wb") as log:
