@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.events import Event, Note
+from puzzlecam_cli.events import Doing, Event, Note
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.models.weights import load_weights
 from puzzlecam_cli.recipe.load import load_recipe
@@ -272,5 +272,6 @@ def test_a_stage_notes_what_it_loaded_where_it_starts_from_a_file(pretrained, tm
     events: list[Event] = []
     context: Any = Context("train-cls", SimpleNamespace(recipe=recipe), None, None, events.append)
     backbone = context.backbone(pretrained=pretrained)
-    assert events == ([Note("train-cls", backbone.loaded)] if pretrained else [])
+    begun = Doing("train-cls", "loading the network")
+    assert events == [begun, *([Note("train-cls", backbone.loaded)] if pretrained else [])]
     assert (backbone.loaded is not None) == pretrained
