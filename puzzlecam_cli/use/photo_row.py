@@ -127,7 +127,8 @@ def _within(scores: NDArray[np.float32], side: int | None) -> NDArray[np.float32
     from PIL import Image
 
     height, width = size_at((scores.shape[1], scores.shape[2]), side)
-    return np.stack([Image.fromarray(one).resize((width, height), Image.Resampling.BILINEAR) for one in scores])
+    smaller = (Image.fromarray(one).resize((width, height), Image.Resampling.BILINEAR) for one in scores)
+    return np.stack([np.asarray(one) for one in smaller])
 
 
 def _labelled(what: str, labels: NDArray[np.uint8], side: int | None = None) -> Panel:
