@@ -145,7 +145,7 @@ def is_whole(path: Path) -> bool:
         return False
 
 
-_TEMPORARY = re.compile(r"\..+\.(json|jsonl|md|npz|png|safetensors|txt|yaml|zip)\.\d+")
+_TEMPORARY = re.compile(r"\..+\.(html|json|jsonl|md|npz|png|safetensors|txt|yaml|zip)\.\d+")
 
 
 def leftovers(path: Path) -> list[Path]:

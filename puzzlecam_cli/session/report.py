@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from puzzlecam_cli.errors import UserError
-from puzzlecam_cli.files import write_text
+from puzzlecam_cli.files import remove_leftovers, write_text
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.use.report.facts import Facts, gather
 from puzzlecam_cli.view.report.page import MARK, report_page
@@ -35,6 +35,7 @@ def write_report(run: Path, out: Path | None = None, *, photos: int = MOST_PHOTO
     facts = gather(run, photos=photos)
     page = report_page(facts, views_of(run, facts))
     try:
+        remove_leftovers(file)
         write_text(file, page)
     except OSError as error:
         problem = f"{file} cannot be written: {error.strerror}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from puzzlecam_cli.data.pixels.sizes import size_at
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.constants import IGNORE
 
@@ -74,11 +75,12 @@ class PhotoRow:
         return replace(self, panels=(*made, _labelled(PREDICTION, labels), *truth))
 
 
-def photo_row(run: Run, image_id: str, *, strict: bool = True) -> PhotoRow:
+def photo_row(run: Run, image_id: str, *, strict: bool = True, side: int | None = None) -> PhotoRow:
     """All that there is of a photo.
 
     Args:
         strict: raise the first problem; otherwise it is kept in `problems`, and the rest is shown.
+        side: pixels of the longer side that all is made smaller to, where many are kept; None: as it is.
 
     Raises:
         UserError: there is no such photo, or it or a file that was made of it cannot be read.
@@ -95,19 +97,21 @@ def photo_row(run: Run, image_id: str, *, strict: bool = True) -> PhotoRow:
             return None
 
     photo = tried(partial(run.photo, image_id))
+    if photo is not None and side is not None:
+        photo.thumbnail((side, side))
     panels: list[Panel] = []
     for step, what, read in (("cams", CAM, run.cams), ("rw/scores", WALKED, run.walked)):
         if run.has(step, image_id) and (maps := tried(partial(read, image_id, stride=4))):
-            classes, scores = tuple(maps[0].tolist()), maps[1]
+            classes, scores = tuple(maps[0].tolist()), _within(maps[1], side)
             if what == CAM:
                 panels += [Panel(what, (index,), one[None]) for index, one in zip(classes, scores, strict=True)]
             else:
                 panels.append(Panel(what, classes, scores))
     for step, what in (("rw/pseudo_labels", PSEUDO_LABEL), ("seg/predictions", PREDICTION)):
         if run.has(step, image_id) and (labels := tried(partial(run.labels, step, image_id))) is not None:
-            panels.append(_labelled(what, labels))
+            panels.append(_labelled(what, labels, side))
     if photo is not None and (truth := tried(partial(run.truth, image_id))) is not None:
-        panels.append(_labelled(TRUTH, truth))
+        panels.append(_labelled(TRUTH, truth, side))
     try:
         tags = run.tag_indices(image_id)
     except UserError:
@@ -115,7 +119,24 @@ def photo_row(run: Run, image_id: str, *, strict: bool = True) -> PhotoRow:
     return PhotoRow(image_id, photo, tags, tuple(panels), tuple(problems))
 
 
-def _labelled(what: str, labels: NDArray[np.uint8]) -> Panel:
+def _within(scores: NDArray[np.float32], side: int | None) -> NDArray[np.float32]:
+    """(K, h, w) maps, no side longer than that."""
+    if side is None or not len(scores) or max(scores.shape[1:]) <= side:
+        return scores
     import numpy as np
+    from PIL import Image
 
-    return Panel(what, tuple(index for index in np.unique(labels).tolist() if index not in (0, IGNORE)), labels=labels)
+    height, width = size_at((scores.shape[1], scores.shape[2]), side)
+    smaller = (Image.fromarray(one).resize((width, height), Image.Resampling.BILINEAR) for one in scores)
+    return np.stack([np.asarray(one) for one in smaller])
+
+
+def _labelled(what: str, labels: NDArray[np.uint8], side: int | None = None) -> Panel:
+    import numpy as np
+    from PIL import Image
+
+    classes = tuple(index for index in np.unique(labels).tolist() if index not in (0, IGNORE))
+    if side is not None and max(labels.shape) > side:
+        height, width = size_at((labels.shape[0], labels.shape[1]), side)
+        labels = np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST))
+    return Panel(what, classes, labels=labels)

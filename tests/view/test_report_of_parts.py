@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from puzzlecam_cli import Run as Opened
 from puzzlecam_cli.run.ablation import TABLE_1, WHAT
 from puzzlecam_cli.run.ledger import Ledger
 from puzzlecam_cli.session import report
 from puzzlecam_cli.session.report import write_report
+from puzzlecam_cli.use.photo_row import photo_row
 from puzzlecam_cli.use.report.curves import MOST_POINTS, read_training
 from puzzlecam_cli.use.report.sample import LOOKED_AT, evenly, ranked, sample
 from tests.conftest import Run
@@ -154,6 +157,20 @@ def test_of_very_many_photos_only_some_are_read() -> None:
     assert len(found.photos) == 20
     assert len(set(run.read)) <= LOOKED_AT
     assert int(found.photos[9].row.id) > 100_000
+
+
+def test_large_photos_are_kept_small(run: Path) -> None:
+    """As one of 12 megapixels takes 36 MB, and some are kept at once."""
+    (file,) = (run / "data/JPEGImages").glob("synthetic_val_0001.jpg")
+    with Image.open(file) as photo:
+        photo.resize((1500, 1000)).save(file)
+    row = photo_row(Opened(run), "synthetic_val_0001", side=60)
+    assert row.photo is not None
+    assert row.photo.size == (60, 40)
+    assert all(max(panel.labels.shape) <= 60 for panel in row.panels if panel.labels is not None)
+    assert [panel.what for panel in row.panels] == ["prediction", "truth"]
+    maps = [panel.scores for panel in photo_row(Opened(run), "synthetic_train_0002", side=10).panels]
+    assert {max(scores.shape) for scores in maps if scores is not None} == {10}
 
 
 def test_the_best_and_the_worst_are_those() -> None:

@@ -11,6 +11,7 @@ from puzzlecam_cli.use.photo_row import PREDICTION, PSEUDO_LABEL, PhotoRow, phot
 from puzzlecam_cli.use.run import Run
 
 LOOKED_AT = 96  # photos of a split that are scored to find the best and the worst
+SIDE = 640  # pixels of the longer side of a photo that is kept: the page shows fewer
 EACH_RANK = 3  # photos that are called best, of the median, worst
 STEP = {PSEUDO_LABEL: "rw/pseudo_labels", PREDICTION: "seg/predictions"}
 
@@ -77,7 +78,13 @@ def sample(run: Run, *, most: int) -> Sample:
         each = most // len(found)
         others = evenly([image_id for image_id in made if image_id not in ranks], each - len(ranks))
         shown = [
-            Shown(photo_row(run, image_id, strict=False), split, part, ranks.get(image_id, ""), ious.get(image_id))
+            Shown(
+                photo_row(run, image_id, strict=False, side=SIDE),
+                split,
+                part,
+                ranks.get(image_id, ""),
+                ious.get(image_id),
+            )
             for image_id in [*ranks, *others][:each]
         ]
         photos += shown

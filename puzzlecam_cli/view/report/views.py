@@ -11,7 +11,7 @@ from puzzlecam_cli.use.photo_row import Panel
 from puzzlecam_cli.use.report.facts import Facts
 from puzzlecam_cli.view.ablation import ablation_notes, ablation_table
 from puzzlecam_cli.view.html.charts import chart, text
-from puzzlecam_cli.view.html.markup import Child, Html, data, data_uri, table, tag
+from puzzlecam_cli.view.html.markup import Child, Html, data, data_uri, prose, table, tag
 from puzzlecam_cli.view.pictures import layer_of_scores, sized
 from puzzlecam_cli.view.report.photos import QUALITY, SIDE
 
@@ -49,7 +49,7 @@ def losses_view(views: Views, facts: Facts) -> list[Child]:
     if summary is not None:
         heading, *rows = ablation_table(summary)
         whole = table(heading, rows, caption="mIoU of the maps by choice of losses")
-        notes = tag("p", " ".join(ablation_notes(summary)), class_="remark")
+        notes = tag("p", [[prose(note), " "] for note in ablation_notes(summary)], class_="remark")
         parts.append(tag("div", _plot(summary["rows"]), tag("div", whole, notes), class_="pair"))
     return parts
 
