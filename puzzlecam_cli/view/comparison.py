@@ -31,9 +31,9 @@ def comparison_tables(found: Comparison) -> list[Table]:
 
 
 def _scores(found: Comparison) -> Table:
-    heading = ("what", "photos", "run", "mIoU", "threshold", "difference", "95 % interval", "worse in")
+    heading = ("what", "photos", "run", "mIoU", "cut at", "gain", "95 % interval", "worse in")
     rows = [heading, *(row for result in found.results for row in _rows(result, names_of(found.told.runs)))]
-    return Table("Scores", rows, ("photos", "mIoU", "threshold", "difference", "worse in"))
+    return Table("Scores", rows, ("photos", "mIoU", "cut at", "gain", "worse in"))
 
 
 def _rows(result: dict[str, Any], names: list[str]) -> Iterator[tuple[str, ...]]:

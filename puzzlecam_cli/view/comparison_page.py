@@ -48,7 +48,7 @@ def comparison_page(found: Comparison) -> str:
     names = names_of(found.told.runs)
     scores, *others = comparison_tables(found)
     title = " and ".join(map(_text, names)) if len(names) == 2 else f"{_text(names[0])} and {len(names) - 1} others"
-    how = f"Differences are to <b>{_text(names[0])}</b>; intervals of {found.told.resamples:,} resamples of the photos."
+    how = f"Gains are over <b>{_text(names[0])}</b>; intervals are of {found.told.resamples:,} resamples of the photos."
     parts = [
         f'{MARK}<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
         f"<title>{title}</title><style>{STYLE}</style>",
@@ -104,7 +104,7 @@ def _intervals(found: Comparison, names: Sequence[str]) -> str:
         parts.append(_interval(label, row, ROW * number + ROW / 2, x))
     for value in (-most, 0.0, most):
         parts.append(f'<text x="{x(value)}" y="{height - 6}" text-anchor="middle">{value:+.3f}</text>')
-    said = "Differences in mIoU with their 95 % intervals; the numbers are in the table above."
+    said = "Gains in mIoU with their 95 % intervals; the numbers are in the table above."
     drawing = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{said}">{"".join(parts)}</svg>'
     return f"<figure>{drawing}</figure>"
 
