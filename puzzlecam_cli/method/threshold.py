@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from puzzlecam_cli.method.constants import AUTO
@@ -12,7 +13,9 @@ from puzzlecam_cli.method.labels import highest
 
 Background = float | Literal["auto"]
 BINS = 64  # of scores in [0, 1]; thresholds lie between two of them
-SHARPNESS = 100.0  # a bin with a hundredth of the mean number of pixels weighs log 2, one with that number log 101
+CELL = 12  # pixels a side, over which scores are averaged: the walk's own cells, of 4, show steps that no edge made
+NEAR = 0.03  # added to scores and their complements: what lies nearer to 0 and 1 makes no outline steeper
+OBJECT = 0.5  # how much the object's logarithm counts in the odds, beside 1 for the background's
 UNDIVIDED = 0.5  # where all scores fall into one bin
 
 
@@ -22,12 +25,16 @@ def background_of(scores: Tensor, background: Background) -> float:
 
 
 def dividing_threshold(scores: Tensor) -> float:
-    """Where a photo's scores fall into two groups that are far apart, with a long and steep outline between them.
+    """Where the outline of what a photo shows is longest and steepest together.
 
-    Of all thresholds t the one with the highest σ²(t)·s(t), of the best score of each pixel. σ² is the variance between
-    the scores up to t and those above (Otsu, IEEE Transactions on Systems, Man, and Cybernetics, 1979), for which
-    numbers of pixels count by their logarithm: a large background must not draw the threshold to itself. s is the sum
-    of the differences between neighbours that t parts, which is high where the walk stopped at edges. Both are [ours].
+    Of all thresholds the one at which neighbouring cells on either side of it differ most in sum, of the best score of
+    each pixel: at edges the walk stopped, so that scores fall there at once. What differs is φ(s) = ½ log s −
+    log(1 − s). A walked score is an object's share of itself and the background, so that log s − log(1 − s) tells how
+    many times more the object is: from 0.8 to 0.95 is further than from 0.5 to 0.8, and a broad map of high scores is
+    not cut at its faint edge. That the object's part counts half is measured. All of it is [ours].
+
+    Cells are means over `CELL` pixels a side, a third of that apart, and neighbours are those that just do not
+    overlap; in a photo of less than two of them, cells are half as large as its shorter side.
 
     Args:
         scores: (K, H, W) in [0, 1].
@@ -43,28 +50,30 @@ def dividing_threshold(scores: Tensor) -> float:
     best = highest(scores)[0].double()  # (H, W)
     if not best.isfinite().all():
         raise ValueError("scores must be finite")
-    thresholds = torch.arange(1, BINS, dtype=best.dtype, device=best.device) / BINS
-    level = torch.searchsorted(thresholds, best)  # (H, W) thresholds below the score, 0..BINS-1
-    share = level.flatten().bincount(minlength=BINS) * BINS / level.numel()  # 1 on average
-    quality = _variance_between((SHARPNESS * share).log1p()) * _parted(best, level)
-    return float(thresholds[quality.argmax()]) if quality.any() else UNDIVIDED
+    cell = min(CELL, max(1, min(best.shape) // 2))
+    step = max(1, cell // 3)
+    cells = F.avg_pool2d(best[None], cell, step)[0]  # (h, w)
+    thresholds = torch.arange(1, BINS, dtype=cells.dtype, device=cells.device) / BINS
+    odds = OBJECT * (cells + NEAR).log() - (1 - cells + NEAR).log()
+    parted = _parted(odds, torch.searchsorted(thresholds, cells), cell // step)
+    return float(thresholds[parted.argmax()]) if parted.any() else UNDIVIDED
 
 
-def _variance_between(weights: Tensor) -> Tensor:
-    """Of the bins up to each threshold and those above, by their weights: (BINS,) → (BINS-1,), 0 where one has none."""
-    centres = torch.arange(BINS, dtype=weights.dtype, device=weights.device) + 0.5
-    lower, upper = weights.cumsum(dim=0)[:-1], weights.flip(0).cumsum(dim=0).flip(0)[1:]
-    moments = weights * centres
-    means = moments.cumsum(dim=0)[:-1] / lower, moments.flip(0).cumsum(dim=0).flip(0)[1:] / upper
-    return (lower * upper * (means[0] - means[1]).square()).nan_to_num()  # 0/0 is the mean of nothing
+def _parted(values: Tensor, level: Tensor, apart: int) -> Tensor:
+    """The sum of the differences between neighbours on either side of each threshold: (h, w) → (BINS-1,).
 
-
-def _parted(best: Tensor, level: Tensor) -> Tensor:
-    """The sum of the differences between neighbours on either side of each threshold: (H, W) twice → (BINS-1,)."""
-    total = torch.zeros(BINS, dtype=best.dtype, device=best.device)
-    for axis, length in enumerate(best.shape):
-        one, other = level.narrow(axis, 0, length - 1), level.narrow(axis, 1, length - 1)
-        difference = best.diff(dim=axis).abs().flatten()
-        total += torch.minimum(one, other).flatten().bincount(difference, BINS)
-        total -= torch.maximum(one, other).flatten().bincount(difference, BINS)
+    Args:
+        values: (h, w), what differs.
+        level: (h, w) int64, how many thresholds are below the cell.
+        apart: neighbours are so many cells.
+    """
+    total = torch.zeros(BINS, dtype=values.dtype, device=values.device)
+    for axis, length in enumerate(values.shape):
+        one, other = (
+            (m.narrow(axis, 0, length - apart), m.narrow(axis, apart, length - apart)) for m in (values, level)
+        )
+        difference, low, high = (one[1] - one[0]).abs(), torch.minimum(*other), torch.maximum(*other)
+        total += low.flatten().bincount(difference.flatten(), BINS) - high.flatten().bincount(
+            difference.flatten(), BINS
+        )
     return total.cumsum(dim=0)[:-1]
