@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.metrics import jaccard_score
 from typer.testing import Result
@@ -41,8 +42,10 @@ def ids(run: Path) -> list[str]:
 def divided(run: Path, image_id: str) -> np.ndarray:
     """Labels above the photo's own threshold."""
     classes, scores = read_walked(run / "rw/scores" / f"{image_id}.npz", stride=1)
-    maps = scores.numpy()
-    return np.where(maps.max(axis=0) > dividing_threshold(scores), classes[maps.argmax(axis=0)], 0)
+    maps, photo = scores.numpy(), np.array(Image.open(run / "data/JPEGImages" / f"{image_id}.jpg").convert("RGB"))
+    return np.where(
+        maps.max(axis=0) > dividing_threshold(scores, torch.from_numpy(photo)), classes[maps.argmax(axis=0)], 0
+    )
 
 
 def test_every_photo_is_cut_where_its_own_scores_divide(cut: Path, finished_run: Path) -> None:

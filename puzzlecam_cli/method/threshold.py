@@ -1,50 +1,58 @@
-"""A background threshold that needs no masks: each photo is cut where its own scores divide."""
+"""A background threshold that needs no masks: each photo is cut where its own scores divide, along its own edges."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from puzzlecam_cli.method.colour import srgb_to_lab
 from puzzlecam_cli.method.constants import AUTO
 from puzzlecam_cli.method.labels import highest
 
 Background = float | Literal["auto"]
 BINS = 64  # of scores in [0, 1]; thresholds lie between two of them
 CELL = 12  # pixels a side, over which scores are averaged: the walk's own cells, of 4, show steps that no edge made
-NEAR = 0.03  # added to scores and their complements: what lies nearer to 0 and 1 makes no outline steeper
-OBJECT = 0.5  # how much the object's logarithm counts in the odds, beside 1 for the background's
+NEAR = 0.01  # added to scores and their complements: what lies nearer to 0 and 1 makes no outline steeper
 UNDIVIDED = 0.5  # where all scores fall into one bin
 
 
-def background_of(scores: Tensor, background: Background) -> float:
-    """The threshold of a photo: the one that is given, or by its own scores (K, H, W) in [0, 1] where it is `auto`."""
-    return dividing_threshold(scores) if background == AUTO else background
+def background_of(scores: Tensor, background: Background, image: Callable[[], Tensor]) -> float:
+    """The threshold of a photo: the one that is given, or its own where it is `auto`.
+
+    Args:
+        scores, image: as of `dividing_threshold`; the photo is read where it is needed.
+    """
+    return dividing_threshold(scores, image()) if background == AUTO else background
 
 
-def dividing_threshold(scores: Tensor) -> float:
-    """Where the outline of what a photo shows is longest and steepest together.
+def dividing_threshold(scores: Tensor, image: Tensor) -> float:
+    """Where the outline of what a photo shows is long and steep, and lies along edges of the photo.
 
-    Of all thresholds the one at which neighbouring cells on either side of it differ most in sum, of the best score of
-    each pixel: at edges the walk stopped, so that scores fall there at once. What differs is φ(s) = ½ log s −
-    log(1 − s). A walked score is an object's share of itself and the background, so that log s − log(1 − s) tells how
-    many times more the object is: from 0.8 to 0.95 is further than from 0.5 to 0.8, and a broad map of high scores is
-    not cut at its faint edge. That the object's part counts half is measured. All of it is [ours].
+    Of all thresholds the one at which neighbouring cells on either side of it differ most in sum: in the log odds of
+    their scores, times the rank of their difference in colour among all neighbours of the photo. A walked score s is
+    an object's share of itself and the background, log s / (1 − s) thus how many times more the object is: it grows as
+    much from 0.8 to 0.94 as from 0.5 to 0.8, so that a broad map of high scores is not cut at its faint edge. The rank
+    knows no contrast: a dark photo is cut like a bright one. All of it is [ours].
 
     Cells are means over `CELL` pixels a side, a third of that apart, and neighbours are those that just do not
     overlap; in a photo of less than two of them, cells are half as large as its shorter side.
 
     Args:
-        scores: (K, H, W) in [0, 1].
+        scores: (K, H, W) in [0, 1]; the best of each pixel counts.
+        image: (H, W, 3) uint8.
 
     Returns:
         A multiple of 1 / `BINS`; `UNDIVIDED` where all scores fall into one bin, or there is no map.
 
     Raises:
-        ValueError: a score is not finite.
+        ValueError: a score is not finite, or the photo is of another size.
     """
+    if image.shape != (*scores.shape[1:], 3):
+        raise ValueError(f"a photo of {tuple(image.shape)} is not that of scores {tuple(scores.shape)}")
     if not scores.numel():
         return UNDIVIDED
     best = highest(scores)[0].double()  # (H, W)
@@ -52,28 +60,24 @@ def dividing_threshold(scores: Tensor) -> float:
         raise ValueError("scores must be finite")
     cell = min(CELL, max(1, min(best.shape) // 2))
     step = max(1, cell // 3)
-    cells = F.avg_pool2d(best[None], cell, step)[0]  # (h, w)
-    thresholds = torch.arange(1, BINS, dtype=cells.dtype, device=cells.device) / BINS
-    odds = OBJECT * (cells + NEAR).log() - (1 - cells + NEAR).log()
-    parted = _parted(odds, torch.searchsorted(thresholds, cells), cell // step)
+    score, *colours = F.avg_pool2d(torch.cat([best[None], image.movedim(2, 0).double()]), cell, step)  # (h, w) each
+    odds = (score + NEAR).log() - (1 - score + NEAR).log()
+    one, other = _neighbours(torch.stack([score, odds, *srgb_to_lab(torch.stack(colours) / 255)]), cell // step)
+    contrast = (one[2:] - other[2:]).square().sum(dim=0)  # (N,)
+    rank = torch.searchsorted(contrast.sort().values, contrast, right=True)
+    steepness = (one[1] - other[1]).abs() * rank
+
+    thresholds = torch.arange(1, BINS, dtype=score.dtype, device=score.device) / BINS
+    level = torch.searchsorted(thresholds, torch.stack([one[0], other[0]]))  # (2, N) thresholds below the score
+    low, high = (level.amin(dim=0), level.amax(dim=0)) if level.numel() else level
+    parted = (low.bincount(steepness, BINS) - high.bincount(steepness, BINS)).cumsum(dim=0)[:-1]  # by each threshold
     return float(thresholds[parted.argmax()]) if parted.any() else UNDIVIDED
 
 
-def _parted(values: Tensor, level: Tensor, apart: int) -> Tensor:
-    """The sum of the differences between neighbours on either side of each threshold: (h, w) → (BINS-1,).
-
-    Args:
-        values: (h, w), what differs.
-        level: (h, w) int64, how many thresholds are below the cell.
-        apart: neighbours are so many cells.
-    """
-    total = torch.zeros(BINS, dtype=values.dtype, device=values.device)
-    for axis, length in enumerate(values.shape):
-        one, other = (
-            (m.narrow(axis, 0, length - apart), m.narrow(axis, apart, length - apart)) for m in (values, level)
-        )
-        difference, low, high = (one[1] - one[0]).abs(), torch.minimum(*other), torch.maximum(*other)
-        total += low.flatten().bincount(difference.flatten(), BINS) - high.flatten().bincount(
-            difference.flatten(), BINS
-        )
-    return total.cumsum(dim=0)[:-1]
+def _neighbours(cells: Tensor, apart: int) -> tuple[Tensor, Tensor]:
+    """All pairs of cells in one row or column that are `apart`: (C, h, w) → (C, N), (C, N)."""
+    height, width = cells.shape[1:]
+    down, right = max(height - apart, 0), max(width - apart, 0)
+    one = [cells[:, :down].flatten(1), cells[:, :, :right].flatten(1)]
+    other = [cells[:, apart:].flatten(1), cells[:, :, apart:].flatten(1)]
+    return torch.cat(one, dim=1), torch.cat(other, dim=1)
