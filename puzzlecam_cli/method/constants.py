@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 IGNORE = 255  # a label that says nothing: padding, unsure pixels, void pixels of masks
 AUTO: Final = "auto"  # a threshold that each photo's scores choose
+AUTO_VERSION = 2  # raised when the code begins to choose others
 MAP_STRIDE = 4  # pixels a cell of the maps that walk
 
 ALPHA = 4.0  # weight of L_re at the end of its ramp

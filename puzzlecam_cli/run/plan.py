@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.recipe.model import model_of
+from puzzlecam_cli.run.automatic import RULE, rule_inputs
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Inputs
 from puzzlecam_cli.run.made import claimed, count, files_below
@@ -91,7 +92,7 @@ def inputs_of(run: Run, step: Step, found: Inputs | None = None) -> Inputs:
             if not any(name == skipped or name.startswith(skipped + ".") for skipped in step.without)
         }
     inputs |= {key: value for key, value in (found or {}).items() if key in inputs}
-    inputs |= saliency_inputs(run, step)
+    inputs |= rule_inputs(inputs) | saliency_inputs(run, step)
     for wanted in step.data:
         inputs |= _data_input(run, wanted, step.takes_what_is_there)
     for need in step.needs:
@@ -237,7 +238,7 @@ def what_changed(before: Inputs, after: Inputs) -> list[str]:
         old, new = before.get(key), after.get(key)
         if key in before and key in after and (old == new or _is_content(key, new)):
             continue
-        if key == "version":
+        if key in ("version", RULE):
             changes.append("the program makes it differently now")
         elif key.startswith("data."):
             changes.append(_DATA_CHANGED.format(key))

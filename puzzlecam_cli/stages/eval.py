@@ -226,7 +226,9 @@ def _with_masks(context: Context, row: Scored, photos: Sequence[Photo]) -> Seque
 def _job(context: Context, row: Scored, photo: Photo) -> ScoreJob:
     assert photo.mask  # `_with_masks` has seen to it
     thresholds = _thresholds(context, row)
-    return ScoreJob(row.what, row.kind, row.artifact(photo.id), photo.mask, thresholds, context.num_classes)
+    return ScoreJob(
+        row.what, row.kind, photo.image, row.artifact(photo.id), photo.mask, thresholds, context.num_classes
+    )
 
 
 def _thresholds(context: Context, row: Scored) -> tuple[Background, ...]:

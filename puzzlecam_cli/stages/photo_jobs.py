@@ -6,6 +6,7 @@ A worker imports this module: it must stay light.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -78,11 +79,12 @@ def pseudo_label_photo(job: PseudoLabelJob, fields: FieldOf) -> None:
     size, image = (photo.height, photo.width), pixels_within(photo, job.settings.crf.largest_side)
     seen = (image.shape[0], image.shape[1])
     classes, scores = read_walked(job.scores, stride=1, size=size, num_classes=job.num_classes, seen=seen)
+    pixels = torch.from_numpy(image)
     labels = pseudo_labels(
-        torch.from_numpy(image),
+        pixels,
         scores,
         torch.from_numpy(classes),
-        background=background_of(scores, job.settings.background),
+        background=background_of(scores, job.settings.background, lambda: pixels),
         **options_of(job.settings.crf, fields),
     )
     write_labels(job.out, enlarged(labels, size))
@@ -106,10 +108,16 @@ def write_prediction(out: Path, labels: Tensor) -> bool:
     return bool(labels.any())
 
 
+def _pixels(image: Path) -> Tensor:
+    """(H, W, 3) uint8."""
+    return torch.from_numpy(pixels_within(open_image(image), None))
+
+
 @dataclass(frozen=True)
 class ScoreJob:
     what: str
     kind: Literal["cams", "walked", "labels"]
+    image: Path
     artifact: Path
     mask: Mask
     thresholds: tuple[Background, ...]
@@ -130,7 +138,8 @@ def score_photo(job: ScoreJob) -> tuple[str, Tensor, bool]:
         read = read_cams if job.kind == "cams" else read_walked
         size = (mask.shape[0], mask.shape[1])  # the photo's: preflight saw to it
         classes, scores = read(job.artifact, stride=1, size=size, num_classes=job.num_classes)
-        thresholds = [background_of(scores, threshold) for threshold in job.thresholds]
+        pixels = partial(_pixels, job.image)
+        thresholds = [background_of(scores, threshold, pixels) for threshold in job.thresholds]
         counts = threshold_sweep(scores, torch.from_numpy(classes), mask, thresholds, job.num_classes)
         return job.what, counts, False
     except ValueError as error:

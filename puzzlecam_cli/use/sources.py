@@ -13,6 +13,7 @@ from puzzlecam_cli.plain_file import is_folder
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.schema import Recipe
 from puzzlecam_cli.registry import crf_engine
+from puzzlecam_cli.run.automatic import rule_inputs
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger, engines_of
 from puzzlecam_cli.run.model_file import read_description
@@ -130,4 +131,4 @@ def _flat(settings: Settings) -> dict[str, Any]:
         values["saliency"] = {key: saliency[key] for key in ("folder", "plugin", *WALKED)}
     flat = {key: value for name, below in values.items() for key, value in flatten(name, below)}
     rounding = {} if runtime["tf32"] else {"runtime.tf32": False}  # what was made before there was this key stays
-    return flat | {"runtime.mixed_precision": runtime["mixed_precision"]} | rounding
+    return flat | rule_inputs(flat) | {"runtime.mixed_precision": runtime["mixed_precision"]} | rounding
