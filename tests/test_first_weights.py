@@ -1,4 +1,4 @@
-"""seg.first_weights: how the new layers of DeepLab begin, and what that means for runs that were made without the key."""
+"""seg.first_weights: how the new layers of DeepLab begin, also in runs that were made without the key."""
 
 from __future__ import annotations
 

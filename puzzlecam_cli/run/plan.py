@@ -30,7 +30,7 @@ PRECISION = "runtime.mixed_precision"  # what it was is remembered; `auto` is co
 TF32 = "runtime.tf32"  # likewise; true allows it, and is content with what was made without
 ANY_ENGINE = ".engine"  # ends keys of dense CRFs, of which `auto` is content with any
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
-BEFORE_ITS_KEY = {"seg.first_weights": "pytorch"}  # what programs did that had no such key, where its default is another
+BEFORE_ITS_KEY = {"seg.first_weights": "pytorch"}  # what older programs did, where a key they lack has another default
 UNFINISHED_STATES = {
     "running": "was interrupted",
     "interrupted": "was interrupted",
