@@ -150,13 +150,7 @@ def _found(folder: RunFolder, need: str) -> str:
     return f"found {hashlib.sha256(' '.join(stats).encode()).hexdigest()[:16]}" if stats else NOT_THERE
 
 
-def _decide(
-    run: Run,
-    stage: str,
-    step: Step,
-    before: set[str],
-    force: bool,
-) -> Decision:
+def _decide(run: Run, stage: str, step: Step, before: set[str], force: bool) -> Decision:
     def decision(action: Action, because: str) -> Decision:
         return Decision(stage, step.name, action, because)
 
@@ -230,8 +224,7 @@ def _such_as(run: Run, step: Step) -> str:
 def what_changed(before: Inputs, after: Inputs) -> list[str]:
     """The differences, each in words.
 
-    A key that came with a newer program leaves older runs as they are while it has its default, or says what was
-    done before it came.
+    A key that came with a newer program leaves older runs as they are if it has its default, or what was done before.
     """
     before = {key: value for key, value in BEFORE_ITS_KEY.items() if key in after} | before
     after = {key: value for key, value in after.items() if key in before or value != _defaults().get(key, _NO_KEY)}
