@@ -68,6 +68,16 @@ class DeepLab(nn.Module):
             nn.Conv2d(width, num_labels, 1),
         )
 
+    def draw_kaiming(self) -> None:
+        """Draw the weights of all convolutions outside the backbone anew, normal with variance 2 / inputs [code].
+
+        PyTorch's own are uniform, with a sixth of that variance.
+        """
+        for part in (self.pyramid, self.fine, self.decoder):
+            for layer in part.modules():
+                if isinstance(layer, nn.Conv2d):
+                    nn.init.kaiming_normal_(layer.weight)
+
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) → (B, C+1, H, W) logits."""
         features = self.backbone(images)

@@ -154,6 +154,11 @@ class Seg(Training):
     batchnorm: Literal["train", "frozen"] = default("frozen", "As in `train_cls`, of the backbone [code].")
     width: Integer = default(256, "Channels of ASPP and decoder, a multiple of 4 [code].", ge=4, le=4096, multiple_of=4)
     norm: Literal["group", "batch"] = default("group", "Normalisation of ASPP and decoder: 4 groups [code].")
+    first_weights: Literal["kaiming", "pytorch"] = default(
+        "kaiming",
+        "How convolutions of ASPP and decoder begin: drawn as He et al. say, or as PyTorch does, two to three times as "
+        "small [code].",
+    )
     predict: Predict = Predict()
 
 

@@ -31,6 +31,7 @@ PRECISION = "runtime.mixed_precision"  # what it was is remembered; `auto` is co
 TF32 = "runtime.tf32"  # likewise; true allows it, and is content with what was made without
 ANY_ENGINE = ".engine"  # ends keys of dense CRFs, of which `auto` is content with any
 _DATA_CHANGED = "the photos, tags or masks of {} changed"
+BEFORE_ITS_KEY = {"seg.first_weights": "pytorch"}  # what older programs did, where a key they lack has another default
 UNFINISHED_STATES = {
     "running": "was interrupted",
     "interrupted": "was interrupted",
@@ -150,13 +151,7 @@ def _found(folder: RunFolder, need: str) -> str:
     return f"found {hashlib.sha256(' '.join(stats).encode()).hexdigest()[:16]}" if stats else NOT_THERE
 
 
-def _decide(
-    run: Run,
-    stage: str,
-    step: Step,
-    before: set[str],
-    force: bool,
-) -> Decision:
+def _decide(run: Run, stage: str, step: Step, before: set[str], force: bool) -> Decision:
     def decision(action: Action, because: str) -> Decision:
         return Decision(stage, step.name, action, because)
 
@@ -230,8 +225,9 @@ def _such_as(run: Run, step: Step) -> str:
 def what_changed(before: Inputs, after: Inputs) -> list[str]:
     """The differences, each in words.
 
-    A key that came with a newer program leaves older runs as they are while it has its default.
+    A key that came with a newer program leaves older runs as they are if it has its default, or what was done before.
     """
+    before = {key: value for key, value in BEFORE_ITS_KEY.items() if key in after} | before
     after = {key: value for key, value in after.items() if key in before or value != _defaults().get(key, _NO_KEY)}
     changes = []
     for key in [*after, *(key for key in before if key not in after)]:

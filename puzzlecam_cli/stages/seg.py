@@ -40,6 +40,8 @@ def train_segmentation(context: Context) -> None:
     from_classifier = settings.start_from == "classifier"
     backbone = context.trained("train-cls").backbone if from_classifier else context.backbone(pretrained=True)
     network: DeepLab = context.network("seg", backbone)
+    if settings.first_weights == "kaiming":
+        network.draw_kaiming()
     context.train(
         SegmentationLoss(network),
         settings,

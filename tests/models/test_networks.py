@@ -225,3 +225,18 @@ def test_the_segmentation_of_a_photo_does_not_depend_on_its_batch():
     network, x = DeepLab(backbone(), 5, width=16).eval(), images(3, 3, 40, 56)
     with torch.no_grad():
         torch.testing.assert_close(network(x)[1:2], network(x[1:2]), rtol=1e-4, atol=1e-5)
+
+
+def test_kaiming_draws_every_convolution_of_the_segmentation_head_and_nothing_else():
+    """He et al. 2015: mean 0, variance 2 / inputs; PyTorch's own are uniform with a sixth of that."""
+    network = DeepLab(backbone(), 5)
+    before = snapshot(network)
+    network.draw_kaiming()
+    drawn = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    convolutions = {f"{name}.weight": m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
+    assert drawn == {name for name in convolutions if not name.startswith("backbone")}
+    for name in drawn:
+        weight, inputs = network.state_dict()[name], before[name][0].numel()
+        assert float(weight.var() * inputs) == pytest.approx(2, rel=0.2), name
+        assert float(before[name].var() * inputs) == pytest.approx(1 / 3, rel=0.2), name
+        assert float(weight.abs().max()) > sqrt(6 / inputs), f"{name} is uniform"
