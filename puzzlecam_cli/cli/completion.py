@@ -85,6 +85,14 @@ def references(ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
 
 @_offered
+def topics(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """Names of pages of the documentation."""
+    from puzzlecam_cli.view.pages import topics
+
+    yield from topics()
+
+
+@_offered
 def image_ids(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     """Ids of the photos of the run that stands before, from the lists of what it made."""
     from puzzlecam_cli.run.made import claimed

@@ -7,10 +7,15 @@ from typing import Annotated
 
 import typer
 
+from puzzlecam_cli.cli import completion
+from puzzlecam_cli.cli.options import JsonOption
+
 
 def docs(
-    topic: Annotated[str, typer.Argument(help="The page to read; without one, what there is.")] = "index",
-    as_json: Annotated[bool, typer.Option("--json", help="The names of all topics, as JSON.")] = False,
+    topic: Annotated[
+        str, typer.Argument(help="The page to read; without one, what there is.", autocompletion=completion.topics)
+    ] = "index",
+    as_json: JsonOption = False,
 ) -> None:
     """Read the documentation here; in a pipe, as Markdown."""
     from puzzlecam_cli.view.pages import page, show_page, topics

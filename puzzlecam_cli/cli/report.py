@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from puzzlecam_cli.cli.card import RunArgument
+from puzzlecam_cli.cli import completion
+from puzzlecam_cli.cli.options import RunArgument
 from puzzlecam_cli.errors import UserError, printable
 
 
@@ -24,7 +25,13 @@ class Way(StrEnum):
 PageOption = Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="\\[RUN/report.html]")]
 PhotosOption = Annotated[int, typer.Option("--photos", min=0, max=200, help="How many photos are shown, at most.")]
 IdsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="Photos. \\[some of each split]", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="[ID]...",
+        help="Photos. \\[some of each split]",
+        show_default=False,
+        autocompletion=completion.image_ids,
+    ),
 ]
 PicturesOption = Annotated[
     Path | None,

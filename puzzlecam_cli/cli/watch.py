@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from puzzlecam_cli.cli.look import JsonOption
+from puzzlecam_cli.cli.options import JsonOption, RunArgument
 from puzzlecam_cli.errors import printable
 
 if TYPE_CHECKING:
     from puzzlecam_cli.view.watching import Watched, Watcher
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 OnceOption = Annotated[bool, typer.Option("--once", help="Draw once, and leave. \\[when not a terminal]")]
 
 EVERY = 0.5  # seconds between two looks
@@ -30,7 +29,7 @@ def watch(run: RunArgument, once: OnceOption = False, as_json: JsonOption = Fals
     from puzzlecam_cli.files import as_json as to_json
     from puzzlecam_cli.view.watching import Watcher
 
-    watcher = Watcher(run)
+    watcher = Watcher(Path(run))
     if as_json:
         print(to_json(watcher.look().as_json(), indent=1))
         return
@@ -41,7 +40,7 @@ def watch(run: RunArgument, once: OnceOption = False, as_json: JsonOption = Fals
     if found is not None and found.state == "finished":
         from puzzlecam_cli.cli.stages import tell_outcome
 
-        tell_outcome(run, [stage.name for stage in found.snapshot.stages])
+        tell_outcome(Path(run), [stage.name for stage in found.snapshot.stages])
 
 
 def show_once(watcher: Watcher) -> Watched:
