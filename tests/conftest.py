@@ -30,7 +30,7 @@ TINY = {
     "recipe": 1,
     "data": {"kind": "synthetic", "pictures": 6, "val_pictures": 3, "size": 64, "classes": 3},
     "backbone": {"name": "timm:test_efficientnet", "pretrained": False},  # all that others have, in 82 modules
-    "train_cls": {"epochs": 2, "batch": 3, "lr": 0.01, "resize": [56, 72], "crop": 64},
+    "train_cls": {"epochs": 2, "batch": 3, "lr": 0.1, "resize": [56, 72], "crop": 64},
     "cams": {"scales": [0.5, 1.0]},
     "affinity": {
         "epochs": 2,

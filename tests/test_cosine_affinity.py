@@ -19,7 +19,7 @@ from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.pipeline import all_steps
 from puzzlecam_cli.run.run import Run as PhotosRun
 from puzzlecam_cli.stages import PIPELINE
-from tests.conftest import Run
+from tests.conftest import TINY, Run
 from tests.test_predict import pictures, tags_file
 
 CHANGES = ("affinity.kind=cosine", "rw.beta=12")
@@ -41,7 +41,7 @@ def test_the_model_is_the_backbone_and_nothing_was_trained(cosine_run: Path) -> 
     model = cosine_run / "affinity" / "model.safetensors"
     with safe_open(model, "pt") as file:
         names = set(file.keys())
-    bare = load_backbone("timm:mobilenetv3_small_050")
+    bare = load_backbone(TINY["backbone"]["name"])
     assert names == {f"backbone.{name}" for name in bare.state_dict()}
     description = read_description(model)
     assert description is not None

@@ -109,7 +109,7 @@ def test_a_disk_without_room_is_told_before_anything_is_made(
     small_disk: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    fill(small_disk, 5_000_000)
+    fill(small_disk, 500_000)
     assert_refused(end_of(start(log, tiny_recipe, small_disk / "run")), log, "needs at least", "are free on its disk")
     assert artifacts(small_disk / "run") == {}
 

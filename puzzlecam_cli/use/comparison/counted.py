@@ -38,7 +38,7 @@ class Counted:
 
 
 def count_photos(run: Run, result: Result, tick: Tick) -> Counted:
-    """Count what `eval` scored once more, at the threshold that it chose; no photo is decoded.
+    """Count what `eval` scored once more, at the threshold that it chose; photos are decoded where each has a threshold of its own.
 
     Args:
         result: of the run's scores.
@@ -57,7 +57,8 @@ def count_photos(run: Run, result: Result, tick: Tick) -> Counted:
     def jobs() -> Iterator[_Job]:
         for number, photo in enumerate(there):
             assert photo.mask
-            yield _Job(number, ScoreJob("", kind, artifact(photo.id), photo.mask, (threshold,), classes))
+            job = ScoreJob("", kind, photo.image, artifact(photo.id), photo.mask, (threshold,), classes)
+            yield _Job(number, job)
 
     found: list[Counts] = [np.zeros(0, np.int64)] * len(there)
     for done, (number, counts) in enumerate(map_unordered(_count, jobs(), pool_workers(run.recipe.runtime)), 1):
