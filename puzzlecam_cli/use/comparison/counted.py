@@ -38,7 +38,9 @@ class Counted:
 
 
 def count_photos(run: Run, result: Result, tick: Tick) -> Counted:
-    """Count what `eval` scored once more, at the threshold that it chose; photos are decoded where each has a threshold of its own.
+    """Count what `eval` scored once more, at the threshold that it chose.
+
+    Photos are decoded only where each has a threshold of its own.
 
     Args:
         result: of the run's scores.
