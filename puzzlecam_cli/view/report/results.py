@@ -105,7 +105,8 @@ def _steps(scores: Scores, found: dict[str, Result]) -> Html:
         for x, value in places:
             a, b = frame.at(x, value)
             drawn.append(tag("circle", cx=a, cy=b, r=3 if colour == "paper" else 5, class_=f"dot {colour}"))
-            above = colour == "run" and (kinds[x] not in paper or value >= paper[kinds[x]])
+            falls = x > 0 and value < ours.get(kinds[x - 1], 0.0)  # the line comes from above
+            above = not falls and value >= paper.get(kinds[x], 0.0)
             if colour == "run":
                 drawn.append(text(a, b - 10 if above else b + 19, f"{100 * value:.1f}", class_="middle mark strong"))
     for x, what in enumerate(kinds):
