@@ -104,16 +104,19 @@ def _plain(text: str) -> str:
 
 
 def _scores_row(result: dict[str, Any]) -> tuple[str, ...]:
-    seeds = result["seeds"]
-    cells = [_spread([scores[what] for scores in seeds.values() if what in scores]) for what in SCORED]
-    return (result["title"], f"`{result['commands'][0]}`", ", ".join(seeds), *cells)
+    cells = [_spread(result["seeds"], what) for what in SCORED]
+    return (result["title"], f"`{result['commands'][0]}`", ", ".join(result["seeds"]), *cells)
 
 
-def _spread(values: list[float]) -> str:
+def _spread(seeds: dict[str, dict[str, float]], what: str) -> str:
+    """Mean and standard deviation over the seeds that have it, which are named where not all do."""
+    values = {seed: scores[what] for seed, scores in seeds.items() if what in scores}
     if not values:
         return ""
-    mean = f"{statistics.mean(values):.3f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.3f}"
+    shown = f"{statistics.mean(values.values()):.3f}"
+    if len(values) > 1:
+        shown += f" ± {statistics.stdev(values.values()):.3f}"
+    return shown if len(values) == len(seeds) else f"{shown} (seed {', '.join(values)})"
 
 
 def take(name: str, runs: list[Path]) -> None:
@@ -125,7 +128,7 @@ def take(name: str, runs: list[Path]) -> None:
         scores = json.loads((run / "eval" / "scores.json").read_text())["results"]
         seed = re.search(r"^seed: (\d+)", (run / "recipe.yaml").read_text(), re.M)
         assert seed, run
-        seeds[seed[1]] = {each["what"]: round(each["miou"], 4) for each in scores}
+        seeds[seed[1]] = {each["what"]: round(each["miou"], 6) for each in scores}
     path.write_text(json.dumps(before | {"seeds": dict(sorted(seeds.items()))}, indent=1, ensure_ascii=False) + "\n")
 
 
