@@ -21,7 +21,8 @@ Puzzlecam = Callable[..., Result]
 def commands(text: str) -> list[str]:
     """Each call of the tool in the shell blocks of a page, on one line."""
     blocks = re.findall(r"```sh\n(.*?)```", text.replace("\\\n", " "), flags=re.DOTALL)
-    return [part.strip() for block in blocks for part in re.findall(r"(?<!-m )\bpuzzlecam [^&#|\n]*", block)]
+    parts = [part for block in blocks for part in re.findall(r"(?<!-m )\bpuzzlecam [^&#|\n]*", block)]
+    return [re.sub(r"\s+\d?>.*", "", part).strip() for part in parts]  # without where output goes
 
 
 COMMANDS = sorted({line for text in TEXTS.values() for line in commands(text)})

@@ -282,7 +282,8 @@ class Run:
 
     def _unknown(self, image_id: str, known: Collection[str], where: str = "") -> UserError:
         close = get_close_matches(image_id, known, 3)
-        hint = f"did you mean {' or '.join(map(quoted, close))}?" if close else "`ids(split)` lists those of a split"
+        what = "an id is the photo's path below its folder, without suffix"
+        hint = f"did you mean {' or '.join(map(quoted, close))}?" if close else what
         return UserError("image-id", f"the run has no photo {quoted(image_id)}{where}", hint=hint)
 
     def _not_made(self, step: str) -> UserError:

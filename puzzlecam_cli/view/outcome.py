@@ -50,12 +50,15 @@ def closing(folder: RunFolder, ledger: Ledger) -> list[str]:
     took = {stage: sum(record.seconds for record in steps.values()) for stage, steps in ledger.records.items()}
     each = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in took.items())
     run = shell(str(folder.root))
+    goes_on = f"  masks for photos of your own       puzzlecam predict {run} NEW --out masks"
+    if "seg" not in ledger.records:
+        goes_on = f"  the network, and predictions       puzzlecam run-all {run}"
     return [
         f"took {duration(sum(took.values()))}: {each}",
         "what to do next:",
         f"  one page with curves and pictures  puzzlecam report {run}",
         f"  maps and labels of single photos   puzzlecam show {run} --out pictures",
-        f"  masks for photos of your own       puzzlecam predict {run} PHOTOS --out masks",
+        goes_on,
     ]
 
 

@@ -110,12 +110,12 @@ def test_every_step_has_its_extent() -> None:
         "affinity/model": 4 * 25,
         "rw/scores": 200,
         "rw/pseudo_labels": 200,
-        "seg/model": 10 * 25,
+        "seg/model": 5 * 25,
         "seg/predictions": 50,
         "eval/scores": 650,
     }
     few = extents_of(recipe, Sizes(5, 0, 15), 1, 1)
-    assert (few["seg/model"].items, few["seg/model"].images) == (10, 5)  # one batch of all an epoch
+    assert (few["seg/model"].items, few["seg/model"].images) == (5, 5)  # one batch of all an epoch
     assert few["seg/predictions"].note
 
 

@@ -61,7 +61,7 @@ def test_all_that_is_lacking_says_what_that_costs(puzzlecam: Run) -> None:
 
 
 def test_every_extra_has_its_price() -> None:
-    assert set(doctor.EXTRAS) == set(PROJECT["optional-dependencies"]) - {"all", "test", "dev"}
+    assert set(doctor.EXTRAS) == set(PROJECT["optional-dependencies"]) - {"all", "test", "dev", "site"}
     (everything,) = PROJECT["optional-dependencies"]["all"]
     assert everything == f"{PROJECT['name']}[{','.join(doctor.EXTRAS)}]"
 

@@ -72,10 +72,10 @@ def sample(run: Run, *, most: int) -> Sample:
         made = [image_id for image_id in evenly(ids, 4 * LOOKED_AT) if _is_made(run, image_id)]
         found += [(part, split, STEP[what], evenly(made, LOOKED_AT))] if made else []
     photos: list[Shown] = []
-    for part, split, step, made in found:
+    shares = _shares([len(made) for *_, made in found], most)
+    for each, (part, split, step, made) in zip(shares, found, strict=True):
         ious = {image_id: iou for image_id in made if (iou := _iou(run, step, image_id)) is not None}
         ranks = ranked(ious)
-        each = most // len(found)
         others = evenly([image_id for image_id in made if image_id not in ranks], each - len(ranks))
         shown = [
             Shown(
@@ -92,6 +92,14 @@ def sample(run: Run, *, most: int) -> Sample:
             first = broken[0].row.problems[0].problem
             missing.append(f"{several(len(broken), 'photo')} of `{split}` shown in part: {first}")
     return Sample(tuple(photos), counts, tuple(missing))
+
+
+def _shares(lengths: Sequence[int], most: int) -> list[int]:
+    """How many of each list are taken: as many of all, but what a short one leaves is the others'."""
+    shares = [0] * len(lengths)
+    for number, index in enumerate(sorted(range(len(lengths)), key=lambda index: lengths[index])):
+        shares[index] = min(lengths[index], (most - sum(shares)) // (len(lengths) - number))
+    return shares
 
 
 def evenly(ids: Sequence[str], count: int) -> list[str]:

@@ -85,7 +85,7 @@ TRAINING = "Faint: what was logged. Bold: the mean of neighbouring points."
 def _photos_said(facts: Facts, left_out: int) -> str:
     whole = ", ".join(f"{count:,} of {split}" for split, count in facts.counts.items())
     ranked = any(shown.rank for shown in facts.photos)
-    said = f"{len(facts.photos) - left_out} of the run's photos ({whole}), at equal distances in their lists"
+    said = f"{len(facts.photos) - left_out} photos, at equal distances in the run's lists ({whole})"
     if ranked:
         said += "; with the best, those around the median and the worst of the photos that were looked at"
     return said + "."
