@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import os
@@ -150,7 +151,7 @@ _TEMPORARY = re.compile(r"\..+\.(html|json|jsonl|md|npz|png|safetensors|txt|yaml
 
 def leftovers(path: Path) -> list[Path]:
     """What `replacing` began for a file, or for all files of a folder, in processes that were killed."""
-    begun = path.rglob(".*") if path.is_dir() else path.parent.glob(f".{path.name}.*")
+    begun = path.rglob(".*") if path.is_dir() else path.parent.glob(f".{glob.escape(path.name)}.*")
     return [temporary for temporary in begun if _TEMPORARY.fullmatch(temporary.name)]
 
 

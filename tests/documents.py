@@ -88,7 +88,7 @@ def _commands(command: Any, name: str) -> Iterator[str]:
     if hasattr(command, "commands"):
         return
     arguments = [each for each in command.params if each.param_type_name == "argument"]
-    usage = " ".join([name, *(f"[{_metavar(each)}]" if not each.required else _metavar(each) for each in arguments)])
+    usage = " ".join([name, *map(_metavar, arguments)])
     yield from ["", f"## `{usage}`", "", " ".join((command.help or "").split())]
     options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
     if rows := [(", ".join(f"`{name}`" for name in each.opts), _plain(each.help or "")) for each in options]:
@@ -96,7 +96,10 @@ def _commands(command: Any, name: str) -> Iterator[str]:
 
 
 def _metavar(argument: Any) -> str:
-    return str(argument.metavar or argument.name.upper()) + ("..." if argument.nargs != 1 else "")
+    named = str(argument.metavar or argument.name.upper()) + ("..." if argument.nargs != 1 else "")
+    if argument.required or named.startswith("["):
+        return named.replace("......", "...")
+    return f"[{named}]"
 
 
 def _plain(text: str) -> str:

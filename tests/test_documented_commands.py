@@ -20,6 +20,7 @@ NOT_RUN = {  # what begins so, and why
     "puzzlecam card runs/PHOTOS --licence cc-by-4.0 --push-to-hub": "tests/ways_in/test_card.py",
     "puzzlecam predict hf://": "tests/ways_in/test_hub.py",
     "puzzlecam --install-completion": "writes into the shell's own files: tests/cli/test_completion.py",
+    "puzzlecam run-all small_photos": "trains a real network: tests/test_pipeline.py",
     "puzzlecam doctor": "tries all stages: tests/cli/test_doctor.py",
     "puzzlecam export runs/PHOTOS --format torchscript": "tests/test_export.py",
     "puzzlecam export runs/PHOTOS --precision int8": "tests/test_export.py",
@@ -71,8 +72,10 @@ def at_the_desk(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def call(line: str, desk: Path) -> Result:
     photos = "\n".join(str(path) for path in sorted((desk / "NEW").iterdir()))
-    quick = ["--no-forecast"] if line.startswith("puzzlecam new") else []  # the forecast has its own tests
-    return CliRunner().invoke(app, [*shlex.split(line)[1:], *quick], input=photos if " - " in line else None)
+    more = ["--no-forecast"] if line.startswith("puzzlecam new") else []  # the forecast has its own tests
+    if line.startswith("puzzlecam show") and "--out" not in line:  # there is no terminal for it here
+        more = ["--out", "shown"]
+    return CliRunner().invoke(app, [*shlex.split(line)[1:], *more], input=photos if " - " in line else None)
 
 
 def test_every_command_does_what_it_says(at_the_desk: Path) -> None:

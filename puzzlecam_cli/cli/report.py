@@ -58,7 +58,7 @@ def report(run: RunArgument, out: PageOption = None, photos: PhotosOption = 36) 
     from puzzlecam_cli.view.words import size
 
     file = write_report(Path(run), out, photos=photos)
-    print(f"{file}  ({size(file.stat().st_size)})")
+    print(f"{printable(str(file), 5000)}  ({size(file.stat().st_size)})")
 
 
 def show(
@@ -77,18 +77,24 @@ def show(
     from puzzlecam_cli.use.run import Run
     from puzzlecam_cli.view.photo_row import drawn, pictures
     from puzzlecam_cli.view.telling import Teller
-    from puzzlecam_cli.view.terminal_pictures import answer_of_terminal, show_blocks, show_picture, way_of
+    from puzzlecam_cli.view.terminal_pictures import (
+        answer_of_terminal,
+        show_blocks,
+        show_picture,
+        shows_no_blocks,
+        way_of,
+    )
 
     opened = Run(run)
     Teller().now("reading the run")
     found = rows(opened, ids or (), predict=predict)
     if out is not None:
         for file in write_rows(found, opened.classes, out, size=size, overlay=overlay):
-            print(file)
+            print(printable(str(file), 5000))
         return
     chosen = way.value if way else way_of(os.environ, answer_of_terminal)
-    if chosen == Way.blocks and os.environ.get("NO_COLOR"):
-        raise UserError("usage", "NO_COLOR is set, and half blocks are nothing but colour", hint="--out DIR writes PNG")
+    if chosen == Way.blocks and (why := shows_no_blocks()):
+        raise UserError("usage", why, hint="--out DIR writes PNG")
     for row in found:
         print(printable(row.id))
         if chosen == Way.blocks:

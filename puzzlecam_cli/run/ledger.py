@@ -62,6 +62,8 @@ class Record:
             raise ValueError("a record's numbers are none")
         if not (isinstance(self.inputs, dict) and isinstance(self.versions, dict)):
             raise ValueError("a record's inputs or versions are no section")
+        if not all(isinstance(version, str) for version in self.versions.values()):
+            raise ValueError("a record's versions are no text")
         if not all(map(_is_plain, self.inputs.values())):
             raise ValueError("a record's inputs are no values of a recipe")
 

@@ -30,10 +30,11 @@ class _Result(_Checked):
     miou: Share | None
     fp: Share | None
     fn: Share | None
-    threshold: float | None
+    threshold: Share | None
     threshold_from: str | None
     crf: bool
-    iou: dict[str, Share | None]
+    iou: Annotated[dict[str, Share | None], Field(min_length=1)]
+    sweep: list[Annotated[list[Share | Literal["auto"] | None], Field(min_length=2, max_length=2)]] = []
 
 
 class _Shown(_Checked):

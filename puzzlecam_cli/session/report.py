@@ -6,6 +6,7 @@ from pathlib import Path
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import remove_leftovers, write_text
+from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.use.report.facts import Facts, gather
 from puzzlecam_cli.view.report.page import MARK, report_page
@@ -30,13 +31,16 @@ def write_report(run: Path, out: Path | None = None, *, photos: int = MOST_PHOTO
     Raises:
         UserError: there is no run, its recipe or ledger is damaged, or the file is something else or cannot be written.
     """
+    if out is not None:
+        check_place(out)
+    facts = gather(run, photos=photos)
     file = out or run / NAME
     check_place(file)
-    facts = gather(run, photos=photos)
     page = report_page(facts, views_of(run, facts))
     try:
-        remove_leftovers(file)
-        write_text(file, page)
+        if out is None:  # elsewhere what is called so may be anybody's
+            remove_leftovers(file)
+        write_text(file.resolve(), page)  # a link stays one
     except OSError as error:
         problem = f"{file} cannot be written: {error.strerror}"
         raise UserError("file-unwritable", problem, hint="--out names another file") from None
@@ -57,15 +61,14 @@ def check_place(file: Path) -> None:
     Raises:
         UserError: something else is there.
     """
-    try:
-        with file.open("rb") as there:
-            is_ours = there.read(len(MARK)) == MARK.encode()
-    except FileNotFoundError:
+    problem = why_no_file(file)
+    if problem == "is not there":
         return
-    except OSError:
-        is_ours = False
-    if not is_ours:
-        raise UserError("file-exists", f"{file} is there already, and is no report", hint="--out names another file")
+    if problem is None:
+        with file.open("rb") as there:
+            problem = None if there.read(len(MARK)) == MARK.encode() else "is there already, and is no report"
+    if problem:
+        raise UserError("file-exists", f"{file} {problem}", hint="--out names another file")
 
 
 def views_of(run: Path, facts: Facts) -> Views:

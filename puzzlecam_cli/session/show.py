@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import replacing
+from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.use.photo_row import PhotoRow, photo_row
 from puzzlecam_cli.use.report.sample import evenly
 from puzzlecam_cli.use.run import Run
@@ -78,11 +79,14 @@ def _ids(run: Run, split: str) -> list[str]:
 
 
 def _check_place(file: Path) -> None:
+    problem = why_no_file(file)
+    if problem == "is not there":
+        return
     try:
+        if problem:
+            raise ValueError(problem)
         with Image.open(file) as picture:
             is_ours = picture.info.get(MARK[0]) == MARK[1]
-    except FileNotFoundError:
-        return
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         is_ours = False
     if not is_ours:

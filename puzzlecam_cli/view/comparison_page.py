@@ -38,9 +38,11 @@ def check_place(path: Path) -> None:
     problem = why_no_file(path)
     if problem == "is not there":
         return
-    if problem or path.read_bytes()[: len(MARK)] != MARK.encode():
-        said = f"{path} {problem or 'is there already, and no page of a comparison'}"
-        raise UserError("file-exists", said, hint="--out names another file")
+    if problem is None:
+        with path.open("rb") as file:
+            problem = None if file.read(len(MARK)) == MARK.encode() else "is there already, and no page of a comparison"
+    if problem:
+        raise UserError("file-exists", f"{path} {problem}", hint="--out names another file")
 
 
 def comparison_page(found: Comparison) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from puzzlecam_cli.events import Event, as_record, kinds
 from puzzlecam_cli.files import append_line, as_json, ready_to_append
+from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.run.ledger import now
 
 
@@ -36,6 +37,8 @@ class EventReader:
 
     def read(self) -> Iterator[tuple[float, Event]]:
         """The events since the last call, each with its time in seconds since 1970; none if there is no file."""
+        if why_no_file(self.path):  # a pipe would be waited for
+            return
         try:
             with self.path.open("rb") as file:
                 if file.seek(0, 2) < self._at:  # it is another file

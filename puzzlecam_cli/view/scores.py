@@ -122,7 +122,7 @@ def table_2(scores: Scores) -> list[tuple[str, ...]]:
         return []
     cams, walked, labels = found["cams"], found["rw"], found["pseudo-labels"]
     cut = AUTO if labels["threshold"] is None else labels["threshold"]
-    at_cut = next(miou for threshold, miou in walked["sweep"] if threshold == cut)
+    at_cut = next((miou for threshold, miou in walked.get("sweep", ()) if threshold == cut), None)
     which = "automatic thresholds" if cut == AUTO else f"recipe's threshold {cut:g}"
     rows: list[tuple[str, ...]] = [
         ("mIoU", "CAM", "+ RW", "+ RW + CRF"),

@@ -48,7 +48,7 @@ def way_of(environment: Mapping[str, str], ask: Callable[[], str]) -> str:
 
 def answer_of_terminal() -> str:
     """What the terminal says to the question what it can (DA1); empty where nobody answers in time."""
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()) or shows_no_blocks():
         return ""
     import termios
     import tty
@@ -64,6 +64,19 @@ def answer_of_terminal() -> str:
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
     return said
+
+
+def shows_no_blocks() -> str:
+    """Why half blocks are not for this terminal; empty where they are."""
+    if os.environ.get("NO_COLOR"):
+        return "NO_COLOR is set, and half blocks are nothing but colour"
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        return "the terminal has no colours"
+    try:
+        "▀".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return "the terminal's encoding has no half blocks"
+    return ""
 
 
 def as_kitty(picture: Image.Image) -> str:
@@ -121,9 +134,12 @@ def as_blocks(picture: Image.Image, columns: int) -> Text:
 def show_blocks(pictures: Sequence[tuple[str, Image.Image]]) -> None:
     """Show pictures on stdout as half blocks, each above its caption, side by side as far as there is room."""
     console = Console()
-    each = min(WIDEST, max(NARROWEST, console.width // len(pictures) - GAP), console.width)
+    each = max(1, min(WIDEST, max(NARROWEST, console.width // len(pictures) - GAP), console.width - GAP))
     blocks = [Group(as_blocks(picture, each), Text(caption[:each])) for caption, picture in pictures]
-    console.print(Columns(blocks, padding=(1, GAP), width=each))
+    if console.width > each + GAP:
+        console.print(Columns(blocks, padding=(1, GAP), width=each))
+    else:
+        console.print(*blocks, sep="\n")
 
 
 def show_picture(picture: Image.Image, way: str) -> None:

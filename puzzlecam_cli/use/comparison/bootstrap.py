@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
 INTERVAL = (0.025, 0.975)
-CELLS = 4_000_000  # times that photos are drawn at once: 32 MB
+CELLS = 4_000_000  # times that photos are drawn, or counts of classes, at once: 32 MB
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def differences(runs: Sequence[Counts], resamples: int, seed: int) -> list[Diffe
 def _drawn(runs: Sequence[Counts], resamples: int, seed: int) -> NDArray[np.float64]:
     """The mIoU of each run on each resample: (runs, resamples)."""
     photos = len(runs[0])
-    random, at_once = np.random.default_rng(seed), max(1, CELLS // photos)
     flat = [run.reshape(photos, -1).astype(np.float64) for run in runs]  # sums stay below 2^53: they are exact
+    random, at_once = np.random.default_rng(seed), max(1, CELLS // max(flat[0].shape))
     parts = []
     for begin in range(0, resamples, at_once):
         count = min(at_once, resamples - begin)
