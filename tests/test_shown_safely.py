@@ -15,9 +15,12 @@ from PIL import Image
 from typer.testing import Result
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.events import Note, as_record
+from puzzlecam_cli.files import as_json
 from puzzlecam_cli.run.scores import read_scores
 from puzzlecam_cli.session.report import write_report
 from puzzlecam_cli.use.comparison.bootstrap import CELLS, differences
+from puzzlecam_cli.view.event_file import EventReader
 from puzzlecam_cli.view.terminal_pictures import show_blocks, shows_no_blocks
 
 Puzzlecam = Callable[..., Result]
@@ -88,6 +91,28 @@ def test_a_run_whose_scores_lack_the_sweep_is_watched_and_reported(
     (run / "eval/scores.json").write_text(json.dumps(scores))
     assert puzzlecam("watch", run, "--once").exit_code == 0
     assert write_report(run, photos=0).is_file()
+
+
+def test_a_line_longer_than_any_event_is_passed_over_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("puzzlecam_cli.view.event_file.LONGEST_LINE", 200)
+    note = as_json({"time": "2026-01-01T00:00:00+00:00"} | as_record(Note("cams", "read")))
+    file, reader = tmp_path / "events.jsonl", EventReader(tmp_path / "events.jsonl")
+    file.write_text(f"{note}\n{'x' * 450}")
+    assert [event for _, event in reader.read()] == [Note("cams", "read")]
+    file.write_text(f"{note}\n{'x' * 450}{note}\n{note}\n")
+    assert [event for _, event in reader.read()] == [Note("cams", "read")]
+
+
+def test_a_comparison_without_the_data_says_that_they_are_not_there(
+    puzzlecam: Puzzlecam, finished_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    shutil.rmtree(run / "data")
+    result = puzzlecam("compare", finished_run, run)
+    assert result.exit_code == 2
+    assert "error: data-missing" in result.stderr
 
 
 @pytest.mark.parametrize("columns", [1, 2, 20, 31])

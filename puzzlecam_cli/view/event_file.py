@@ -15,6 +15,8 @@ from puzzlecam_cli.files import append_line, as_json, ready_to_append
 from puzzlecam_cli.plain_file import why_no_file
 from puzzlecam_cli.run.ledger import now
 
+LONGEST_LINE = 1 << 20  # bytes; no event of ours comes near it
+
 
 class EventFile:
     def __init__(self, path: Path):
@@ -34,6 +36,7 @@ class EventReader:
     def __init__(self, path: Path):
         self.path = path
         self._at, self._time = 0, 0.0
+        self._is_inside = False  # a line that is longer than any of ours
 
     def read(self) -> Iterator[tuple[float, Event]]:
         """The events since the last call, each with its time in seconds since 1970; none if there is no file."""
@@ -44,11 +47,13 @@ class EventReader:
                 if file.seek(0, 2) < self._at:  # it is another file
                     self._at = 0
                 file.seek(self._at)
-                for line in file:
-                    if not line.endswith(b"\n"):  # it is being written
+                while line := file.readline(LONGEST_LINE):
+                    is_whole = line.endswith(b"\n")
+                    if not is_whole and len(line) < LONGEST_LINE:  # it is being written
                         return
                     self._at += len(line)
-                    if (found := _event(line)) is not None:
+                    passed_over, self._is_inside = self._is_inside, not is_whole
+                    if is_whole and not passed_over and (found := _event(line)) is not None:
                         self._time = max(found[0], self._time) if found[0] else self._time
                         yield self._time, found[1]
         except OSError:

@@ -122,6 +122,8 @@ def _result(scores: Scores, what: str) -> Result | None:
 
 
 def _check_classes(runs: Sequence[Run], paths: Sequence[str]) -> None:
+    for run in runs:  # what lies in another place may still seem to have classes
+        run.photos.photos(run.photos.splits.train)
     first = runs[0].photos.classes
     for run, path in zip(runs[1:], paths[1:], strict=True):
         if (other := run.photos.classes) != first:
