@@ -27,6 +27,26 @@ def why_no_file(path: Path) -> str | None:
     return f"is {next((kind for test, kind in _KINDS if test(mode)), 'a device')}, not a file"
 
 
+def check_place(path: Path, mark: str, what: str) -> None:
+    """Whether a page may be written there.
+
+    Args:
+        mark: what pages of this kind begin with; they are replaced, nothing else is.
+        what: such a page, e.g. `report`.
+
+    Raises:
+        UserError: `file-exists`, something else is there.
+    """
+    problem = why_no_file(path)
+    if problem == "is not there":
+        return
+    if problem is None:
+        with path.open("rb") as file:
+            problem = None if file.read(len(mark)) == mark.encode() else f"is there already, and is no {what}"
+    if problem:
+        raise UserError("file-exists", f"{path} {problem}", hint="--out names another file")
+
+
 def is_folder(path: Path) -> bool:
     """Whether there is a folder; of a name longer than names can be, there is none."""
     return os.path.isdir(path)  # noqa: PTH112 -- Path's own fails there

@@ -46,14 +46,15 @@ def compare(
         teller.now("loading PyTorch")
     from puzzlecam_cli.files import as_json as json_of
     from puzzlecam_cli.files import write_text
+    from puzzlecam_cli.plain_file import check_place
     from puzzlecam_cli.use.comparison.compared import compare as work
     from puzzlecam_cli.view.comparison import comparison_tables
-    from puzzlecam_cli.view.comparison_page import check_place, comparison_page
+    from puzzlecam_cli.view.comparison_page import MARK, comparison_page
     from puzzlecam_cli.view.lines import say
     from puzzlecam_cli.view.tables import show, table
 
     if out is not None:
-        check_place(out)
+        check_place(out, MARK, "page of a comparison")
 
     def told(task: str) -> Tick:
         return lambda done, total: teller(f"{task}: {done:,} of {total:,} photos")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.files import remove_leftovers, write_text
-from puzzlecam_cli.plain_file import why_no_file
+from puzzlecam_cli.plain_file import check_place
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.use.report.facts import Facts, gather
 from puzzlecam_cli.view.report.page import MARK, report_page
@@ -32,10 +32,10 @@ def write_report(run: Path, out: Path | None = None, *, photos: int = MOST_PHOTO
         UserError: there is no run, its recipe or ledger is damaged, or the file is something else or cannot be written.
     """
     if out is not None:
-        check_place(out)
+        check_place(out, MARK, "report")
     facts = gather(run, photos=photos)
     file = out or run / NAME
-    check_place(file)
+    check_place(file, MARK, "report")
     page = report_page(facts, views_of(run, facts))
     try:
         if out is None:  # elsewhere what is called so may be anybody's
@@ -53,22 +53,6 @@ def is_current(run: Path) -> bool:
         return (run / NAME).stat().st_mtime_ns > RunFolder(run).ledger.stat().st_mtime_ns
     except OSError:
         return False
-
-
-def check_place(file: Path) -> None:
-    """Whether a report may be written there.
-
-    Raises:
-        UserError: something else is there.
-    """
-    problem = why_no_file(file)
-    if problem == "is not there":
-        return
-    if problem is None:
-        with file.open("rb") as there:
-            problem = None if there.read(len(MARK)) == MARK.encode() else "is there already, and is no report"
-    if problem:
-        raise UserError("file-exists", f"{file} {problem}", hint="--out names another file")
 
 
 def views_of(run: Path, facts: Facts) -> Views:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.errors import UserError, printable
-from puzzlecam_cli.plain_file import why_no_file
+from puzzlecam_cli.errors import printable
 from puzzlecam_cli.use.comparison.compared import Comparison, names_of
 from puzzlecam_cli.view.comparison import Table, comparison_tables
 from puzzlecam_cli.view.scores import TITLES
@@ -27,22 +25,6 @@ svg text { fill: currentColor; } .zero { stroke: var(--soft); stroke-dasharray: 
 .open { stroke: var(--soft); fill: var(--soft); }
 """
 WIDTH, LEFT, ROW = 640, 260, 26  # of the drawing, in its own units
-
-
-def check_place(path: Path) -> None:
-    """Whether a page may be written there.
-
-    Raises:
-        UserError: something is there that is no page of this kind.
-    """
-    problem = why_no_file(path)
-    if problem == "is not there":
-        return
-    if problem is None:
-        with path.open("rb") as file:
-            problem = None if file.read(len(MARK)) == MARK.encode() else "is there already, and no page of a comparison"
-    if problem:
-        raise UserError("file-exists", f"{path} {problem}", hint="--out names another file")
 
 
 def comparison_page(found: Comparison) -> str:
