@@ -19,7 +19,7 @@ from puzzlecam_cli.events import Note, as_record
 from puzzlecam_cli.files import as_json
 from puzzlecam_cli.run.scores import read_scores
 from puzzlecam_cli.session.report import write_report
-from puzzlecam_cli.use.comparison.bootstrap import CELLS, differences
+from puzzlecam_cli.use.comparison.bootstrap import differences
 from puzzlecam_cli.view.event_file import EventReader
 from puzzlecam_cli.view.terminal_pictures import show_blocks, shows_no_blocks
 
@@ -139,4 +139,3 @@ def test_resamples_are_drawn_in_parts_that_fit_many_classes(monkeypatch: pytest.
     whole = differences([counts, counts[::-1]], 100, 0)
     monkeypatch.setattr("puzzlecam_cli.use.comparison.bootstrap.CELLS", 7 * 3 * 81)
     assert differences([counts, counts[::-1]], 100, 0) == whole
-    assert CELLS > 0

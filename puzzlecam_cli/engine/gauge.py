@@ -61,11 +61,6 @@ class Gauge:
         return Pace(stage, speed, wait, *_gpu(self._device))
 
 
-def device_name(device: torch.device) -> str:
-    """`NVIDIA H100 80GB HBM3`, or `CPU`."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
-
-
 def _gpu(device: torch.device) -> tuple[int | None, int | None, float | None]:
     """Bytes in use and in all, and how busy it is; None for what is not known."""
     if device.type != "cuda":

@@ -45,13 +45,12 @@ def execute(
         if not todo:
             emit(StageKept(stage.name, by_step[stage.steps[0].name].because))
             continue
-        from puzzlecam_cli.engine.accelerator import make_accelerator
-        from puzzlecam_cli.engine.gauge import device_name
+        from puzzlecam_cli.engine.accelerator import gpu_name, make_accelerator
         from puzzlecam_cli.engine.precision import said
 
         accelerator = accelerator or make_accelerator(run.recipe.runtime)
         if not is_said:
-            emit(Machine(device_name(accelerator.device), accelerator.num_processes))
+            emit(Machine(gpu_name(accelerator.device) or accelerator.device.type.upper(), accelerator.num_processes))
             if text := said(run.recipe.runtime, accelerator.mixed_precision):
                 emit(Note("run", text))
         is_said = True

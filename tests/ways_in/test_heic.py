@@ -11,7 +11,7 @@ from PIL import Image, features
 from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.errors import UserError
 
-pillow_heif = pytest.importorskip("pillow_heif")
+pillow_heif = pytest.importorskip("pillow_heif", reason="the extra `heic` is not installed")
 HEAD = {"HEIF": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "AVIF": b"\0\0\0\x1cftypavif\0\0\0\0avifmif1"}
 
 
