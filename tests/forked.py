@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from puzzlecam_cli.cli.app import app
 from puzzlecam_cli.engine import checkpoint
 from puzzlecam_cli.engine.checkpoint import KEPT
+from tests.preloaded import close_all_but, end_with_parent
 
 Act = Callable[[], None]
 TRAININGS = ("train-cls", "affinity", "seg")
@@ -37,6 +38,8 @@ def start_command(log: Path, *arguments: str, before: Act = lambda: None) -> int
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        close_all_but({0, 1, 2})
+        end_with_parent()
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         before()

@@ -7,6 +7,7 @@ streams, environment, session, and what it leaves) is the same of a forked one; 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import faulthandler
 import os
 import runpy
@@ -51,7 +52,7 @@ def fork_exec(
             if file >= 0:
                 os.dup2(file, number)
         _forget(env)
-        _close_all_but({0, 1, 2, *keep} - {failed})  # then `Popen` of the parent goes on
+        close_all_but({0, 1, 2, *keep} - {failed})  # then `Popen` of the parent goes on
         code = _run([os.fsdecode(text) for text in args[1:]])
     finally:
         os._exit(code)
@@ -79,11 +80,17 @@ def _forget(env: list[bytes] | None) -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def _close_all_but(keep: set[int]) -> None:
+def close_all_but(keep: set[int]) -> None:
+    """A pipe of pytest-xdist that a forked process holds open would hide from it that one of its workers is gone."""
     for path in list(Path("/proc/self/fd").iterdir()):
         if int(path.name) not in keep:
             with suppress(OSError):  # that of the listing is closed by now
                 os.close(int(path.name))
+
+
+def end_with_parent() -> None:
+    """Be killed when the process that forked this one ends, as one does that takes too long."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _run(arguments: list[str]) -> int:
