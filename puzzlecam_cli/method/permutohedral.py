@@ -17,6 +17,8 @@ from torch import Tensor
 
 FRACTION = 24  # bits of a fraction of a coordinate: as many as a float32 has
 PART = 2**21  # points whose corners are sorted at once, which takes some 200 bytes each
+IN_PIECES = ("cuda",)  # devices that sum up by threads side by side, each from the first row of a sum to its last
+PIECE = 32  # rows that are summed up one after the other there: a corner on an even surface has thousands
 TOO_SMALL = "a deviation of a kernel is too small for what it spans: corners can no longer be told apart"
 
 
@@ -88,6 +90,30 @@ def _starts(count: int, each: int, device: torch.device) -> Tensor:
     return torch.arange(0, count * each + 1, each, dtype=torch.int32, device=device)
 
 
+class _Pieces(NamedTuple):
+    """Long sums of rows as sums of shorter ones: where each piece starts, and which pieces, from `of` to `of`, are one
+    sum: those `rows`, once each."""
+
+    starts: Tensor
+    of: Tensor
+    rows: Tensor
+    ones: Tensor
+
+
+def _pieces(starts: Tensor) -> _Pieces:
+    counts = (starts.diff() + PIECE - 1).div_(PIECE, rounding_mode="floor")
+    of = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    sums = torch.repeat_interleave(counts)  # of each piece
+    numbers = torch.arange(len(sums), device=starts.device)
+    begins = starts[sums] + PIECE * (numbers - of[sums])
+    return _Pieces(
+        starts=torch.cat([begins, starts[-1:]]).to(torch.int32),
+        of=of.to(torch.int32),
+        rows=numbers.to(torch.int32),
+        ones=torch.ones(len(sums), device=starts.device),
+    )
+
+
 class _Splat(NamedTuple):
     """What `corners` get: each of the `points` from its start to the next, times their shares.
 
@@ -98,9 +124,13 @@ class _Splat(NamedTuple):
     shares: Tensor
     starts: Tensor
     corners: Tensor
+    pieces: _Pieces | None = None
 
     def sums(self, values: Tensor) -> Tensor:
-        return _sums(values, self.points, self.starts, self.shares)
+        if self.pieces is None:
+            return _sums(values, self.points, self.starts, self.shares)
+        held = _sums(values, self.points, self.pieces.starts, self.shares)
+        return _sums(held, self.pieces.rows, self.pieces.of, self.pieces.ones)
 
 
 class _Sorted(NamedTuple):
@@ -133,13 +163,15 @@ def _sorted(keys: Tensor, shares: Tensor, begin: int) -> _Sorted:
     starts = new.nonzero()[:, 0]
     corner = new.cumsum(0, dtype=torch.int32).sub_(1)
     corners = torch.empty_like(corner).scatter_(0, order, corner).view(keys.shape)
+    starts = torch.cat([starts, starts.new_tensor([len(order), len(order)])])
     splat = _Splat(
         points=(order % keys.shape[1]).add_(begin).to(torch.int32),
         shares=shares.flatten().index_select(0, order),
-        starts=torch.cat([starts, starts.new_tensor([len(order), len(order)])]).to(torch.int32),
-        corners=torch.arange(len(starts) + 1, dtype=torch.int32, device=keys.device),
+        starts=starts.to(torch.int32),
+        corners=torch.arange(len(starts) - 1, dtype=torch.int32, device=keys.device),
+        pieces=_pieces(starts) if keys.device.type in IN_PIECES else None,
     )
-    return _Sorted(ordered.index_select(0, starts), splat, corners.t().flatten(), shares.t().flatten())
+    return _Sorted(ordered.index_select(0, starts[:-2]), splat, corners.t().flatten(), shares.t().flatten())
 
 
 def _on_the_grid(points: Tensor) -> Tensor:

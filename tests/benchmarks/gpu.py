@@ -1,18 +1,18 @@
 """`python -m tests.benchmarks.gpu [NETWORK ...]`: what only a GPU tells of the shipped networks, in two tables.
 
-Each row is measured in a process of its own, with random weights. Without a GPU nothing is measured.
+Each network is measured in a process of its own, with random weights; each row is printed when it is there. Without a
+GPU nothing is measured.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from statistics import median
 from time import perf_counter
-
-from rich.console import Console
 
 BATCHES = {"efficientnet_lite0": 32, "resnet50": 32, "resnest50": 32, "resnest101": 16, "resnest269": 8}
 SIDE, CLASSES = 512, 20
@@ -64,11 +64,18 @@ def train(name: str, way: str, batch: int | None = None, side: int = SIDE, steps
     from puzzlecam_cli.engine.optimiser import make_optimiser
     from puzzlecam_cli.engine.precision import tf32
     from puzzlecam_cli.engine.step import Terms, add_gradients
+    from puzzlecam_cli.engine.way import Way
     from puzzlecam_cli.models.backbone import load_backbone
     from puzzlecam_cli.models.classifier import Classifier
     from puzzlecam_cli.recipe.schema import Puzzle, Runtime, TrainCls
     from puzzlecam_cli.stages.train_cls import PuzzleLosses
+    from tests.gpu.beside import reset_accelerate
 
+    reset_accelerate()
+    gc.collect()  # what the row before this one held
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     torch.manual_seed(0)
     runtime = Runtime.model_validate(WAYS[way])
     accelerator, size = make_accelerator(runtime), batch or BATCHES.get(name, 16)
@@ -90,7 +97,7 @@ def train(name: str, way: str, batch: int | None = None, side: int = SIDE, steps
 
     gradients = one_by_one
     if runtime.cuda_graphs:
-        gradients = by_graph(one_by_one, module, wrapped, 1, accelerator, notes.append)
+        gradients = by_graph(one_by_one, module, wrapped, Way(), accelerator, notes.append)
     losses: Terms = {}
 
     def run(first: int, last: int) -> None:
@@ -124,26 +131,36 @@ def _milliseconds(work: Callable[[], object]) -> float:
 def rows(work: Callable[..., tuple[str, ...]], names: Sequence[str], ways: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Of each network and way; what does not fit is told as such."""
     for name in names:
+        pool: ProcessPoolExecutor | None = None
         for way in ways:
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                try:
-                    yield pool.submit(work, name, way).result()
-                except Exception as error:  # too little memory, or a kernel that is lacking: the others are measured
-                    yield name, way, f"{type(error).__name__}: {error}"[:200]
+            pool = pool or ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            try:
+                yield pool.submit(work, name, way).result()
+            except Exception as error:  # too little memory, or a kernel that is lacking: the others are measured
+                yield name, way, f"{type(error).__name__}: {error}"[:200]
+                pool.shutdown()  # an error of CUDA stays with its process
+                pool = None
+        if pool is not None:
+            pool.shutdown()
+
+
+def in_columns(row: Sequence[str]) -> str:
+    """Each under the one before it, without knowing the rows that follow."""
+    return "  ".join(cell.ljust(18) for cell in row).rstrip()
 
 
 def main(names: Sequence[str]) -> None:
     import torch
 
     from puzzlecam_cli.bench.machine import this_machine
-    from puzzlecam_cli.view.tables import table
 
     if not torch.cuda.is_available():
         sys.exit("no GPU is seen: nothing to measure")
     print(this_machine(gpu=True))
     for header, work, ways in ((VISITED, visit, ("no", "bf16")), (TRAINED, train, tuple(WAYS))):
-        found = [row + ("",) * (len(header) - len(row)) for row in rows(work, names, ways)]
-        Console(width=None if sys.stdout.isatty() else 200).print(table([header, *found], header[2:]))
+        print(f"\n{in_columns(header)}", flush=True)
+        for row in rows(work, names, ways):
+            print(in_columns(row), flush=True)
 
 
 if __name__ == "__main__":

@@ -56,9 +56,14 @@ def test_of_a_gpu_memory_and_use_are_told_as_far_as_they_are_known(
     meter = Gauge(torch.device("cuda"))
     assert meter.read("cams") == Pace("cams", None, None, 31, 80, 0.97)
 
-    def lacking(_: object) -> int:
-        raise ModuleNotFoundError("pynvml")
+    class NVMLError(Exception):
+        """As of NVIDIA's library, where a GPU is divided: nothing that PyTorch knows of."""
 
-    monkeypatch.setattr(torch.cuda, "utilization", lacking)
-    clock[0] += 2 * EVERY
-    assert meter.read("cams") == Pace("cams", None, None, 31, 80, None)
+    for error in (ModuleNotFoundError("pynvml"), NVMLError("not supported")):
+
+        def lacking(_: object, error: Exception = error) -> int:
+            raise error
+
+        monkeypatch.setattr(torch.cuda, "utilization", lacking)
+        clock[0] += 2 * EVERY
+        assert meter.read("cams") == Pace("cams", None, None, 31, 80, None)

@@ -126,6 +126,22 @@ def test_sorting_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch, part:
     torch.testing.assert_close(parts.filter(values), whole.filter(values))
 
 
+@pytest.mark.parametrize("piece", [1, 2, 32])
+@pytest.mark.parametrize("part", [50, 500])
+def test_summing_up_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch, part: int, piece: int) -> None:
+    """As a GPU does it; of corners with one point and with more than a piece."""
+    points, values = torch.cat([scattered(3), 0.01 * scattered(3, 200)]), some_values(320)
+    whole = Lattice(points)
+    whole.normalise(3)
+    monkeypatch.setattr(permutohedral, "PART", part)
+    monkeypatch.setattr(permutohedral, "IN_PIECES", ("cpu",))
+    monkeypatch.setattr(permutohedral, "PIECE", piece)
+    pieces = Lattice(points)
+    pieces.normalise(3)
+    assert all(splat.pieces is not None for splat in pieces._splats)
+    torch.testing.assert_close(pieces.filter(values), whole.filter(values))
+
+
 def test_many_deviations_take_wider_numbers() -> None:
     """Beyond 2^31 cells: what is far away changes nothing."""
     points, values = scattered(5), some_values(122)
