@@ -77,7 +77,8 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             )
         )
 
-    module = for_training(task.module, accelerator, task.runtime)
+    pixels = steps * settings.batch * settings.crop**2
+    module = for_training(task.module, accelerator, task.runtime, pixels)
     optimiser = make_optimiser(module, task.pretrained, settings)
     agreement = Agreement(accelerator)
     checkpoints = Checkpoints(task.folder / "checkpoint", module, optimiser, accelerator, agreement)
