@@ -9,7 +9,6 @@ from threading import Lock
 import torch
 from torch import Tensor, nn
 
-
 PAYS = 12_000 * 512**2  # pixels that a training has seen when 22 s of compiling are won back, 2 ms a view of 512 pixels
 
 
