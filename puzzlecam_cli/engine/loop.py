@@ -170,9 +170,8 @@ def _gradients(
     def one_by_one(batch: Batch, step: int, steps: int) -> Terms:
         return add_gradients(module, wrapped, batch, step, steps, way.parts, accelerator)
 
-    if not task.runtime.cuda_graphs:
-        return one_by_one
-    return by_graph(one_by_one, module, wrapped, way, accelerator, lambda text: emit(Note(task.stage, text)))
+    wanted = task.runtime.cuda_graphs
+    return by_graph(wanted, one_by_one, module, wrapped, way, accelerator, lambda text: emit(Note(task.stage, text)))
 
 
 def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:

@@ -18,9 +18,9 @@ BATCHES = {"efficientnet_lite0": 32, "resnet50": 32, "resnest50": 32, "resnest10
 SIDE, CLASSES = 512, 20
 SIZES = ((375, 500), (333, 500), (357, 500), (281, 500), (500, 334), (442, 500), (500, 391), (313, 500))  # of VOC
 WAYS: dict[str, dict[str, object]] = {  # of training
-    "fp32": {"mixed_precision": "no", "tf32": False},
-    "TF32": {"mixed_precision": "no"},
-    "bf16": {"mixed_precision": "bf16"},
+    "fp32": {"mixed_precision": "no", "tf32": False, "cuda_graphs": False},
+    "TF32": {"mixed_precision": "no", "cuda_graphs": False},
+    "bf16": {"mixed_precision": "bf16", "cuda_graphs": False},
     "TF32, graph": {"mixed_precision": "no", "cuda_graphs": True},
     "bf16, graph": {"mixed_precision": "bf16", "cuda_graphs": True},
 }
@@ -95,9 +95,7 @@ def train(name: str, way: str, batch: int | None = None, side: int = SIDE, steps
     def one_by_one(batch: dict[str, torch.Tensor], step: int, steps: int) -> Terms:
         return add_gradients(module, wrapped, batch, step, steps, 1, accelerator)
 
-    gradients = one_by_one
-    if runtime.cuda_graphs:
-        gradients = by_graph(one_by_one, module, wrapped, Way(), accelerator, notes.append)
+    gradients = by_graph(runtime.cuda_graphs, one_by_one, module, wrapped, Way(), accelerator, notes.append)
     losses: Terms = {}
 
     def run(first: int, last: int) -> None:
