@@ -10,7 +10,10 @@ from pathlib import Path
 import puzzlecam_cli
 
 PACKAGE = Path(puzzlecam_cli.__file__).parent
-OPTIONAL = {"puzzlecam_cli.method.crf_pydensecrf": "pydensecrf"}  # has no build for Python 3.13
+OPTIONAL = {  # have no build for some machines
+    "puzzlecam_cli.method.crf_pydensecrf": "pydensecrf",
+    "puzzlecam_cli.method.window_kernel": "triton",
+}
 IMPORT_ALL = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
 
 

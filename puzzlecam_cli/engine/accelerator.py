@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from puzzlecam_cli.engine.depthwise import speed_up_depthwise
 from puzzlecam_cli.engine.environment import check_environment
 from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.engine.kept_memory import keep_freed_memory
-from puzzlecam_cli.engine.layout import depthwise_trains, is_depthwise, keep_depthwise_out_of_cudnn, memory_format
+from puzzlecam_cli.engine.layout import compiling_pays, is_depthwise, keep_depthwise_out_of_cudnn, memory_format
 from puzzlecam_cli.engine.place import Place
 from puzzlecam_cli.engine.place import for_inference as for_inference
 from puzzlecam_cli.engine.place import on_device as on_device
@@ -109,15 +110,18 @@ def share(items: Sequence[Any], accelerator: Accelerator) -> Sequence[Any]:
 Trained = TypeVar("Trained", bound=nn.Module)
 
 
-def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime) -> Trained:
+def for_training(module: Trained, accelerator: Accelerator, runtime: Runtime, pixels: float = math.inf) -> Trained:
     """The module, where and how it trains best.
+
+    Args:
+        pixels: that it will see.
 
     Raises:
         UserError: `sync_batchnorm` is wanted, and cannot be had for a layer.
     """
-    device, trains = accelerator.device, depthwise_trains(module)
-    module = module.to(device).to(memory_format=memory_format(module, device, trains=trains))
-    if device.type == "cuda" and not trains:
+    device, compiles = accelerator.device, compiling_pays(module, pixels)
+    module = module.to(device).to(memory_format=memory_format(module, device, compiles=compiles))
+    if device.type == "cuda" and not compiles:
         keep_depthwise_out_of_cudnn(module)
     if runtime.sync_batchnorm and accelerator.num_processes > 1:
         synchronise_batchnorms(module, device)

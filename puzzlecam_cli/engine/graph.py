@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Literal
+from warnings import catch_warnings
 
 import torch
 from accelerate import Accelerator
@@ -12,6 +15,7 @@ from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.step import LossModule, Terms, counts_of, gradients_of
 from puzzlecam_cli.engine.way import Way
 
+LEFT = 0.1  # of a GPU's memory, at least, beside a graph, which holds its own until the training ends
 WARM_UP = 3  # steps: libraries choose kernels and reserve memory in the first ones
 
 Compute = Callable[[], Terms]
@@ -19,6 +23,7 @@ Gradients = Callable[[Batch, int, int], Terms]  # of a batch, at a step of so ma
 
 
 def by_graph(
+    wanted: bool | Literal["auto"],
     one_by_one: Gradients,
     module: LossModule,
     wrapped: nn.Module,
@@ -29,13 +34,17 @@ def by_graph(
     """What computes the gradients of a batch at a step by replaying a graph, where one can be captured.
 
     Args:
+        wanted: `runtime.cuda_graphs`.
         one_by_one: what does so by launching kernel by kernel.
         module, wrapped, accelerator: see `add_gradients`.
         way: in which a batch is computed.
-        note: is told why there is no graph, if there is none.
+        note: is told why there is no graph, if there is none; with `auto` only where one was tried.
     """
+    if not wanted:
+        return one_by_one
     if reason := why_not(accelerator, way):
-        note(_fallen_back(reason))
+        if wanted is True:
+            note(_fallen_back(reason))
         return one_by_one
     return GraphedStep(one_by_one, module, wrapped, accelerator, note)
 
@@ -119,17 +128,56 @@ def record(compute: Compute) -> tuple[Callable[[], None], Terms]:
     """What does the same again with the same tensors, and the tensors that it leaves its results in.
 
     Other threads may go on to pin memory for the next batches meanwhile.
+
+    Raises:
+        RuntimeError: it waits for values of the GPU, or takes more memory than there is.
     """
     beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
         for _ in range(WARM_UP):
             compute()
+        with _waiting_is_an_error():  # better here than while it is captured
+            compute()
     torch.cuda.current_stream().wait_stream(beside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        losses = compute()
+    pool, graph = torch.cuda.graph_pool_handle(), torch.cuda.CUDAGraph()
+    try:
+        # the outer one goes back to the stream that is used now: the graph's own does not, after an error
+        with (
+            torch.cuda.stream(torch.cuda.current_stream()),
+            torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"),
+        ):
+            losses = compute()
+    except RuntimeError:
+        _after_failure(pool)
+        raise
+    if torch.cuda.mem_get_info()[0] < LEFT * torch.cuda.mem_get_info()[1]:
+        raise RuntimeError("too little memory is left beside it")  # which is the graph's no more, as nothing holds it
     return graph.replay, losses
+
+
+@contextmanager
+def _waiting_is_an_error() -> Iterator[None]:
+    before = torch.cuda.get_sync_debug_mode()
+    with catch_warnings(action="ignore"):  # that it may overlook some
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
+
+
+def _after_failure(pool: tuple[int, int]) -> None:
+    """End what a capture that failed has left as it was within one: PyTorch does not (2.11, 2.14).
+
+    Random numbers, whose generator would refuse to be used; and memory, of which no more would be given back.
+    """
+    device = torch.cuda.current_device()
+    generator = torch.cuda.default_generators[device]
+    generator.graphsafe_set_state(generator.clone_state())
+    with suppress(RuntimeError):  # where it is ended already, the graph gives it back itself
+        torch._C._cuda_endAllocateToPool(device, pool)
+        torch._C._cuda_releasePool(device, pool)
 
 
 def _form(batch: Batch) -> dict[str, tuple[torch.Size, torch.dtype]]:

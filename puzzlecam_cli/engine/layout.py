@@ -9,23 +9,25 @@ from threading import Lock
 import torch
 from torch import Tensor, nn
 
+PAYS = 12_000 * 512**2  # pixels that a training has seen when 22 s of compiling are won back, 2 ms a view of 512 pixels
 
-def memory_format(network: nn.Module, device: torch.device, *, trains: bool) -> torch.memory_format:
+
+def memory_format(network: nn.Module, device: torch.device, *, compiles: bool) -> torch.memory_format:
     """Channels last, but for some networks on GPUs. Measured on an H100 in bf16 (torch 2.11, cuDNN 9):
 
     - Dense convolutions (ResNet) gain by it in training, and lose nothing else.
     - In groups (ResNeSt) they lose by it: 67 images a second instead of 77 in training (ResNeSt-101).
-    - Depthwise ones gain where they train, 264 instead of 179 (EfficientNet-Lite0), after 22 s of compiling. Where they
-      predict, cuDNN would compile a kernel for each layer and size of image.
+    - Depthwise ones gain where they train, 264 instead of 179 (EfficientNet-Lite0), after cuDNN has compiled kernels
+      for each layer and size of image.
 
     Args:
-        trains: whether depthwise convolutions learn; else they predict, as those of a frozen backbone do.
+        compiles: whether this pays for depthwise convolutions: see `compiling_pays`.
     """
     if device.type != "cuda":
         return torch.channels_last
     convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
     in_groups = any(layer.groups > 1 and not is_depthwise(layer) for layer in convolutions)
-    if in_groups or (not trains and any(map(is_depthwise, convolutions))):
+    if in_groups or (not compiles and any(map(is_depthwise, convolutions))):
         return torch.contiguous_format
     return torch.channels_last
 
@@ -43,9 +45,12 @@ def is_depthwise(layer: nn.Module) -> bool:
     return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1
 
 
-def depthwise_trains(network: nn.Module) -> bool:
-    """Whether it has depthwise convolutions that learn."""
-    return any(is_depthwise(layer) and layer.weight.requires_grad for layer in network.modules())
+def compiling_pays(network: nn.Module, pixels: float) -> bool:
+    """Whether it has depthwise convolutions that learn, from more pixels than it takes to win back their compiling.
+
+    Those of a frozen backbone only predict.
+    """
+    return pixels >= PAYS and any(is_depthwise(layer) and layer.weight.requires_grad for layer in network.modules())
 
 
 def keep_depthwise_out_of_cudnn(network: nn.Module) -> None:

@@ -77,7 +77,8 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
             )
         )
 
-    module = for_training(task.module, accelerator, task.runtime)
+    pixels = steps * settings.batch * settings.crop**2
+    module = for_training(task.module, accelerator, task.runtime, pixels)
     optimiser = make_optimiser(module, task.pretrained, settings)
     agreement = Agreement(accelerator)
     checkpoints = Checkpoints(task.folder / "checkpoint", module, optimiser, accelerator, agreement)
@@ -169,9 +170,8 @@ def _gradients(
     def one_by_one(batch: Batch, step: int, steps: int) -> Terms:
         return add_gradients(module, wrapped, batch, step, steps, way.parts, accelerator)
 
-    if not task.runtime.cuda_graphs:
-        return one_by_one
-    return by_graph(one_by_one, module, wrapped, way, accelerator, lambda text: emit(Note(task.stage, text)))
+    wanted = task.runtime.cuda_graphs
+    return by_graph(wanted, one_by_one, module, wrapped, way, accelerator, lambda text: emit(Note(task.stage, text)))
 
 
 def _train_mode(module: nn.Module, freeze_batchnorm: nn.Module | None) -> None:

@@ -82,7 +82,7 @@ def for_inference(network: nn.Module, place: Place, note: Callable[[str], None] 
         note("the network's batch normalisations cannot be made a part of its convolutions: same results, but slower")
     if place.device.type == "cuda":
         keep_depthwise_out_of_cudnn(network)
-    return network.to(place.device).to(memory_format=memory_format(network, place.device, trains=False))
+    return network.to(place.device).to(memory_format=memory_format(network, place.device, compiles=False))
 
 
 def on_device(images: Tensor, place: Place, network: nn.Module) -> Tensor:

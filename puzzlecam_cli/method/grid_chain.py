@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -103,7 +104,10 @@ class ByWindows(GridChain):
         self.weights = weights.reshape(batch, side, side, cells)
 
     def product(self, padded: Tensor, maps: Tensor) -> Product:
-        found, weighted = torch.empty_like(maps), torch.empty_like(self.weights)
+        found = torch.empty_like(maps, memory_format=torch.contiguous_format)
+        if kernel := window_kernel(maps.device.type):
+            return partial(kernel, self.weights, padded, self.row, found)
+        weighted = torch.empty_like(self.weights)
         windows = [
             x.as_strided(weighted.shape, (x.stride(0), self.row, 1, 1), x.storage_offset()) for x in padded.unbind(1)
         ]
@@ -115,6 +119,24 @@ class ByWindows(GridChain):
             return found
 
         return times
+
+
+@cache
+def window_kernel(device: str) -> Callable[[Tensor, Tensor, int, Tensor], Tensor] | None:
+    """The sum of windows in one kernel, which takes less than half the time; None: it cannot be had.
+
+    Without Triton, on a CPU, or where nothing can be compiled, PyTorch's own operations do the same.
+    """
+    if device != "cuda":
+        return None
+    try:
+        from puzzlecam_cli.method.window_kernel import window_sums
+
+        one = torch.ones(1, 1, 1, 1, device=device)
+        window_sums(one, one[0], 1, torch.empty_like(one[0]))
+    except Exception:  # of Triton, its compiler or its cache: whatever it is, nothing is lost but time
+        return None
+    return window_sums
 
 
 def grid_chain(

@@ -19,8 +19,9 @@ class Runtime(Section):
     tf32: bool = default(
         True, "Convolutions in fp32 may round to TF32 on GPUs, PyTorch's default; false: IEEE fp32 throughout [code]."
     )
-    cuda_graphs: bool = default(
-        False, "Launch each training step as one CUDA graph, faster where a GPU waits for Python; little tried [ours]."
+    cuda_graphs: bool | Literal["auto"] = default(
+        "auto",
+        "Launch each training step as one CUDA graph, faster where a GPU waits for Python; auto: where it can [ours].",
     )
     cpu: bool = default(False, "Leave GPUs alone [ours].")
     workers: Integer | None = default(

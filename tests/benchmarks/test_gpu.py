@@ -15,8 +15,9 @@ def test_a_network_is_visited_and_trained_in_rows_of_the_tables() -> None:
     visited = gpu.visit(SMALL, "no", ((33, 40), (40, 49)))
     assert len(visited) == len(gpu.VISITED)
     assert float(visited[-1]) < 1e-3
-    plain, graph = (gpu.train(SMALL, way, batch=2, side=64, steps=1) for way in ("TF32", "TF32, graph"))
-    assert len(plain) == len(graph) == len(gpu.TRAINED)
+    ways = ("plain", "TF32", "TF32, graph")
+    authors, plain, graph = (gpu.train(SMALL, way, batch=2, side=64, steps=1) for way in ways)
+    assert len(authors) == len(plain) == len(graph) == len(gpu.TRAINED)
     assert float(plain[5]) == pytest.approx(float(graph[5]), rel=1e-3)
     assert ("no CUDA graph" in graph[-1]) is not torch.cuda.is_available()
 

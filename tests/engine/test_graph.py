@@ -164,13 +164,18 @@ def test_why_there_is_no_graph_is_known_before_any_is_tried(
         **{"device": torch.device("cuda"), "num_processes": 1, "scaler": None, **changes}
     )
     notes: list[str] = []
-    gradients = by_graph(none, puzzle()(), nn.Module(), way, accelerator, notes.append)
+    made = [
+        by_graph(wanted, none, puzzle()(), nn.Module(), way, accelerator, notes.append)
+        for wanted in (False, "auto", True)
+    ]
+    assert made[0] is none
     if reason is None:
         assert why_not(accelerator, way) is None
-        assert isinstance(gradients, GraphedStep)
+        assert [type(gradients) for gradients in made[1:]] == [GraphedStep, GraphedStep]
+        assert not notes
     else:
-        assert gradients is none
-        assert reason in notes[0]
+        assert made[1:] == [none, none]
+        assert [reason in note for note in notes] == [True]  # what was asked for; auto does without, and says nothing
 
 
 def test_a_training_replays_its_steps_and_gives_the_same_model(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from puzzlecam_cli.engine.layout import depthwise_trains, keep_depthwise_out_of_cudnn, like_weights, memory_format
+from puzzlecam_cli.engine.layout import PAYS, compiling_pays, keep_depthwise_out_of_cudnn, like_weights, memory_format
 from puzzlecam_cli.engine.place import Device, for_inference, on_device
 from puzzlecam_cli.models.backbone import load_backbone
 from puzzlecam_cli.models.boundary_net import BoundaryNet
@@ -21,7 +21,7 @@ EFFICIENT = "timm:mobilenetv3_small_050"  # depthwise, as EfficientNet
 
 
 @pytest.mark.parametrize(
-    ("name", "device", "trains", "found"),
+    ("name", "device", "compiles", "found"),
     [
         ("resnet18", GPU, True, LAST),
         ("resnet18", GPU, False, LAST),
@@ -34,16 +34,20 @@ EFFICIENT = "timm:mobilenetv3_small_050"  # depthwise, as EfficientNet
     ],
 )
 def test_a_network_lies_as_was_measured_to_be_fastest(
-    name: str, device: torch.device, trains: bool, found: torch.memory_format
+    name: str, device: torch.device, compiles: bool, found: torch.memory_format
 ) -> None:
-    assert memory_format(load_backbone(name), device, trains=trains) == found
+    assert memory_format(load_backbone(name), device, compiles=compiles) == found
 
 
-def test_a_frozen_backbone_only_predicts_in_a_training() -> None:
+def test_kernels_are_compiled_for_layers_that_learn_from_many_pixels() -> None:
+    """A frozen backbone only predicts, and frozen levels do."""
     network = Classifier(load_backbone(EFFICIENT), 3)
-    assert depthwise_trains(network)
-    assert not depthwise_trains(BoundaryNet(network.backbone))
-    assert not depthwise_trains(Classifier(load_backbone("resnest50"), 3))
+    assert compiling_pays(network, PAYS)
+    assert not compiling_pays(network, 20 * 163 * 224**2)  # `small_photos` on MSRC
+    assert not compiling_pays(BoundaryNet(network.backbone), PAYS)
+    assert not compiling_pays(Classifier(load_backbone("resnest50"), 3), PAYS)
+    network.backbone.requires_grad_(False)
+    assert not compiling_pays(network, PAYS)
 
 
 class Watched(nn.Conv2d):
@@ -108,7 +112,7 @@ def test_a_network_predicts_the_same_as_a_gpu_would_have_it() -> None:
     with torch.inference_mode():
         expected = network(image)[-1]
         keep_depthwise_out_of_cudnn(network)
-        found = network.to(memory_format=memory_format(network, GPU, trains=False))(image)[-1]
+        found = network.to(memory_format=memory_format(network, GPU, compiles=False))(image)[-1]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 

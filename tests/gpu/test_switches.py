@@ -12,7 +12,7 @@ import torch
 
 from puzzlecam_cli.engine import precision
 from puzzlecam_cli.engine.fold import fold_batchnorms
-from puzzlecam_cli.engine.graph import GraphedStep
+from puzzlecam_cli.engine.graph import GraphedStep, record
 from puzzlecam_cli.engine.place import Device, for_inference
 from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients
 from puzzlecam_cli.engine.views import predict
@@ -57,6 +57,39 @@ def test_a_captured_step_learns_what_others_learn(make: Callable[[], LossModule]
         assert one == pytest.approx(other, rel=1e-3, abs=1e-5)
     for one, other in zip(same, state, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_after_a_capture_that_failed_all_can_be_used_as_before() -> None:
+    """PyTorch leaves the generator of random numbers, the stream and the memory as they were within it."""
+    dropout, ones, stream = torch.nn.Dropout(0.5), torch.ones(64, device="cuda"), torch.cuda.current_stream()
+
+    def waits() -> Terms:
+        found = dropout(ones)
+        if torch.cuda.is_current_stream_capturing():
+            found.sum().item()
+        return {"loss": found.sum()}
+
+    with pytest.raises(RuntimeError):
+        record(waits)
+    assert torch.cuda.current_stream() == stream
+    torch.manual_seed(0)
+    expected = waits()["loss"]
+    torch.cuda.empty_cache()
+    held = torch.cuda.memory_reserved()
+    torch.empty(2**28, device="cuda").fill_(1)
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved() == held
+    replay, losses = record(lambda: {"loss": dropout(ones).sum()})
+    torch.manual_seed(0)
+    replay()
+    assert losses["loss"] == expected
+
+
+def test_what_waits_is_found_before_it_is_captured() -> None:
+    ones = torch.ones(4, device="cuda")
+    with pytest.raises(RuntimeError, match="synchroniz"):
+        record(lambda: {"loss": ones * float(ones.sum())})
+    assert float(ones.sum()) == 4
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnest50", "timm:tf_efficientnet_lite0"])

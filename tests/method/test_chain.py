@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
@@ -10,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from puzzlecam_cli.method import chain_power
-from puzzlecam_cli.method.grid_chain import ByPairs, ByWindows, GridChain, grid_chain
+from puzzlecam_cli.method import chain_power, grid_chain
+from puzzlecam_cli.method.grid_chain import ByPairs, ByWindows, GridChain
 from puzzlecam_cli.method.paths import over_paths
 from puzzlecam_cli.method.random_walk import TOLERANCE, random_walk
 from tests.benchmarks.scenes import edges
@@ -43,12 +46,14 @@ def precisions(monkeypatch: pytest.MonkeyPatch) -> list[torch.dtype]:
     return seen
 
 
-def chain(kind: type[GridChain], radius: int, height: int = 9, width: int = 13) -> GridChain:
-    """Of two grids in float64."""
+def chain(
+    kind: type[GridChain], radius: int, height: int = 9, width: int = 13, dtype: torch.dtype = torch.float64
+) -> GridChain:
+    """Of two grids."""
     openness = 1 - torch.stack([edges(height, width, kind) for kind in ("noise", "smooth")]).double()
     cells = F.pad(openness, (0, radius - 1))
-    paths = list(over_paths(cells.flatten(1), cells.shape[-1], radius, torch.minimum))
-    return kind(paths, 2, cells[0].numel(), cells.shape[-1], radius, torch.float64)
+    paths = list(over_paths(cells.to(dtype).flatten(1), cells.shape[-1], radius, torch.minimum))
+    return kind(paths, 2, cells[0].numel(), cells.shape[-1], radius, dtype)
 
 
 @pytest.mark.parametrize("radius", [1, 2, 5])
@@ -61,11 +66,35 @@ def test_windows_and_pairs_give_equal_degrees_and_terms(radius):
         torch.testing.assert_close(of_pairs, of_windows, rtol=0, atol=1e-11)
 
 
+@pytest.mark.skipif(not find_spec("triton"), reason="Triton is not installed")
+@pytest.mark.parametrize("maps", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_triton_sums_windows_as_pytorch_does(dtype, maps, monkeypatch):
+    """Its interpreter computes on the CPU what the kernel computes on a GPU."""
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.delitem(sys.modules, "puzzlecam_cli.method.window_kernel", raising=False)
+    window_sums = import_module("puzzlecam_cli.method.window_kernel").window_sums
+    monkeypatch.delitem(sys.modules, "puzzlecam_cli.method.window_kernel")
+    form = chain(ByWindows, 3, dtype=dtype)
+    start = F.pad(scores(maps, 9, 13).to(dtype), (0, 2)).flatten(1).expand(2, -1, -1)
+    expected = [term.clone() for term in islice(form.terms(start), 9)]
+    monkeypatch.setattr(grid_chain, "window_kernel", lambda device: window_sums)
+    for found, wanted in zip(form.terms(start), expected, strict=False):
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-13)
+
+
+def test_without_triton_a_gpu_walks_by_pytorch_alone(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "puzzlecam_cli.method.window_kernel", raising=False)
+    assert grid_chain.window_kernel.__wrapped__("cuda") is None
+    assert grid_chain.window_kernel("cpu") is None
+
+
 def test_small_grids_walk_by_windows_and_large_ones_of_a_cpu_by_pairs():
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert isinstance(grid_chain([], (1, 8, 8), 1, torch.float32, cpu), ByWindows)
-    assert isinstance(grid_chain([], (1, 100, 100), 1, torch.float32, cpu), ByPairs)
-    assert isinstance(grid_chain([], (1, 100, 100), 1, torch.float32, gpu), ByWindows)
+    assert isinstance(grid_chain.grid_chain([], (1, 8, 8), 1, torch.float32, cpu), ByWindows)
+    assert isinstance(grid_chain.grid_chain([], (1, 100, 100), 1, torch.float32, cpu), ByPairs)
+    assert isinstance(grid_chain.grid_chain([], (1, 100, 100), 1, torch.float32, gpu), ByWindows)
 
 
 @pytest.mark.parametrize("kind", EDGES)
