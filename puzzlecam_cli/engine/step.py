@@ -32,7 +32,10 @@ class LossModule(nn.Module, ABC):
 
     @abstractmethod
     def counts(self, batch: Batch) -> Terms:
-        """Over how many images, tags, pixels or pairs each term is averaged: integers, known without the network."""
+        """Over how many images, tags, pixels or pairs each term is averaged, known without the network.
+
+        Integers, which add up exactly; sums of weights where a term is a weighted mean.
+        """
 
     @abstractmethod
     def weights(self, step: int, steps: int) -> dict[str, float]:

@@ -159,6 +159,11 @@ class Seg(Training):
         "How convolutions of ASPP and decoder begin: drawn as He et al. say, or as PyTorch does, two to three times as "
         "small [code].",
     )
+    background_weight: Real = default(
+        1.0,
+        "How much a pixel of background counts in the loss, a weighted mean; one of an object counts 1 [code].",
+        gt=0,
+    )
     predict: Predict = Predict()
 
 

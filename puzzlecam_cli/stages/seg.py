@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch.nn.functional as F
+from torch import nn
 
 from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import for_inference, seed_everything
@@ -19,15 +20,32 @@ from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction, wr
 
 
 class SegmentationLoss(LossModule):
-    """Cross-entropy over all pixels but the padding."""
+    """Cross-entropy over all pixels but the padding, a weighted mean.
+
+    Args:
+        network: (B, 3, S, S) → (B, C+1, S, S) logits.
+        background_weight: how much a pixel of background counts; one of an object counts 1.
+    """
+
+    def __init__(self, network: nn.Module, background_weight: float = 1.0):
+        super().__init__(network)
+        self.background_weight = background_weight
 
     def forward(self, batch: Batch) -> Terms:
         """`image` (B, 3, S, S), `mask` (B, S, S) → `cross_entropy`."""
         logits = self.network(batch["image"]).float()
-        return {"cross_entropy": F.cross_entropy(logits, batch["mask"], ignore_index=IGNORE, reduction="sum")}
+        weight = None
+        if self.background_weight != 1:
+            weight = logits.new_ones(logits.shape[1])
+            weight[0] = self.background_weight
+        loss = F.cross_entropy(logits, batch["mask"], weight, ignore_index=IGNORE, reduction="sum")
+        return {"cross_entropy": loss}
 
     def counts(self, batch: Batch) -> Terms:
-        return {"cross_entropy": (batch["mask"] != IGNORE).sum()}
+        count = (batch["mask"] != IGNORE).sum()
+        if self.background_weight != 1:
+            count = count - (1 - self.background_weight) * (batch["mask"] == 0).sum()
+        return {"cross_entropy": count}
 
     def weights(self, step: int, steps: int) -> dict[str, float]:
         return {"cross_entropy": 1.0}
@@ -43,7 +61,7 @@ def train_segmentation(context: Context) -> None:
     if settings.first_weights == "kaiming":
         network.draw_kaiming()
     context.train(
-        SegmentationLoss(network),
+        SegmentationLoss(network, settings.background_weight),
         settings,
         network.backbone,
         pretrained=network.backbone,

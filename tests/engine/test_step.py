@@ -71,6 +71,7 @@ MODULES: dict[str, Callable[[], LossModule]] = {
     "no puzzle": puzzle(alpha=0.0, classify_tiles=False),
     "affinity": lambda: AffinityLosses(Cells(1), radius=3),  # type: ignore[arg-type]
     "segmentation": lambda: SegmentationLoss(Pixels(3)),
+    "segmentation, background weighed less": lambda: SegmentationLoss(Pixels(3), 0.3),
 }
 each_module = pytest.mark.parametrize("make", MODULES.values(), ids=MODULES.keys())
 
@@ -104,8 +105,8 @@ def test_counts_add_up_and_need_no_network(make: Callable[[], LossModule]) -> No
     pieces = [module.counts({key: value[part] for key, value in whole.items()}) for part in (slice(2), slice(2, 5))]
     for name in names:
         count = module.counts(whole)[name]
-        assert not count.is_floating_point()
-        assert int(count) == sum(int(piece[name]) for piece in pieces)
+        assert float(count) == pytest.approx(sum(float(piece[name]) for piece in pieces), rel=1e-6)
+        assert not count.is_floating_point() or getattr(module, "background_weight", 1) != 1
 
 
 @each_module
@@ -132,6 +133,22 @@ def test_affinities_are_trained_by_irnets_mean_of_means() -> None:
     affinity = edges_to_affinity(module.network(batch()["image"]).sigmoid(), 3)
     expected = affinity_loss(affinity, *affinity_labels(batch()["mask"][:, 2::4, 2::4], 3))
     assert trained(module, 1)[0]["loss"] == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_pixels_of_background_count_as_much_as_they_weigh() -> None:
+    """Twice the weight is a batch in which they occur twice."""
+    network, whole = Pixels(3), batch()
+    only_background = whole["mask"].where(whole["mask"] == 0, 255)
+    twice = {"image": whole["image"].repeat(2, 1, 1, 1), "mask": torch.cat([whole["mask"], only_background])}
+    results = []
+    for module, shown in ((SegmentationLoss(network, 2.0), whole), (SegmentationLoss(network), twice)):
+        network.zero_grad()
+        loss = module(shown)["cross_entropy"] / module.counts(shown)["cross_entropy"]
+        loss.backward()
+        results.append((loss.item(), [parameter.grad.clone() for parameter in network.parameters()]))  # type: ignore[union-attr]
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
+    for weighed, repeated in zip(results[0][1], results[1][1], strict=True):
+        torch.testing.assert_close(weighed, repeated, rtol=1e-4, atol=1e-7)
 
 
 class Nothing(SegmentationLoss):
