@@ -20,7 +20,7 @@ class Runtime(Section):
         True, "Convolutions in fp32 may round to TF32 on GPUs, PyTorch's default; false: IEEE fp32 throughout [code]."
     )
     cuda_graphs: bool | Literal["auto"] = default(
-        "auto",
+        False,
         "Launch each training step as one CUDA graph, faster where a GPU waits for Python; auto: where it can [ours].",
     )
     cpu: bool = default(False, "Leave GPUs alone [ours].")
