@@ -1,8 +1,8 @@
 """Values of a recipe that fit a data set and a machine, each with its reason: they follow from what is known of both.
 
 Everything follows from one length: the side at which photos are looked at. `small_photos` was chosen on photos of 320
-pixels, looks at them as they are and crops 70 % of that; here other photos are enlarged or shrunk to a side, and all
-lengths keep their proportion to it.
+pixels, looks at them as they are and crops 70 to 90 % of that; here other photos are enlarged or shrunk to a side, and
+all lengths keep their proportion to it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ BASE_PHOTOS, BASE_BATCH = 163, 8  # of MSRC, which its values were chosen on
 LEAST_SIDE = 224  # pixels along the longer side; ImageNet's networks know smaller objects badly
 MOST_ENLARGED = 4.0
 LARGEST_SIDE, LARGEST_GPU_SIDE = 400, 512
-CROP, LEAST_CROP = 0.7, 96  # of the side; the least that a radius of 10 cells needs, in tiles of whole cells
-RANGES = {"train_cls": (0.7, 1.4), "affinity": (0.7, 1.0), "seg": (0.6, 1.25)}  # of the side
-FEWER_SCALES, MANY_ON_CPU = [0.5, 1.0, 1.5], 5000  # for so many photos
+LEAST_CROP = 96  # what pairs of cells up to 40 pixels apart need, in tiles of whole cells
+CROPS = {"train_cls": 0.7, "affinity": 0.7, "seg": 0.9}  # of the side
+RANGES = {"train_cls": (0.7, 1.4), "affinity": (0.7, 1.0), "seg": (0.8, 1.6)}  # of the side
+FEWER_SCALES, MANY_ON_CPU = [0.5, 1.0, 1.5], 5000  # of maps, for so many photos
 UNLIKE = 2.0  # times the median: photos so large, or so much smaller, are brought to one side
 LARGE = 2.5  # times the side: CRFs see such photos shrunk
 LEAST_STEPS = {"train_cls": 100, "affinity": 60, "seg": 200}
@@ -58,7 +59,6 @@ class Facts:
 
     Args:
         train: photos that are trained on.
-        predicted: photos that are predicted at the end.
         longer, shorter: of the two sides of each photo.
         pixels: of the largest photo.
         classes: C.
@@ -68,7 +68,6 @@ class Facts:
     """
 
     train: int
-    predicted: int
     longer: Sides
     shorter: Sides
     pixels: int
@@ -144,16 +143,17 @@ def _side(facts: Facts) -> _Side:
 def _views(facts: Facts, side: _Side, cell: int) -> dict[str, Fit]:
     """Crops and sizes of training views, and of whole photos."""
     tile = 2 * cell
-    crop = max(round(CROP * side.usual / tile), ceil(LEAST_CROP / tile)) * tile
     fits = {}
     for section, (least, most) in RANGES.items():
         lengths = [max(16, round(side.pixels * least)), max(16, round(side.pixels * most))]
         fits[f"{section}.resize"] = Fit(lengths, f"around {side.pixels}: {side.reason}")
-        fits[f"{section}.crop"] = Fit(crop, f"about {CROP:.0%} of {side.usual} pixels, in whole tiles")
-    for section, photos in (("cams", facts.train), ("rw", 0), ("seg.predict", facts.predicted)):
+        share = CROPS[section]
+        crop = max(round(share * side.usual / tile), ceil(LEAST_CROP / tile)) * tile
+        fits[f"{section}.crop"] = Fit(crop, f"about {share:.0%} of {side.usual} pixels, in whole tiles")
+    for section in ("cams", "rw", "seg.predict"):
         fits[f"{section}.longer_side"] = Fit(side.pixels if side.is_set else None, side.reason)
-        if facts.gpu_memory is None and photos > MANY_ON_CPU:
-            fits[f"{section}.scales"] = Fit(FEWER_SCALES, f"the largest view is left out: {photos:,} photos on a CPU")
+    if facts.gpu_memory is None and facts.train > MANY_ON_CPU:
+        fits["cams.scales"] = Fit(FEWER_SCALES, f"the largest view is left out: {facts.train:,} photos on a CPU")
     return fits
 
 

@@ -237,7 +237,6 @@ def _fitted(reading: Reading, sizes: Sequence[tuple[int, int]], tell: Tell) -> t
     facts = Facts.of(
         sizes,
         train=reading.train,
-        predicted=reading.val,
         classes=len(reading.classes),
         cores=there,
         memory=memory,

@@ -17,7 +17,7 @@ MSRC = [(213, 320)] * 187 + [(240, 320)] * 24 + [(320, 240)] * 11 + [(320, 213)]
 
 
 def facts_of(sizes: list[tuple[int, int]], **changes: Any) -> Facts:
-    known = {"train": 163, "predicted": 70, "classes": 13, "cores": 2, "memory": 20 * 10**9}
+    known = {"train": 163, "classes": 13, "cores": 2, "memory": 20 * 10**9}
     return Facts.of(sizes, **(known | changes))
 
 
@@ -43,7 +43,7 @@ def test_for_its_own_photos_nothing_of_small_photos_is_changed() -> None:
 
 
 def test_for_more_photos_of_this_size_only_epochs_are_fewer() -> None:
-    found = fitting(facts_of([(240, 320)], train=600, predicted=200, classes=6))
+    found = fitting(facts_of([(240, 320)], train=600, classes=6))
     assert {key: fit.value for key, fit in found.items()} == {
         "train_cls.epochs": 5,  # the composites were measured with 4
         "affinity.epochs": 3,
@@ -52,24 +52,26 @@ def test_for_more_photos_of_this_size_only_epochs_are_fewer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "side", "crop"),
+    ("sizes", "side", "crop", "of_seg"),
     [
-        ([(16, 16)], 64, 96),  # four times as large at most
-        ([(32, 32)], 128, 96),
-        ([(96, 96)], 224, 160),
-        ([(128, 128)], 224, 160),
-        ([(375, 500)], 400, 288),
-        ([(4000, 6000)], 400, 288),
-        ([(40, 400)], 800, 288),  # twice as long, or its shorter side would be lost
-        ([(400, 16)], 800, 288),
-        ([(16, 16), (300, 400), (4000, 6000)], 400, 288),
+        ([(16, 16)], 64, 96, 96),  # four times as large at most
+        ([(32, 32)], 128, 96, 128),
+        ([(96, 96)], 224, 160, 192),
+        ([(128, 128)], 224, 160, 192),
+        ([(375, 500)], 400, 288, 352),
+        ([(4000, 6000)], 400, 288, 352),
+        ([(40, 400)], 800, 288, 352),  # twice as long, or its shorter side would be lost
+        ([(400, 16)], 800, 288, 352),
+        ([(16, 16), (300, 400), (4000, 6000)], 400, 288, 352),
     ],
     ids=str,
 )
-def test_photos_are_looked_at_at_a_side_that_networks_know(sizes: list[tuple[int, int]], side: int, crop: int) -> None:
+def test_photos_are_looked_at_at_a_side_that_networks_know(
+    sizes: list[tuple[int, int]], side: int, crop: int, of_seg: int
+) -> None:
     found = Values(sizes)
     assert [found[key] for key in ("cams.longer_side", "rw.longer_side", "seg.predict.longer_side")] == [side] * 3
-    assert [found[f"{name}.crop"] for name in ("train_cls", "affinity", "seg")] == [crop] * 3
+    assert [found[f"{name}.crop"] for name in ("train_cls", "affinity", "seg")] == [crop, crop, of_seg]
     assert found["affinity.resize"][1] == side
     assert found["train_cls.resize"][0] < side < found["train_cls.resize"][1]
 
@@ -108,9 +110,9 @@ def test_many_cores_beside_a_gpu_work_on_crfs_as_the_memory_allows() -> None:
 
 
 def test_on_a_cpu_the_largest_view_of_very_many_photos_is_left_out() -> None:
-    found = Values(MSRC, train=100_000, predicted=100)
+    found = Values(MSRC, train=100_000)
     assert found["cams.scales"] == [0.5, 1.0, 1.5]
-    assert found["seg.predict.scales"] == [0.5, 1.0, 1.5, 2.0]
+    assert found["seg.predict.scales"] == Values(MSRC)["seg.predict.scales"]
     assert Values(MSRC, train=100_000, gpu_memory=10**10)["cams.scales"] == [0.5, 1.0, 1.5, 2.0]
 
 
@@ -128,7 +130,6 @@ def test_sides_are_quantiles() -> None:
 @given(
     sizes=st.lists(st.tuples(st.integers(1, 20_000), st.integers(1, 20_000)), min_size=1, max_size=5),
     train=st.integers(1, 10**6),
-    predicted=st.integers(0, 10**6),
     classes=st.integers(1, 254),
     cores=st.integers(1, 256),
     memory=st.integers(10**8, 10**12),
