@@ -105,7 +105,8 @@ def counts_of(module: LossModule, batch: Batch, accelerator: Accelerator) -> Ter
     values = torch.stack(list(counts.values()))
     if accelerator.num_processes > 1:
         values = accelerator.reduce(values, "sum")
-    return dict(zip(counts, values.clamp(min=1) / accelerator.num_processes, strict=True))
+    values = values.masked_fill(values == 0, 1)  # whose sum is 0; weights may add up to less than 1
+    return dict(zip(counts, values / accelerator.num_processes, strict=True))
 
 
 def pieces(batch: Batch, parts: int) -> list[Batch]:

@@ -42,10 +42,10 @@ class SegmentationLoss(LossModule):
         return {"cross_entropy": loss}
 
     def counts(self, batch: Batch) -> Terms:
-        count = (batch["mask"] != IGNORE).sum()
-        if self.background_weight != 1:
-            count = count - (1 - self.background_weight) * (batch["mask"] == 0).sum()
-        return {"cross_entropy": count}
+        known, background = (batch["mask"] != IGNORE).sum(), (batch["mask"] == 0).sum()
+        if self.background_weight == 1:
+            return {"cross_entropy": known}
+        return {"cross_entropy": known - background + self.background_weight * background}
 
     def weights(self, step: int, steps: int) -> dict[str, float]:
         return {"cross_entropy": 1.0}

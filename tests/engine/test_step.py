@@ -151,6 +151,16 @@ def test_pixels_of_background_count_as_much_as_they_weigh() -> None:
         torch.testing.assert_close(weighed, repeated, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("weight", [1e6, 0.3, 1e-3, 1e-9])
+def test_a_batch_of_background_alone_has_the_mean_of_its_pixels_whatever_they_weigh(weight: float) -> None:
+    """It is a mean: of a single kind of pixels, the same at any weight."""
+    alone = batch() | {"mask": torch.zeros_like(batch()["mask"])}
+    losses = []
+    for module in (SegmentationLoss(Pixels(3), weight), SegmentationLoss(Pixels(3))):
+        losses.append(float(add_gradients(module, module, alone, STEP, STEPS, 2, Accelerator(cpu=True))["loss"]))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 class Nothing(SegmentationLoss):
     def forward(self, batch: dict[str, Tensor]) -> Terms:
         return super().forward(batch | {"mask": torch.full_like(batch["mask"], 255)})
