@@ -18,6 +18,7 @@ from puzzlecam_cli.method.crf_engines import bytes_of
 from puzzlecam_cli.recipe.load import load_recipe
 from puzzlecam_cli.recipe.runtime import WORKER_BYTES
 from puzzlecam_cli.recipe.schema import Recipe
+from puzzlecam_cli.text import several
 
 BASE = "small_photos"
 BASE_PHOTOS, BASE_BATCH = 163, 8  # of MSRC, which its values were chosen on
@@ -144,12 +145,13 @@ def _views(facts: Facts, side: _Side, cell: int) -> dict[str, Fit]:
     """Crops and sizes of training views, and of whole photos."""
     tile = 2 * cell
     fits = {}
-    for section, (least, most) in RANGES.items():
-        lengths = [max(16, round(side.pixels * least)), max(16, round(side.pixels * most))]
+    for section, ends in RANGES.items():
+        lengths = [max(16, round(side.pixels * end)) for end in ends]
         fits[f"{section}.resize"] = Fit(lengths, f"around {side.pixels}: {side.reason}")
-        share = CROPS[section]
-        crop = max(round(share * side.usual / tile), ceil(LEAST_CROP / tile)) * tile
-        fits[f"{section}.crop"] = Fit(crop, f"about {share:.0%} of {side.usual} pixels, in whole tiles")
+        share, least = CROPS[section], ceil(LEAST_CROP / tile)
+        tiles = round(share * side.usual / tile)
+        length = f"about {share:.0%} of {side.usual} pixels" if tiles >= least else f"at least {LEAST_CROP} pixels"
+        fits[f"{section}.crop"] = Fit(max(tiles, least) * tile, f"{length}, in whole tiles")
     for section in ("cams", "rw", "seg.predict"):
         fits[f"{section}.longer_side"] = Fit(side.pixels if side.is_set else None, side.reason)
     if facts.gpu_memory is None and facts.train > MANY_ON_CPU:
@@ -189,7 +191,7 @@ def _lengths(facts: Facts) -> dict[str, Fit]:
         steps = _base_value(f"{section}.epochs") * (BASE_PHOTOS // BASE_BATCH) * more
         epochs = max(1, round(max(steps, least) / an_epoch))
         fits[f"{section}.batch"] = Fit(batch, "as many as there are photos")
-        fits[f"{section}.epochs"] = Fit(epochs, f"{epochs * an_epoch:,} steps, for {facts.train:,} photos")
+        fits[f"{section}.epochs"] = Fit(epochs, f"{epochs * an_epoch:,} steps, for {several(facts.train, 'photo')}")
     return fits
 
 

@@ -116,6 +116,12 @@ def test_on_a_cpu_the_largest_view_of_very_many_photos_is_left_out() -> None:
     assert Values(MSRC, train=100_000, gpu_memory=10**10)["cams.scales"] == [0.5, 1.0, 1.5, 2.0]
 
 
+def test_a_crop_that_cannot_be_smaller_is_not_called_a_share_of_the_side() -> None:
+    found = fitting(facts_of([(16, 16)], train=1))
+    assert found["seg.crop"] == (96, "at least 96 pixels, in whole tiles")
+    assert found["seg.epochs"].reason == "200 steps, for 1 photo"
+
+
 def test_every_value_comes_with_a_reason() -> None:
     found = fitting(facts_of([(4000, 6000), (16, 400)], train=3, gpu_memory=10**9, memory=10**9, classes=254))
     assert len(found) > 15
