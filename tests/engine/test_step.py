@@ -176,10 +176,11 @@ def test_a_batch_that_counts_nothing_has_a_loss_of_0() -> None:
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_processes_divide_by_what_all_of_them_count(processes: int) -> None:
+@each_module
+def test_processes_divide_by_what_all_of_them_count(make: Callable[[], LossModule], processes: int) -> None:
     """Their gradients are averaged: each divides by the count of all, over the number of processes."""
-    whole_values, whole_gradients = trained(puzzle(reduction="per_tag")(), 1)
-    module = puzzle(reduction="per_tag")()
+    whole_values, whole_gradients = trained(make(), 1)
+    module = make()
     everything = torch.stack(list(module.counts(batch()).values()))
     values, gradients = [], []
     for process in range(processes):
@@ -189,7 +190,7 @@ def test_processes_divide_by_what_all_of_them_count(processes: int) -> None:
             autocast=torch.enable_grad,
             backward=lambda loss: loss.backward(),
         )
-        alone = puzzle(reduction="per_tag")()
+        alone = make()
         mine = {key: value[process::processes] for key, value in batch().items()}
         values.append(add_gradients(alone, alone, mine, STEP, STEPS, 1, accelerator))
         gradients.append([parameter.grad for parameter in alone.parameters()])
