@@ -81,11 +81,15 @@ def _forget(env: list[bytes] | None) -> None:
 
 
 def close_all_but(keep: set[int]) -> None:
-    """A pipe of pytest-xdist that a forked process holds open would hide from it that one of its workers is gone."""
+    """A pipe of pytest-xdist that a forked process holds open would hide from it that one of its workers is gone.
+
+    PyTorch closes those of its shared memory itself, when their tensors are let go of.
+    """
     for path in list(Path("/proc/self/fd").iterdir()):
         if int(path.name) not in keep:
             with suppress(OSError):  # that of the listing is closed by now
-                os.close(int(path.name))
+                if not str(path.readlink()).startswith("/dev/shm/"):
+                    os.close(int(path.name))
 
 
 def end_with_parent() -> None:

@@ -19,7 +19,7 @@ from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.pixels.mask_file import read_labels
 from puzzlecam_cli.data.pixels.photo_file import open_image, size_of
 from puzzlecam_cli.data.pixels.sizes import Size, size_at
-from puzzlecam_cli.data.shared_memory import Loaders, loaders_for
+from puzzlecam_cli.data.shared_memory import Loaders, forget_failed, loaders_for
 from puzzlecam_cli.data.transforms import Colour, Side, generator_for, random_view, scaled
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.group.interrupt import follow_parent, signals_held_back
@@ -197,7 +197,7 @@ def training_loader(views: TrainingViews, batches: TrainingBatches, loading: Loa
     """
     largest = -(-min(batches.batch, batches.count) // batches.processes)
     loaders = _loaders(loading, largest * views.item_bytes, HELD)
-    yield from _loaded(views, loading, loaders, batch_sampler=batches, collate_fn=_first_error_or_batch)
+    yield from _loaded(views, batches, _first_error_or_batch, loading, loaders)
 
 
 def photo_loader(
@@ -214,7 +214,7 @@ def photo_loader(
     """
     loaders = _loaders(loading, photos.largest_of_some() if loading.workers else 1, HELD + held - 1)
     photos = replace(photos, most=loaders.most)
-    yield from _loaded(photos, loading, loaders, failed, batch_size=1, collate_fn=_only_item)
+    yield from _loaded(photos, [[index] for index in range(len(photos))], _only_item, loading, loaders, failed)
 
 
 HELD = 2  # items, while one is taken and the one before it is not given up yet
@@ -231,21 +231,54 @@ def _follow_parent(_: int) -> None:
     follow_parent(os.getppid())
 
 
+@dataclass(frozen=True)
+class _HandedOn:
+    """What a loading process hands on of some items: what `collate` makes of them, in shared memory.
+
+    Where that has no room, a number, for which the main process loads them itself. PyTorch would find out in a thread
+    that loses what it cannot share, and the main process would wait for it for ever.
+    """
+
+    collate: Callable[[list[Any]], Any]
+
+    def __call__(self, items: list[Any]) -> Any:
+        try:
+            found = self.collate(items)
+            if get_worker_info() is not None:
+                _share(found)
+        except RuntimeError as error:  # any other comes again in the main process
+            forget_failed(str(error))
+            return 0
+        return found
+
+
+def _share(item: Any) -> None:
+    """Move all tensors of an item to shared memory, in place."""
+    if isinstance(item, Tensor):
+        if item.numel():
+            item.share_memory_()  # type: ignore[no-untyped-call]
+    elif isinstance(item, dict | list | tuple):
+        for part in item.values() if isinstance(item, dict) else item:
+            _share(part)
+
+
 def _loaded(
     source: Dataset[Any],
+    keys: Sequence[list[Any]] | TrainingBatches,
+    collate: Callable[[list[Any]], Any],
     loading: Loading,
     loaders: Loaders,
     failed: Callable[[UserError], None] | None = None,
-    **settings: Any,
 ) -> Iterator[Any]:
-    settings |= {"num_workers": loaders.workers, "pin_memory": loading.pinned}
-    settings |= {"prefetch_factor": loaders.ahead} if loaders.workers else {}
+    """What `collate` makes of the items of each of `keys`, in order."""
+    ahead: dict[str, Any] = {"prefetch_factor": loaders.ahead} if loaders.workers else {}
+    ahead |= {"num_workers": loaders.workers, "pin_memory": loading.pinned, "worker_init_fn": _follow_parent}
     with signals_held_back():
-        items: Any = iter(DataLoader(source, worker_init_fn=_follow_parent, **settings))
+        items: Any = iter(DataLoader(source, batch_sampler=keys, collate_fn=_HandedOn(collate), **ahead))
     try:
-        for item in items:
+        for some, item in zip(keys, items, strict=True):
             if isinstance(item, int):
-                item = source[item]
+                item = collate([source[key] for key in some])
             if not isinstance(item, UserError):
                 yield item
             elif failed is None:

@@ -6,6 +6,7 @@ A process that writes more into it than it holds is killed by a bus error.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -35,6 +36,12 @@ def free_shared_memory() -> float:
         return inf
     state = os.statvfs(SHARED)
     return USED * state.f_bavail * state.f_frsize / processes_here()
+
+
+def forget_failed(error: str) -> None:
+    """Delete the files that PyTorch could not fill, of which it would leave the beginning behind."""
+    for name in re.findall(r"</(torch_\w+)>", error):
+        (SHARED / name).unlink(missing_ok=True)
 
 
 def loaders_within(room: float, workers: int, item: float, held: int) -> Loaders:
