@@ -45,7 +45,7 @@ def write_voc(
 
 def fitted_recipe(path: Path, root: Path, sizes: Sequence[Size], classes: int, tiny: Path, **facts: Any) -> Path:
     """The tiny recipe with what fits these photos, and fewer epochs."""
-    known = {"predicted": 1, "cores": 2, "memory": 4 * 10**9} | facts
+    known = {"cores": 2, "memory": 4 * 10**9} | facts
     fitted = fitting(Facts.of(sizes, train=len(sizes), classes=classes, **known), CELL)
     values = yaml.safe_load(tiny.read_text())
     values["data"] = {"kind": "voc", "root": str(root), "train": "train", "val": "val"}

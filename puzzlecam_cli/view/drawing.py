@@ -217,7 +217,7 @@ def _settings(snapshot: Snapshot, pen: Pen) -> list[Text]:
 
 def _percent(share: float) -> str:
     """Five characters, rounded down: all is done where it says 100."""
-    return f"{int(100 * share + 1e-9):3} %" if isfinite(share) else "  ? %"
+    return f"{int(100 * share + 1e-9):3} %" if isfinite(100 * share) else "  ? %"
 
 
 def _rate(rate: float, unit: str) -> str:
