@@ -44,7 +44,10 @@ def test_every_plugin_is_installed_where_tests_run() -> None:
     plugins = " ".join(f"./{path.relative_to(ROOT)}" for path in sorted(ROOT.glob("plugins/*")))
     (command,) = re.findall(r"<!-- test-command -->\n```sh\n(.*)\n", (ROOT / "README.md").read_text())
     assert plugins in command
-    assert f'    "$@" {plugins}\n' in (ROOT / ".ci/run").read_text()
+    script = (ROOT / ".ci/run").read_text()
+    assert f'install() {{ # by the command $@\n    "$@" {plugins}\n' in script
+    environments = [line.split()[0] for line in script.splitlines() if "-e '.[" in line]
+    assert environments == ["install", "install"]
 
 
 def test_the_notebook_runs(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

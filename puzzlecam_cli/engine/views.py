@@ -38,7 +38,7 @@ def loaded_together(
         UserError: a photo cannot be read, without `failed`.
     """
     most = photos_at_once(runtime, accelerator)
-    held = 1 if most == 1 else 4 * most
+    held = 3 if most == 1 else 4 * most  # one and two that are worked on `beside`; what waits for others of its size
     return groups_of_equal_size(photo_loader(photos, loading(runtime, accelerator, note), failed, held), most)
 
 

@@ -54,15 +54,16 @@ def walk(context: Context) -> None:
             starts.append(Start(photo, size, view, classes, cams, background))
         return starts
 
-    def made() -> Iterator[tuple[Start, Callable[[], list[Tensor]]]]:
+    def made() -> Iterator[Walked]:
         for starts in beside(read, loaded_together(views, runtime, accelerator, context.note_once), ahead=1):
-            for start, cams in zip(starts, _walk_together(context, network, starts), strict=True):
-                yield start, to_host([cams / cams.max().clamp(min=TINY) if cams.numel() else cams])
+            maps = _walk_together(context, network, starts)
+            for (photo, size, view, classes, *_), cams in zip(starts, maps, strict=True):
+                scores = to_host([cams / cams.max().clamp(min=TINY) if cams.numel() else cams])
+                yield Walked(photo, size, (view.shape[1], view.shape[2]), classes, scores)
 
-    def write(one: tuple[Start, Callable[[], list[Tensor]]]) -> None:
-        (photo, size, view, classes, *_), walked = one
-        out, (scores,) = folder.walked_scores(photo.id), walked()
-        write_walked(out, classes, size, scores, seen=(view.shape[1], view.shape[2]))
+    def write(one: Walked) -> None:
+        (scores,) = one.scores()
+        write_walked(folder.walked_scores(one.photo.id), one.classes, one.size, scores, seen=one.seen)
 
     report = context.progress("walks")
     for done, _ in enumerate(beside(write, made()), start=1):
@@ -81,6 +82,19 @@ class Start(NamedTuple):
     classes: NDArray[np.int16]
     cams: Tensor
     background: Tensor
+
+
+class Walked(NamedTuple):
+    """Of a photo of (H, W) pixels, seen as (h, w), what gives the maps of its classes once they are on the CPU.
+
+    Its pixels are let go of: they lie in memory that is shared with the processes that load.
+    """
+
+    photo: Photo
+    size: Size
+    seen: Size
+    classes: NDArray[np.int16]
+    scores: Callable[[], list[Tensor]]
 
 
 def _walk_together(context: Context, network: PairNet, starts: Sequence[Start]) -> list[Tensor]:

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
+from puzzlecam_cli.data import shared_memory
 from puzzlecam_cli.data.loaders import (
     Loading,
     ScaledPhotos,
@@ -228,3 +230,38 @@ def test_worker_processes_load_the_same_photos(tmp_path):
     for one, other in zip(alone, shared, strict=True):
         assert torch.equal(one[1], other[1])
         assert all(torch.equal(a, b) for a, b in zip(one[2], other[2], strict=True))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_shared_memory_has_no_room_for_is_loaded_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: int
+) -> None:
+    """Photos and batches, in order; what PyTorch began to write is deleted. It once lost them."""
+    share, tried = Tensor.share_memory_, []
+
+    def now_and_then(self: Tensor) -> Tensor:
+        tried.append(self)
+        if len(tried) % 7 != 6:
+            return share(self)
+        (tmp_path / f"torch_7_{len(tried)}").touch()
+        raise RuntimeError(f"unable to allocate shared memory(shm) for file </torch_7_{len(tried)}>: No space left")
+
+    given, batches = photos(tmp_path, 9), TrainingBatches(9, 4, epochs=3, seed=0)
+    whole = ScaledPhotos(given, (0.5, 1.0), **PLAIN)
+    views = TrainingViews(given, 9, seed=0, resize=(32, 48), crop=16, **PLAIN)
+
+    def loaded(workers: int) -> tuple[list[Any], list[Any]]:
+        return list(photo_loader(whole, Loading(workers))), list(training_loader(views, batches, Loading(workers)))
+
+    expected = loaded(0)
+    monkeypatch.setattr(shared_memory, "SHARED", tmp_path)
+    monkeypatch.setattr(Tensor, "share_memory_", now_and_then)
+    found = loaded(workers)
+    for one, other in zip(expected[0], found[0], strict=True):
+        assert one[0] == other[0]
+        assert all(map(torch.equal, (one[1], *one[2]), (other[1], *other[2])))
+    for batch, same in zip(expected[1], found[1], strict=True):
+        assert all(torch.equal(batch[name], same[name]) for name in batch)
+    for items in ([views[0] for _, _, views in found[0]], [batch["image"] for batch in found[1]]):
+        assert {item.is_shared() for item in items} == {False, True}
+    assert not list(tmp_path.glob("torch_*"))

@@ -15,17 +15,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from torch import Tensor
 
 from puzzlecam_cli.data import loaders, shared_memory
-from puzzlecam_cli.data.loaders import (
-    Loading,
-    ScaledPhotos,
-    TrainingBatches,
-    TrainingViews,
-    photo_loader,
-    training_loader,
-)
+from puzzlecam_cli.data.loaders import Loading, ScaledPhotos, photo_loader
 from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.data.shared_memory import AHEAD, loaders_for, loaders_within
 from tests.forked import assert_same, end_of, start_command
@@ -113,41 +105,6 @@ def test_a_photo_larger_than_those_looked_at_is_loaded_without_sharing(
     for one, other in zip(alone, ahead, strict=True):
         assert sum(part.nbytes for part in (one[1], *one[2])) in (small, large)
         assert all(map(torch.equal, (one[1], *one[2]), (other[1], *other[2])))
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_what_finds_no_room_after_all_is_loaded_without_sharing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: int
-) -> None:
-    """Of photos and of batches; what PyTorch began to write is deleted. It once waited for ever."""
-    share, begun = Tensor.share_memory_, []
-
-    def now_and_then(self: Tensor) -> Tensor:
-        begun.append(len(begun))
-        if begun[-1] % 7 != 5:
-            return share(self)
-        (tmp_path / f"torch_7_{begun[-1]}").touch()
-        raise RuntimeError(f"unable to allocate shared memory(shm) for file </torch_7_{begun[-1]}>: No space left")
-
-    noise = np.random.default_rng(0).integers(0, 256, (9, 20, 20, 3), dtype=np.uint8)
-    photos = []
-    for number, pixels in enumerate(noise):
-        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-        photos.append(Photo(str(number), tmp_path / f"{number}.png"))
-    views = TrainingViews(photos, 2, seed=0, resize=(16, 24), crop=16, **PLAIN)
-    whole = ScaledPhotos(photos, (0.5, 1.0), **PLAIN)
-    batches = TrainingBatches(9, 4, epochs=3, seed=0)
-    expected = list(photo_loader(whole, Loading())), list(training_loader(views, batches, Loading()))
-    monkeypatch.setattr(shared_memory, "SHARED", tmp_path)
-    monkeypatch.setattr(Tensor, "share_memory_", now_and_then)
-    found = list(photo_loader(whole, Loading(workers))), list(training_loader(views, batches, Loading(workers)))
-    for (index, image, scaled), (other, pixels, shown) in zip(expected[0], found[0], strict=True):
-        assert index == other
-        assert all(map(torch.equal, (image, *scaled), (pixels, *shown)))
-    assert {view.is_shared() for _, _, (view, _) in found[0]} == {False, True}
-    for batch, same in zip(expected[1], found[1], strict=True):
-        assert all(torch.equal(batch[name], same[name]) for name in batch)
-    assert not list(tmp_path.glob("torch_*"))
 
 
 def with_shared_memory(size: str) -> Callable[[], None]:
