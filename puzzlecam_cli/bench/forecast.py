@@ -70,7 +70,7 @@ def forecast(
     costs: list[Cost] = []
     untimed: list[str] = []
     deadline = time.monotonic() + limit
-    recipe = bare(recipe)
+    asked, recipe = recipe, bare(recipe)
     if whole.to_prepare:
         few = open_photos(whole.few(count), root, recipe.seed)
 
@@ -83,7 +83,7 @@ def forecast(
         whole.settle(lambda done, total: None, lambda photos: [b""] * len(photos))  # as if none were alike: no decoding
     sizes = sizes_of(whole)
     recipe = recipe.model_copy(update={"data": few.pinned()})
-    extents = extents_of(recipe, sizes, *map(at_once, workers))
+    extents = extents_of(asked, sizes, *map(at_once, workers))
     run = Run.at(recipe, root)
     context = SampleContext("", run, run.folder, accelerator, emit, Sample.of(few, count), sizes.train, steps)
     for stage in PIPELINE:
@@ -106,10 +106,11 @@ def forecast(
 
 
 def bare(recipe: Recipe) -> Recipe:
-    """The recipe without pretrained weights, each step of a training reported."""
+    """The recipe without pretrained weights, trained in one round, each step of a training reported."""
     backbone = recipe.backbone.model_copy(update={"pretrained": False, "weights": None})
     runtime = recipe.runtime.model_copy(update={"log_seconds": 0.0})
-    return recipe.model_copy(update={"backbone": backbone, "runtime": runtime})
+    seg = recipe.seg.model_copy(update={"rounds": 1})
+    return recipe.model_copy(update={"backbone": backbone, "seg": seg, "runtime": runtime})
 
 
 def sizes_of(data: PhotoSet) -> Sizes:
@@ -154,7 +155,9 @@ def extents_of(recipe: Recipe, sizes: Sizes, pooled: int, loaded: int) -> dict[s
         "seg/model": training(recipe.seg),
         # the network of this process takes longest; at the end, only the CRFs of the last photos are left
         "seg/predictions": Extent(
-            sizes.val, trailing=pooled if pooled > 1 else 0, note="" if sizes.val else "data.val names no list"
+            sizes.val + sizes.train * (recipe.seg.rounds - 1),  # later rounds predict what they learn from
+            trailing=pooled if pooled > 1 else 0,
+            note="" if sizes.val else "data.val names no list",
         ),
         "eval/scores": Extent(sizes.scored, pooled, files_grow=False, note=sizes.note),
     }

@@ -109,6 +109,7 @@ class SampleContext(Context):
         pretrained: nn.Module | None,
         freeze_batchnorm: bool,
         mask_of: Callable[[str], Path] | None = None,
+        until: int | None = None,
     ) -> None:
         batch = min(settings.batch, self.train_count)
         few = replace(self, sample=self.sample.repeated(self.splits.train, batch * self.steps))
@@ -120,4 +121,5 @@ class SampleContext(Context):
             pretrained=pretrained,
             freeze_batchnorm=freeze_batchnorm,
             mask_of=mask_of,
+            until=until,
         )

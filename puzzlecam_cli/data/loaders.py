@@ -112,6 +112,7 @@ class TrainingBatches:
     first_step: int = 0
     process: int = 0
     processes: int = 1
+    until: int | None = None  # epochs, if not to the end
 
     @property
     def steps_per_epoch(self) -> int:
@@ -127,7 +128,7 @@ class TrainingBatches:
         return [(epoch, index) for index in order[within * self.batch : (within + 1) * self.batch].tolist()]
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for step in range(self.first_step, self.epochs * self.steps_per_epoch):
+        for step in range(self.first_step, (self.until or self.epochs) * self.steps_per_epoch):
             yield self.of_step(step)[self.process :: self.processes]
 
 

@@ -90,8 +90,11 @@ class Checkpoints:
             for old in self._all()[:-KEPT]:
                 shutil.rmtree(old)
 
-    def restore(self) -> tuple[int, str]:
+    def restore(self, most: int) -> tuple[int, str]:
         """Load the newest checkpoint that is whole for all processes; what is newer, unfinished or too old goes.
+
+        Args:
+            most: steps that may be done in it.
 
         Returns:
             the steps done, 0 without a checkpoint, and what there is to say about it, if anything.
@@ -99,6 +102,8 @@ class Checkpoints:
         notes, found = [], None
         candidates = self.agreement.of_main(self._all())
         for path in reversed(candidates):
+            if int(path.name.removeprefix("step-")) > most:
+                continue
             state, own, problem = self._load(path)
             is_damaged = self.agreement.any(bool(problem))[0]
             if not is_damaged:

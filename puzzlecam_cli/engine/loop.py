@@ -49,10 +49,11 @@ class Task:
     seed: int
     folder: Path
     run: Path  # its folder, where trackers write
+    until: int | None = None  # epochs, after which it is left for now; None: the last
 
 
 def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
-    """Train to the last epoch; an interrupted training continues after its last checkpoint, as if nothing had been.
+    """Train to an epoch; what was left off continues after its last checkpoint, as if nothing had been.
 
     Raises:
         UserError: crop and backbone do not go together, the loss is no longer finite, or a photo cannot be read.
@@ -82,7 +83,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
     optimiser = make_optimiser(module, task.pretrained, settings)
     agreement = Agreement(accelerator)
     checkpoints = Checkpoints(task.folder / "checkpoint", module, optimiser, accelerator, agreement)
-    first_step, note = checkpoints.restore()
+    first_step, note = checkpoints.restore(per_epoch * (task.until or settings.epochs))
     if first_step or note:
         begun = f"continues after step {first_step} of {steps}" if first_step else "begins again"
         emit(Note(task.stage, f"{begun}; {note}" if note else begun))
@@ -97,6 +98,7 @@ def train(task: Task, accelerator: Accelerator, emit: Emit) -> None:
         first_step,
         accelerator.process_index,
         processes,
+        task.until,
     )
     ahead = loading(task.runtime, accelerator, lambda said: emit(Note(task.stage, said)))
     loader = training_loader(task.views, mine, ahead)

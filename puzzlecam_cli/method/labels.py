@@ -11,6 +11,8 @@ from torch import Tensor
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.method.crf import DenseCrf, label_probabilities
 
+NO_OBJECT = torch.tensor([0, IGNORE], dtype=torch.uint8)
+
 
 def highest(scores: Tensor) -> tuple[Tensor, Tensor]:
     """The highest score of each pixel and its index, the first of equals: (K, H, W) → (H, W), (H, W) int64.
@@ -113,6 +115,19 @@ def pseudo_labels(
         labels = best(field.infer(label_probabilities(labels, count, confidence), iterations))
     index = torch.cat([torch.zeros(1, dtype=torch.long), classes.long()])
     return index[labels].to(torch.uint8)
+
+
+def with_lost_classes(labels: Tensor, before: Tensor) -> Tensor:
+    """Labels in which no class is missing that others of the photo have: it keeps the pixels that it has there.
+
+    Args:
+        labels, before: (H, W) uint8, 0 background.
+
+    Returns:
+        (H, W) uint8.
+    """
+    lost = torch.isin(before, torch.cat([torch.unique(labels), NO_OBJECT]), invert=True)
+    return torch.where(lost, before, labels)
 
 
 def enlarged(labels: Tensor, size: tuple[int, int]) -> Tensor:

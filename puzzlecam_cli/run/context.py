@@ -81,7 +81,7 @@ class Context:
             chosen.name, pretrained=pretrained and chosen.pretrained, weights=weights, **chosen.options
         )
         if weights:
-            self.emit(Note(self.stage, backbone.loaded or f"backbone weights from {weights}"))
+            self.note_once(backbone.loaded or f"backbone weights from {weights}")
         return backbone
 
     def network(self, stage: str, backbone: Backbone) -> Any:
@@ -109,8 +109,9 @@ class Context:
         pretrained: nn.Module | None,
         freeze_batchnorm: bool,
         mask_of: Callable[[str], Path] | None = None,
+        until: int | None = None,
     ) -> None:
-        """Train a network on the training photos, then write the stage's model.
+        """Train a network on the training photos; after the last epoch, write the stage's model.
 
         Args:
             module: the network with its loss.
@@ -119,6 +120,7 @@ class Context:
             pretrained: the part of the network with pretrained weights; None: all is new.
             freeze_batchnorm: whether the backbone keeps its running statistics.
             mask_of: the label file of an image id, if labels are trained on.
+            until: epochs, after which the training is left for now; None: the last.
         """
         views = TrainingViews(
             self.train_photos,
@@ -143,10 +145,11 @@ class Context:
             seed=self.recipe.seed,
             folder=self.folder.training(self.stage),
             run=self.folder.root,
+            until=until,
         )
         with cores_divided(self.accelerator):
             train(task, self.accelerator, self.emit)
-        if self.accelerator.is_main_process:
+        if until is None and self.accelerator.is_main_process:
             self._save(module.network, backbone, learned_from_labels=mask_of is not None)
 
     def train_nothing(self, network: nn.Module, backbone: Backbone) -> None:

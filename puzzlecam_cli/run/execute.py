@@ -59,8 +59,7 @@ def execute(
         began, state = time.monotonic(), "failed"
         try:
             if is_main:
-                for path in (run.folder.recipe, run.folder.ledger):
-                    remove_leftovers(path)
+                _remove_leftovers(run)
                 if not run.ledger.is_there:  # the mark of a run folder comes first
                     run.ledger.write()
             for step in todo:
@@ -197,4 +196,10 @@ def finish_replacing(run: Run, steps: Iterable[tuple[str, Step]]) -> None:
         if record is not None and record.state == "whole":
             replace(run.folder, step)
             record.state = "done"
+            _remove_leftovers(run)
             run.ledger.put(stage, step.name, record)
+
+
+def _remove_leftovers(run: Run) -> None:
+    for path in (run.folder.recipe, run.folder.ledger):
+        remove_leftovers(path)

@@ -85,6 +85,10 @@ class RunFolder:
     def pseudo_label(self, image_id: str) -> Path:
         return self.pseudo_labels / f"{image_id}.png"
 
+    def round_label(self, number: int, image_id: str) -> Path:
+        """What a round of `seg` after the first learns from."""
+        return self.training("seg") / "checkpoint" / f"labels-{number}" / f"{image_id}.png"
+
     @property
     def predictions(self) -> Path:
         return self.base("seg/predictions") / "seg" / "predictions"

@@ -103,7 +103,7 @@ PIPELINE = (
             without=("seg.predict",),
             needs=("train-cls/model", "rw/pseudo_labels"),
             files=("seg/model.safetensors",),
-            traces=_training("seg"),
+            traces=(*_training("seg"), "seg/checkpoint/labels-[0-9]*/*.png"),
             own=("seg/model.safetensors", "seg/metrics.jsonl", "seg/checkpoint"),
         ),
         Step(

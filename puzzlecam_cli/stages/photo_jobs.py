@@ -21,7 +21,7 @@ from puzzlecam_cli.data.saliency import SaliencyOf
 from puzzlecam_cli.engine.refine import Segmented, options_of, pixels_within
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import FieldOf
-from puzzlecam_cli.method.labels import confident_labels, enlarged, pseudo_labels
+from puzzlecam_cli.method.labels import confident_labels, enlarged, pseudo_labels, with_lost_classes
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
 from puzzlecam_cli.method.saliency import brought_to, salient_maps, without_silent
 from puzzlecam_cli.method.threshold import Background, background_of
@@ -94,16 +94,23 @@ def pseudo_label_photo(job: PseudoLabelJob, fields: FieldOf) -> None:
 class PredictionJob:
     seen: Segmented
     out: Path
+    before: Path | None
     crf: Crf
 
 
 def refine_prediction(job: PredictionJob, fields: FieldOf) -> bool:
-    """CRF and argmax of one prediction; whether it shows anything but background."""
-    return write_prediction(job.out, job.seen.labelled(job.crf, fields).labels)
+    """CRF and argmax of one prediction; see `write_prediction`."""
+    return write_prediction(job.out, job.before, job.seen.labelled(job.crf, fields).labels)
 
 
-def write_prediction(out: Path, labels: Tensor) -> bool:
-    """Write labels (H, W); whether they show anything but background."""
+def write_prediction(out: Path, before: Path | None, labels: Tensor) -> bool:
+    """Write labels (H, W); whether they show anything but background.
+
+    Args:
+        before: other labels of the photo, whose classes it is known to show.
+    """
+    if before is not None:
+        labels = with_lost_classes(labels, torch.from_numpy(read_labels(before)))
     write_labels(out, labels)
     return bool(labels.any())
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
 import torch.nn.functional as F
 from torch import nn
 
 from puzzlecam_cli.data.loaders import Batch
+from puzzlecam_cli.data.photos import Photo
 from puzzlecam_cli.engine.accelerator import for_inference, seed_everything
 from puzzlecam_cli.engine.refine import Labels
 from puzzlecam_cli.engine.segment import Segmenter
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.events import Figure, Note
+from puzzlecam_cli.files import is_whole
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.run.context import Context
@@ -52,7 +56,23 @@ class SegmentationLoss(LossModule):
 
 
 def train_segmentation(context: Context) -> None:
-    """Train on the pseudo labels, then write `seg/model.safetensors`."""
+    """Train on the pseudo labels, in later rounds on the network's own, then write `seg/model.safetensors`."""
+    settings, labels = context.recipe.seg, context.folder.pseudo_label
+    for number in range(1, settings.rounds):
+        own, photos = partial(context.folder.round_label, number + 1), context.train_photos
+        if not all(is_whole(own(photo.id)) for photo in photos):
+            task, until = (
+                f"labels of round {number + 1} of {settings.rounds}",
+                settings.epochs * number // settings.rounds,
+            )
+            _label(context, _train(context, labels, until), photos, own, task, before=labels)
+        context.accelerator.wait_for_everyone()
+        labels = own
+    _train(context, labels)
+
+
+def _train(context: Context, labels: Callable[[str], Path], until: int | None = None) -> DeepLab:
+    """DeepLabv3+, begun anew or from its last checkpoint, after so many epochs on labels; None: after all."""
     settings = context.recipe.seg
     seed_everything(context.recipe.seed, "seg")
     from_classifier = settings.start_from == "classifier"
@@ -66,8 +86,10 @@ def train_segmentation(context: Context) -> None:
         network.backbone,
         pretrained=network.backbone,
         freeze_batchnorm=settings.batchnorm == "frozen",
-        mask_of=context.folder.pseudo_label,
+        mask_of=labels,
+        until=until,
     )
+    return network
 
 
 def predict_split(context: Context) -> None:
@@ -75,43 +97,70 @@ def predict_split(context: Context) -> None:
     split = context.splits.val
     if split is None:
         return
-    folder, settings, accelerator = context.folder, context.recipe.seg.predict, context.accelerator
     network: DeepLab = context.trained("seg")
-    backbone = network.backbone
+    photos, out = context.data.photos(split), partial(context.folder.prediction, split)
+    made, shown = _label(context, network, photos, out, f"predictions of {split}")
+    if made and not shown:
+        context.emit(Figure("seg", "all background"))
+        context.emit(
+            Note(
+                "seg",
+                f"all predictions of `{split}` that were made now ({made}) are background: the network learned "
+                "too little. Are there objects in rw/pseudo_labels? Then raise seg.epochs",
+            )
+        )
+
+
+def _label(
+    context: Context,
+    network: DeepLab,
+    photos: Sequence[Photo],
+    out: Callable[[str], Path],
+    task: str,
+    before: Callable[[str], Path] | None = None,
+) -> tuple[int, int]:
+    """Write the labels of this process's share of photos, where there are none yet.
+
+    Args:
+        network: of which nothing else is asked any more: it is folded.
+        out: the file of an image id.
+        task: what is reported.
+        before: where labels of photos with known tags lie, which are kept of tags that the network does not find.
+
+    Returns:
+        How many were written, and how many of them show anything but background.
+    """
+    settings, accelerator = context.recipe.seg.predict, context.accelerator
     segmenter = Segmenter(
         for_inference(network, accelerator, context.note_once),
-        backbone.mean,
-        backbone.std,
+        network.backbone.mean,
+        network.backbone.std,
         settings,
         accelerator,
         context.note_once,
         context.counted("tiles of a large photo", "tiles"),
     )
-    photos = context.to_do(context.data.photos(split), lambda image_id: folder.prediction(split, image_id))
-    report = context.progress(f"predictions of {split}")
-    done = shown = 0
+    photos = context.to_do(photos, out)
+    report = context.progress(task)
+    made = shown = 0
 
     def count(shows: bool) -> None:
-        nonlocal done, shown
-        done, shown = done + 1, shown + shows
-        report(done, len(photos))
+        nonlocal made, shown
+        made, shown = made + 1, shown + shows
+        report(made, len(photos))
+
+    def tags(index: int) -> tuple[int, ...] | None:
+        return photos[index].tags if before else None
 
     def jobs() -> Iterator[PredictionJob]:
-        for index, found in segmenter.photos(photos, context.recipe.runtime):
-            out = folder.prediction(split, photos[index].id)
+        for index, found in segmenter.photos(photos, context.recipe.runtime, tags=tags):
+            image_id = photos[index].id
+            place = out(image_id), before and before(image_id)
             if isinstance(found, Labels):
-                count(write_prediction(out, found.labels))
+                count(write_prediction(*place, found.labels))
             else:
-                yield PredictionJob(found, out, settings.crf)
+                yield PredictionJob(found, *place, settings.crf)
 
     for shows in context.map_crfs(refine_prediction, jobs(), settings.crf):
         count(shows)
-    if photos and not shown:
-        context.emit(Figure("seg", "all background"))
-        context.emit(
-            Note(
-                "seg",
-                f"all predictions of `{split}` that were made now ({len(photos)}) are background: the network learned "
-                "too little. Are there objects in rw/pseudo_labels? Then raise seg.epochs",
-            )
-        )
+    return made, shown

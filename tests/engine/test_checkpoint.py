@@ -55,7 +55,7 @@ def save(folder: Path, *steps: int, processes: int = 1) -> None:
 def restored(folder: Path, *arguments: Any) -> tuple[int, str, float]:
     """Step, note and the first weight."""
     checkpoints, module = training(folder, *arguments)
-    step, note = checkpoints.restore()
+    step, note = checkpoints.restore(9)
     return step, note, float(module.weight[0, 0].detach()) if step else 0.0  # type: ignore[index]
 
 

@@ -73,7 +73,7 @@ def make_all(finished_run: Path, out: Path) -> dict[str, bytes]:
     for p in photos:
         jobs.append(LabelJob(p.image, folder.cam(p.id), out / f"sure-{p.id}", labels, classes))
         jobs.append(PseudoLabelJob(p.image, folder.walked_scores(p.id), out / f"pseudo-{p.id}", rw, classes))
-        jobs.append(PredictionJob(seen(p.image), out / f"predicted-{p.id}", TORCH))
+        jobs.append(PredictionJob(seen(p.image), out / f"predicted-{p.id}", None, TORCH))
     assert len(list(map_crfs(make, jobs, TORCH, CPU, Runtime(workers=2), silent))) == len(jobs) == 18
     return {path.name: path.read_bytes() for path in out.iterdir()}
 

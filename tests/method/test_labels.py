@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from puzzlecam_cli.method.labels import best, confident_labels, enlarged, pseudo_labels, winners
+from puzzlecam_cli.method.labels import best, confident_labels, enlarged, pseudo_labels, winners, with_lost_classes
 
 HEIGHT, WIDTH = 20, 30
 KERNELS = {"smooth_xy": 3.0, "smooth_weight": 3.0, "colour_xy": 80.0, "colour_rgb": 13.0, "colour_weight": 10.0}
@@ -135,3 +135,12 @@ def test_labels_of_the_right_size_stay_as_they_are() -> None:
     labels = torch.randint(0, 255, (7, 9), dtype=torch.uint8)
     assert enlarged(labels, (7, 9)) is labels
     assert enlarged(torch.full((1, 1), 3, dtype=torch.uint8), (2, 5)).tolist() == [[3] * 5] * 2
+
+
+def test_a_class_that_new_labels_lack_keeps_its_pixels() -> None:
+    before = torch.tensor([[1, 1, 2, 2], [0, 3, 255, 2]], dtype=torch.uint8)
+    labels = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 0]], dtype=torch.uint8)
+    wanted = [[0, 1, 2, 2], [0, 3, 0, 2]]  # 2 and 3 are back where they were; 1 is where it is found, 255 is none
+    assert with_lost_classes(labels, before).tolist() == wanted
+    everywhere = torch.full_like(before, 1)
+    assert torch.equal(with_lost_classes(everywhere, everywhere * 0), everywhere)  # background need not be there

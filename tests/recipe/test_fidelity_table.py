@@ -123,6 +123,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("seg.norm", "group", "seg: README, group normalisation"),
     ("seg.first_weights", "kaiming", "seg: public copies of the module, the last 1×1 included"),
     ("seg.background_weight", 1, "seg: all pixels alike"),
+    ("seg.rounds", 1, "seg: trained once, on the pseudo labels"),
     ("seg.predict.scales", [0.5, 1.0, 1.5, 2.0], "seg, inference"),
     ("seg.predict.flip", True, "seg, inference"),
     ("seg.predict.longer_side", None, "seg, inference: photos as they are"),

@@ -21,7 +21,7 @@ def test_a_prediction_says_whether_it_shows_anything(tmp_path: Path, shown: bool
     probabilities[2, 1, 1] = 0.9 if shown else 0.5
     crf = PredictionCrf(iterations=0)
     seen = Segmented(np.zeros((4, 5, 3), dtype=np.uint8), probabilities, (4, 5))
-    job = PredictionJob(seen, tmp_path / "a.png", crf)
+    job = PredictionJob(seen, tmp_path / "a.png", None, crf)
     assert refine_prediction(job, crf_engine()) is shown
     with Image.open(tmp_path / "a.png") as labels:
         assert np.any(np.array(labels)) == shown

@@ -144,7 +144,7 @@ def test_the_one_before_is_taken_whole(
     monkeypatch.chdir(folder)
     damage(folder / "step-000000002")
     checkpoints, module, optimiser = training(folder)
-    step, note = checkpoints.restore()
+    step, note = checkpoints.restore(9)
     assert step == 1
     assert "step-000000002 is damaged" in note
     assert len(note) < 400
@@ -162,7 +162,7 @@ def test_where_all_are_damaged_the_network_stays_as_it_was(damage: Callable[[Pat
         damage(folder / name)
     checkpoints, module, _ = training(folder)
     before = module.get_parameter("weight").detach().clone()
-    step, note = checkpoints.restore()
+    step, note = checkpoints.restore(9)
     assert step == 0
     assert note.count("is damaged") == 2
     assert torch.equal(module.get_parameter("weight"), before)
@@ -173,7 +173,7 @@ def test_a_folder_of_another_name_is_neither_read_nor_removed(name: str, folder:
     (folder / name).mkdir()
     (folder / name / "state.pt").write_bytes(b"mine")
     checkpoints, _, _ = training(folder)
-    assert checkpoints.restore() == (2, "")
+    assert checkpoints.restore(9) == (2, "")
     checkpoints.save(3)
     assert (folder / name / "state.pt").read_bytes() == b"mine"
 
@@ -181,5 +181,5 @@ def test_a_folder_of_another_name_is_neither_read_nor_removed(name: str, folder:
 def test_a_file_of_a_checkpoints_name_is_no_checkpoint(folder: Path) -> None:
     (folder / "step-000000009").write_bytes(b"mine")
     checkpoints, _, _ = training(folder)
-    assert checkpoints.restore() == (2, "")
+    assert checkpoints.restore(9) == (2, "")
     assert (folder / "step-000000009").read_bytes() == b"mine"
