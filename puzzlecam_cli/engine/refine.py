@@ -20,6 +20,7 @@ from puzzlecam_cli.data.pixels.sizes import Size, size_within
 from puzzlecam_cli.method.crf import dense_crf
 from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.method.labels import enlarged, highest
+from puzzlecam_cli.method.regions import of_one_mind
 from puzzlecam_cli.recipe.schema import Crf
 
 LEAST = 1e-30  # of a probability where others are ruled out: no pixel is left without one
@@ -41,16 +42,19 @@ class Segmented:
         probabilities: (C+1, h, w) float32.
         size: (H, W) of the photo itself.
         tags: classes 1..C that are known to be in it, of which alone labels are made; None: of all.
+        region_power: of `of_one_mind`.
     """
 
     image: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
     size: Size
     tags: Sequence[int] | None = None
+    region_power: float = 0.0
 
     def refined(self, crf: Crf, fields: FieldOf) -> Tensor:
         """(C+1, h, w) probabilities after the CRF."""
-        return refined(self.image, torch.from_numpy(self.probabilities), crf, fields, self.tags)
+        probabilities = torch.from_numpy(self.probabilities)
+        return refined(self.image, probabilities, crf, fields, self.tags, self.region_power)
 
     def labelled(self, crf: Crf, fields: FieldOf) -> Labels:
         """Labels at the photo's own size."""
@@ -58,16 +62,21 @@ class Segmented:
 
 
 def refined(
-    image: NDArray[np.uint8], probabilities: Tensor, crf: Crf, fields: FieldOf, tags: Sequence[int] | None = None
+    image: NDArray[np.uint8],
+    probabilities: Tensor,
+    crf: Crf,
+    fields: FieldOf,
+    tags: Sequence[int] | None = None,
+    region_power: float = 0.0,
 ) -> Tensor:
-    """Probabilities after the CRF, of the background and of known tags alone: (C+1, h, w) → (C+1, h, w)."""
+    """Probabilities of the background and of known tags alone, by regions, after the CRF: (C+1, h, w) → (C+1, h, w)."""
     pixels, options = torch.from_numpy(image), options_of(crf, fields)
     if tags is None:
-        return dense_crf(pixels, probabilities, **options)
+        return dense_crf(pixels, of_one_mind(probabilities, region_power), **options)
     rows = [0, *sorted(set(tags))]
     kept = probabilities[rows].clamp(min=LEAST)
     found = torch.zeros_like(probabilities)
-    found[rows] = dense_crf(pixels, kept / kept.sum(dim=0), **options)
+    found[rows] = dense_crf(pixels, of_one_mind(kept / kept.sum(dim=0), region_power), **options)
     return found
 
 

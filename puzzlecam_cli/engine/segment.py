@@ -140,7 +140,7 @@ class Segmenter:
                 check_finite(of_photo, f"`{photos[index].id}`")
                 pixels = pixels_within(Image.fromarray(image.numpy()), self.settings.crf.largest_side)
                 size = (image.shape[0], image.shape[1])
-                done.append((index, Segmented(pixels, of_photo.numpy(), size, tags(index))))
+                done.append((index, self._found(pixels, of_photo, size, tags(index))))
             return done
 
         groups = loaded_together(views, runtime, self.accelerator, self.note, failed)
@@ -187,7 +187,7 @@ class Segmenter:
         shown = (pixels.shape[0], pixels.shape[1])
         (of_photo,) = segment(self.network, [views], shown, self.accelerator, flip=settings.flip, note=self.note)
         check_finite(of_photo, "this photo")
-        return Segmented(pixels, of_photo.numpy(), size, tags)
+        return self._found(pixels, of_photo, size, tags)
 
     def in_tiles(
         self, image: Image.Image, tags: Sequence[int] | None = None, into: Tensor | None = None
@@ -216,18 +216,24 @@ class Segmenter:
                 whole = torch.empty(len(probabilities), *shown) if whole is None else whole
                 inner.of(whole)[:] = inner.within(outer).of(probabilities)
             else:
-                after = refined(_pixels(image, shown, outer), probabilities, settings.crf, self.fields, tags)
+                pixels, power = _pixels(image, shown, outer), settings.region_power
+                after = refined(pixels, probabilities, settings.crf, self.fields, tags, power)
                 found = labelled(inner.within(outer).of(after), inner.size)
                 inner.of(labels)[:], inner.of(confidence)[:] = found
                 if into is not None:
                     inner.of(into)[:] = inner.within(outer).of(after)
             self.report(done, len(boxes))
         if whole is not None:
-            return Segmented(pixels_within(image, settings.crf.largest_side), whole.numpy(), size, tags)
+            return self._found(pixels_within(image, settings.crf.largest_side), whole, size, tags)
         if shown != size:
             big = F.interpolate(confidence[None, None], size, mode="nearest")[0, 0]
             return Labels(enlarged(labels, size), big)
         return Labels(labels, confidence)
+
+    def _found(
+        self, image: NDArray[np.uint8], probabilities: Tensor, size: Size, tags: Sequence[int] | None
+    ) -> Segmented:
+        return Segmented(image, probabilities.numpy(), size, tags, self.settings.region_power)
 
     def _of_whole(self, image: Image.Image, shown: Size) -> Callable[[Box], Tensor]:
         """What gives the logits of a box of a photo that the network sees in one piece."""

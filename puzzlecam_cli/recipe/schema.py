@@ -132,6 +132,13 @@ class RandomWalk(Section):
 
 
 class Predict(Views):
+    region_power: Real = default(
+        0.0,
+        "Pixels of a connected region of objects decide together which these are: a class counts by its share of the "
+        "region to this power; 0: each pixel for itself [code].",
+        ge=0,
+        le=100,
+    )
     crf: PredictionCrf = PredictionCrf()
     tile: Annotated[Side, Field(ge=64)] | None = default(
         2048,

@@ -21,6 +21,7 @@ from puzzlecam_cli.engine.segment import Segmenter
 from puzzlecam_cli.engine.tiles import Box, tiles, window
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf import dense_crf
+from puzzlecam_cli.method.regions import of_one_mind
 from puzzlecam_cli.recipe.schema import Predict, Runtime
 from puzzlecam_cli.registry import crf_engine
 
@@ -153,6 +154,29 @@ def test_tags_rule_out_all_other_classes() -> None:
     assert isinstance(none, Segmented)
     assert not none.labelled(settings().crf, crf_engine()).labels.any()
     assert (none.labelled(settings().crf, crf_engine()).confidence == 255).all()
+
+
+def test_regions_decide_together_before_the_crf_in_whole_photos_and_in_tiles() -> None:
+    plain, together = (settings(region_power=power, crf={"iterations": 0}) for power in (0.0, 3.0))
+    image = photo(40, 60)
+    seen = segmenter(plain).photo(image)
+    assert isinstance(seen, Segmented)
+    chances = torch.from_numpy(seen.probabilities)
+    for tags in (None, (1, 3)):
+        found = segmenter(together).photo(image, tags)
+        assert isinstance(found, Segmented)
+        rows = [0, *(tags or (1, 2, 3))]
+        kept = chances[rows] / chances[rows].sum(dim=0)
+        wanted = torch.zeros_like(chances)
+        wanted[rows] = of_one_mind(kept, 3.0)
+        torch.testing.assert_close(found.refined(together.crf, crf_engine()), wanted)
+        assert not torch.equal(wanted[rows].argmax(dim=0), kept.argmax(dim=0))  # or nothing was to be decided
+    large = photo(100, 150)
+    whole, in_tiles = (segmenter(chosen.model_copy(update={"tile": 64})).photo(large) for chosen in (plain, together))
+    assert isinstance(whole, Labels)
+    assert isinstance(in_tiles, Labels)
+    assert torch.equal(whole.labels == 0, in_tiles.labels == 0)
+    assert not torch.equal(whole.labels, in_tiles.labels)
 
 
 def test_tiles_cover_each_pixel_once_and_are_no_larger_than_they_may_be() -> None:

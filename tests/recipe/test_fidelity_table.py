@@ -126,6 +126,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("seg.rounds", 1, "seg: trained once, on the pseudo labels"),
     ("seg.predict.scales", [0.5, 1.0, 1.5, 2.0], "seg, inference"),
     ("seg.predict.flip", True, "seg, inference"),
+    ("seg.predict.region_power", 0, "seg, inference: each pixel for itself"),
     ("seg.predict.longer_side", None, "seg, inference: photos as they are"),
     ("seg.predict.crf.engine", "auto", "pydensecrf, as the code has it, where it is installed"),
     ("seg.predict.tile", 2048, "seg, inference: larger photos in tiles"),

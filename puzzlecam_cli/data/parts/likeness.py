@@ -13,6 +13,8 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from puzzlecam_cli.method.components import components
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
@@ -92,29 +94,12 @@ def _joined(times: Array, first: Array, second: Array, likeness: Array, most: in
     too_many = 0
     for least in (ALIKE, *STRICTER):
         used = free[first] & free[second] & (likeness >= least)
-        label = _components(len(times), first[used], second[used])
+        label = components(len(times), first[used], second[used])
         fits = free & (np.bincount(label, times, len(times))[label] <= most)
         found[fits] = label[fits]
         free &= ~fits
         too_many = too_many or int(times[free].sum())
     return found, too_many
-
-
-def _components(count: int, first: Array, second: Array) -> Array:
-    """The smallest number that each of `count` numbers is connected with by pairs, (count,)."""
-    import numpy as np
-
-    label = np.arange(count)
-    while True:
-        lowest = np.minimum(label[first], label[second])
-        below = label.copy()
-        np.minimum.at(below, label[first], lowest)
-        np.minimum.at(below, label[second], lowest)
-        while not np.array_equal(below, jumped := below[below]):
-            below = jumped
-        if np.array_equal(below, label):
-            return label
-        label = below
 
 
 def _pairs(table: Array, tick: Callable[[int, int], None]) -> tuple[Array, Array, Array]:
