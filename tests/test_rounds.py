@@ -123,11 +123,12 @@ def test_how_photos_are_predicted_decides_what_later_rounds_learn(
     assert steps["seg/predictions"] == "run"
 
 
-def test_more_rounds_than_epochs_are_refused(tiny_recipe: Path, puzzlecam: Run, tmp_path: Path) -> None:
-    result = puzzlecam("run-all", tiny_recipe, "--run", tmp_path / "run", "--set", "seg.rounds=3")
-    assert result.exit_code == 2
-    assert "seg.rounds" in result.output
-    assert not (tmp_path / "run").exists()
+def test_a_round_has_an_epoch_at_least(
+    two_rounds: Path, finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    assert puzzlecam("run-all", tiny_recipe, "--run", run, "--set", "seg.rounds=9").exit_code == 0
+    assert_same(run, two_rounds)  # of two epochs
 
 
 def test_labels_of_rounds_can_go_when_the_network_is_there(

@@ -155,7 +155,7 @@ def extents_of(recipe: Recipe, sizes: Sizes, pooled: int, loaded: int) -> dict[s
         "seg/model": training(recipe.seg),
         # the network of this process takes longest; at the end, only the CRFs of the last photos are left
         "seg/predictions": Extent(
-            sizes.val + sizes.train * (recipe.seg.rounds - 1),  # later rounds predict what they learn from
+            sizes.val + sizes.train * (recipe.seg.parts - 1),  # later rounds predict what they learn from
             trailing=pooled if pooled > 1 else 0,
             note="" if sizes.val else "data.val names no list",
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from puzzlecam_cli.recipe.crf import Crf as Crf
 from puzzlecam_cli.recipe.crf import LabelCrf, PredictionCrf, PseudoLabelCrf
@@ -173,17 +173,15 @@ class Seg(Training):
     )
     rounds: Count = default(
         1,
-        "Equal parts of the training; before each but the first the network labels the training photos anew, by their "
-        "tags, as `seg.predict` says, and goes on with these labels [code].",
+        "Equal parts of the training, of an epoch at least; before each but the first the network labels the training "
+        "photos anew, by their tags, as `seg.predict` says, and goes on with these labels [code].",
     )
     predict: Predict = Predict()
 
-    @field_validator("rounds")
-    @classmethod
-    def _an_epoch_each(cls, value: int, info: ValidationInfo) -> int:
-        if value > (epochs := info.data.get("epochs", value)):
-            raise ValueError(f"must be at most the epochs, {epochs}: a round has one or more")
-        return value
+    @property
+    def parts(self) -> int:
+        """The rounds that there are epochs for."""
+        return min(self.rounds, self.epochs)
 
 
 class Eval(Section):

@@ -86,7 +86,7 @@ def inputs_of(run: Run, step: Step, found: Inputs | None = None) -> Inputs:
     """
     inputs: Inputs = {"version": step.version}
     values = run.recipe.model_dump(mode="json")
-    is_labelled_on = step.name == "seg/model" and run.recipe.seg.rounds > 1  # by what `seg.predict` decides
+    is_labelled_on = step.name == "seg/model" and run.recipe.seg.parts > 1  # by what `seg.predict` decides
     without = () if is_labelled_on else step.without
     for key in step.keys:
         inputs |= {

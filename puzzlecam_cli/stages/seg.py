@@ -58,13 +58,11 @@ class SegmentationLoss(LossModule):
 def train_segmentation(context: Context) -> None:
     """Train on the pseudo labels, in later rounds on the network's own, then write `seg/model.safetensors`."""
     settings, labels = context.recipe.seg, context.folder.pseudo_label
-    for number in range(1, settings.rounds):
+    for number in range(1, settings.parts):
         own, photos = partial(context.folder.round_label, number + 1), context.train_photos
         if not all(is_whole(own(photo.id)) for photo in photos):
-            task, until = (
-                f"labels of round {number + 1} of {settings.rounds}",
-                settings.epochs * number // settings.rounds,
-            )
+            until = settings.epochs * number // settings.parts
+            task = f"labels of round {number + 1} of {settings.parts}"
             _label(context, _train(context, labels, until), photos, own, task, before=labels)
         context.accelerator.wait_for_everyone()
         labels = own
