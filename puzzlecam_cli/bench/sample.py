@@ -108,7 +108,7 @@ class SampleContext(Context):
         *,
         pretrained: nn.Module | None,
         freeze_batchnorm: bool,
-        mask_of: Callable[[str], Path] | None = None,
+        mask_of: Callable[[str, int], Path] | None = None,
         until: int | None = None,
     ) -> None:
         batch = min(settings.batch, self.train_count)

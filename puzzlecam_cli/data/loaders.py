@@ -60,7 +60,7 @@ class TrainingViews(Dataset[Batch | UserError]):
     crop: int
     mean: Colour
     std: Colour
-    mask_of: Callable[[str], Path] | None = None
+    mask_of: Callable[[str, int], Path] | None = None  # of an image id and an epoch
     resize_side: Side = "longer"
 
     def __len__(self) -> int:
@@ -75,7 +75,7 @@ class TrainingViews(Dataset[Batch | UserError]):
         epoch, index = key
         photo = self.photos[index]
         try:
-            mask = read_labels(self.mask_of(photo.id)) if self.mask_of else None
+            mask = read_labels(self.mask_of(photo.id, epoch)) if self.mask_of else None
             image, labels = random_view(
                 open_image(photo.image),
                 mask,

@@ -183,6 +183,10 @@ class Seg(Training):
         """The rounds that there are epochs for."""
         return min(self.rounds, self.epochs)
 
+    def round_of(self, epoch: int) -> int:
+        """The round, from 1, of an epoch, from 0; round n + 1 begins with epoch ⌊n · epochs / parts⌋."""
+        return (self.parts * (epoch + 1) - 1) // self.epochs + 1
+
 
 class Eval(Section):
     """How results are scored: by mean IoU over background and classes.

@@ -108,7 +108,7 @@ class Context:
         *,
         pretrained: nn.Module | None,
         freeze_batchnorm: bool,
-        mask_of: Callable[[str], Path] | None = None,
+        mask_of: Callable[[str, int], Path] | None = None,
         until: int | None = None,
     ) -> None:
         """Train a network on the training photos; after the last epoch, write the stage's model.
@@ -119,7 +119,7 @@ class Context:
             backbone: the network's.
             pretrained: the part of the network with pretrained weights; None: all is new.
             freeze_batchnorm: whether the backbone keeps its running statistics.
-            mask_of: the label file of an image id, if labels are trained on.
+            mask_of: the label file of an image id in an epoch, if labels are trained on.
             until: epochs, after which the training is left for now; None: the last.
         """
         views = TrainingViews(

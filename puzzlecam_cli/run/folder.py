@@ -86,7 +86,9 @@ class RunFolder:
         return self.pseudo_labels / f"{image_id}.png"
 
     def round_label(self, number: int, image_id: str) -> Path:
-        """What a round of `seg` after the first learns from."""
+        """What a round of `seg`, 1 or later, learns from."""
+        if number == 1:
+            return self.pseudo_label(image_id)
         return self.training("seg") / "checkpoint" / f"labels-{number}" / f"{image_id}.png"
 
     @property

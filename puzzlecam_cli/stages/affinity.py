@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
@@ -11,6 +14,7 @@ from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.method.affinity import PAIR_WEIGHTS, affinity_labels, affinity_sums
 from puzzlecam_cli.models.pair_net import PairNet
 from puzzlecam_cli.run.context import Context
+from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.stages.photo_jobs import LabelJob, label_photo
 
 
@@ -66,6 +70,10 @@ class AffinityLosses(LossModule):
         return affinity_labels(batch["mask"][:, stride // 2 :: stride, stride // 2 :: stride], self.radius)
 
 
+def _label_of(folder: RunFolder, image_id: str, epoch: int) -> Path:
+    return folder.affinity_label(image_id)
+
+
 def train_affinity(context: Context) -> None:
     """Train on the confident labels, then write `affinity/model.safetensors`; of kind `cosine` it is as it begins."""
     settings = context.recipe.affinity
@@ -81,5 +89,5 @@ def train_affinity(context: Context) -> None:
         backbone,
         pretrained=None,
         freeze_batchnorm=False,  # the network keeps its whole backbone in eval mode
-        mask_of=context.folder.affinity_label,
+        mask_of=partial(_label_of, context.folder),
     )

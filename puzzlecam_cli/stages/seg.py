@@ -19,7 +19,9 @@ from puzzlecam_cli.events import Figure, Note
 from puzzlecam_cli.files import is_whole
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.deeplab import DeepLab
+from puzzlecam_cli.recipe.schema import Seg
 from puzzlecam_cli.run.context import Context
+from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.stages.photo_jobs import PredictionJob, refine_prediction, write_prediction
 
 
@@ -57,20 +59,24 @@ class SegmentationLoss(LossModule):
 
 def train_segmentation(context: Context) -> None:
     """Train on the pseudo labels, in later rounds on the network's own, then write `seg/model.safetensors`."""
-    settings, labels = context.recipe.seg, context.folder.pseudo_label
+    settings, folder, photos = context.recipe.seg, context.folder, context.train_photos
     for number in range(1, settings.parts):
-        own, photos = partial(context.folder.round_label, number + 1), context.train_photos
+        before, own = (partial(folder.round_label, number + later) for later in (0, 1))
         if not all(is_whole(own(photo.id)) for photo in photos):
             until = settings.epochs * number // settings.parts
             task = f"labels of round {number + 1} of {settings.parts}"
-            _label(context, _train(context, labels, until), photos, own, task, before=labels)
+            _label(context, _train(context, until), photos, own, task, before)
         context.accelerator.wait_for_everyone()
-        labels = own
-    _train(context, labels)
+    _train(context)
 
 
-def _train(context: Context, labels: Callable[[str], Path], until: int | None = None) -> DeepLab:
-    """DeepLabv3+, begun anew or from its last checkpoint, after so many epochs on labels; None: after all."""
+def _learned(folder: RunFolder, settings: Seg, image_id: str, epoch: int) -> Path:
+    """What an epoch learns of a photo; without its checkpoints, a training goes through earlier rounds again."""
+    return folder.round_label(settings.round_of(epoch), image_id)
+
+
+def _train(context: Context, until: int | None = None) -> DeepLab:
+    """DeepLabv3+, begun anew or from its last checkpoint, after so many epochs; None: after all."""
     settings = context.recipe.seg
     seed_everything(context.recipe.seed, "seg")
     from_classifier = settings.start_from == "classifier"
@@ -84,7 +90,7 @@ def _train(context: Context, labels: Callable[[str], Path], until: int | None = 
         network.backbone,
         pretrained=network.backbone,
         freeze_batchnorm=settings.batchnorm == "frozen",
-        mask_of=labels,
+        mask_of=partial(_learned, context.folder, settings),
         until=until,
     )
     return network

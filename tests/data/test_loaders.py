@@ -114,7 +114,7 @@ class MaskOf:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def __call__(self, name: str) -> Path:
+    def __call__(self, name: str, epoch: int) -> Path:
         return self.folder / f"mask{name}.png"
 
 
