@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,10 @@ from typer.testing import Result
 from puzzlecam_cli import Run as Made
 from puzzlecam_cli import load_model
 from puzzlecam_cli.engine.checkpoint import Checkpoints
+from puzzlecam_cli.recipe.schema import Seg
+from puzzlecam_cli.run.folder import RunFolder
+from puzzlecam_cli.run.made import delete_own
+from puzzlecam_cli.stages import PIPELINE
 from tests.forked import acting_at, assert_same, end_of, kill, start
 
 Run = Callable[..., Result]
@@ -88,8 +93,9 @@ def test_two_rounds_killed_anywhere_end_as_if_nothing_had_been(
     assert_same(run, two_rounds)
 
 
-def test_labels_that_are_lost_take_the_training_back_to_where_they_were_made(
-    two_rounds: Path, finished_run: Path, tiny_recipe: Path, tmp_path: Path
+@pytest.mark.parametrize(("lost", "of_them"), [("labels-2/*.png", 1), ("step-*/state.pt", 2)])
+def test_what_is_lost_takes_the_training_back_to_where_it_was_made(
+    two_rounds: Path, finished_run: Path, tiny_recipe: Path, tmp_path: Path, lost: str, of_them: int
 ) -> None:
     run, log = tmp_path / "run", tmp_path / "log"
     shutil.copytree(finished_run, run)
@@ -106,9 +112,37 @@ def test_labels_that_are_lost_take_the_training_back_to_where_they_were_made(
 
     options = ("--set", "runtime.checkpoint_minutes=0", *TWO)
     assert end_of(start(log, tiny_recipe, run, *options, before=dying_in_the_second_round)) == -signal.SIGKILL
-    next(run.glob(f".unfinished/{ROUND}/*.png")).unlink()
+    for path in list(run.glob(f".unfinished/seg/checkpoint/{lost}"))[:of_them]:
+        path.unlink()
     assert end_of(start(log, tiny_recipe, run, *options)) == 0
     assert_same(run, two_rounds)
+
+
+def test_each_epoch_belongs_to_one_round_which_are_of_equal_length() -> None:
+    for epochs, rounds in product(range(1, 12), repeat=2):
+        seg = Seg(epochs=epochs, rounds=rounds)
+        ends = [epochs * number // seg.parts for number in range(1, seg.parts + 1)]
+        for epoch in range(epochs):
+            assert seg.round_of(epoch) == 1 + sum(end <= epoch for end in ends)
+
+
+def test_labels_of_photos_in_folders_go_with_the_training_that_made_them(tmp_path: Path) -> None:
+    step = next(step for stage in PIPELINE for step in stage.steps if step.name == "seg/model")
+    for image_id in ("photo", "cats/photo", "cats/at home/photo"):
+        path = RunFolder(tmp_path).round_label(2, image_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    delete_own(tmp_path, step)
+    assert not list(tmp_path.rglob("*.png"))  # another recipe would learn from them
+
+
+def test_who_made_the_labels_of_a_round_is_known(two_rounds: Path, tiny_recipe: Path, puzzlecam: Run) -> None:
+    steps = json.loads((two_rounds / "run.json").read_text())["stages"]["seg"]["steps"]
+    engine = steps["seg/model"]["versions"]["crf.engine"]
+    assert engine == steps["seg/predictions"]["versions"]["crf.engine"]
+    named = ("--set", f"seg.predict.crf.engine={engine}", "--plan", "--json")
+    planned = json.loads(puzzlecam("run-all", tiny_recipe, "--run", two_rounds, *TWO, *named).stdout)
+    assert {entry["action"] for entry in planned} == {"keep"}
 
 
 @pytest.mark.parametrize(("rounds", "is_stale"), [(1, False), (2, True)])

@@ -19,7 +19,7 @@ from puzzlecam_cli.run.pipeline import Step
 
 def engine_versions(recipe: Recipe, step: Step, device: torch.device) -> dict[str, str]:
     """What `crf.engine` is in a step, `auto` resolved, and the version of what brings it; nothing where no CRF is."""
-    crf: Crf | None = attrgetter(step.crf)(recipe) if step.crf else None
+    crf: Crf | None = attrgetter(step.crf)(recipe) if step.crf and step.reads(step.crf, recipe) else None
     if crf is None or not crf.iterations:
         return {}
     name = engine_of(crf, device)

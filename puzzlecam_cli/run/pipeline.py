@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from puzzlecam_cli.errors import UserError
 
 if TYPE_CHECKING:
+    from puzzlecam_cli.recipe.schema import Recipe
     from puzzlecam_cli.run.context import Context
 
 
@@ -62,6 +63,12 @@ class Step:
     def made(self) -> str:
         """The list of the files that it makes, written before them: it tells them from what others put beside them."""
         return f"made/{self.name.replace('/', '-')}.txt"
+
+    def reads(self, key: str, recipe: Recipe) -> bool:
+        """Whether a recipe's key, one of `keys` or below them, decides what it makes."""
+        if self.name == "seg/model" and recipe.seg.parts > 1:  # it learns from what `seg.predict` makes
+            return True
+        return not any(key == skipped or key.startswith(skipped + ".") for skipped in self.without)
 
     def make(self, context: Context) -> None:
         """Do its work; PyTorch is loaded only now."""

@@ -86,13 +86,11 @@ def inputs_of(run: Run, step: Step, found: Inputs | None = None) -> Inputs:
     """
     inputs: Inputs = {"version": step.version}
     values = run.recipe.model_dump(mode="json")
-    is_labelled_on = step.name == "seg/model" and run.recipe.seg.parts > 1  # by what `seg.predict` decides
-    without = () if is_labelled_on else step.without
     for key in step.keys:
         inputs |= {
             name: value
             for name, value in flatten(key, reduce(getitem, key.split("."), values))
-            if not any(name == skipped or name.startswith(skipped + ".") for skipped in without)
+            if step.reads(name, run.recipe)
         }
     inputs |= {key: value for key, value in (found or {}).items() if key in inputs}
     inputs |= rule_inputs(inputs) | saliency_inputs(run, step)

@@ -101,9 +101,10 @@ PIPELINE = (
             "puzzlecam_cli.stages.seg:train_segmentation",
             keys=("seed", "backbone", "seg", *PRECISION, "runtime.sync_batchnorm"),
             without=("seg.predict",),
+            crf="seg.predict.crf",  # of labels of later rounds
             needs=("train-cls/model", "rw/pseudo_labels"),
             files=("seg/model.safetensors",),
-            traces=(*_training("seg"), "seg/checkpoint/labels-[0-9]*/*.png"),
+            traces=(*_training("seg"), "seg/checkpoint/labels-[0-9]*/**/*.png"),
             own=("seg/model.safetensors", "seg/metrics.jsonl", "seg/checkpoint"),
         ),
         Step(
