@@ -126,8 +126,9 @@ def with_lost_classes(labels: Tensor, before: Tensor) -> Tensor:
     Returns:
         (H, W) uint8.
     """
-    lost = torch.isin(before, torch.cat([torch.unique(labels), NO_OBJECT]), invert=True)
-    return torch.where(lost, before, labels)
+    while (lost := torch.isin(before, torch.cat([torch.unique(labels), NO_OBJECT]), invert=True)).any():
+        labels = torch.where(lost, before, labels)  # which may take the last pixels of another class
+    return labels
 
 
 def enlarged(labels: Tensor, size: tuple[int, int]) -> Tensor:

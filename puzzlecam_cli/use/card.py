@@ -186,9 +186,10 @@ def _measured(facts: Facts) -> list[str]:
         if result["what"] == "predictions":
             views = facts.recipe.seg.predict
             scales = ", ".join(f"{scale:g}" for scale in views.scales)
+            last = "dense CRF" + "; regions decide together which objects they are" * bool(views.region_power)
             lines.append(
                 f"- Predictions are without tags, at {'scales' if len(views.scales) > 1 else 'scale'} {scales}"
-                f"{', mirrored as well' if views.flip else ''}, {'with' if result['crf'] else 'without'} a dense CRF."
+                f"{', mirrored as well' if views.flip else ''}, {'with' if result['crf'] else 'without'} a {last}."
             )
     if any(str(result["threshold_from"]).startswith("masks") for result in results):
         lines.append(

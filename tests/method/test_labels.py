@@ -142,5 +142,7 @@ def test_a_class_that_new_labels_lack_keeps_its_pixels() -> None:
     labels = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 0]], dtype=torch.uint8)
     wanted = [[0, 1, 2, 2], [0, 3, 0, 2]]  # 2 and 3 are back where they were; 1 is where it is found, 255 is none
     assert with_lost_classes(labels, before).tolist() == wanted
+    exchanged, back = torch.tensor([[2, 2, 0, 0]], dtype=torch.uint8), torch.tensor([[1, 1, 2, 2]], dtype=torch.uint8)
+    assert torch.equal(with_lost_classes(exchanged, back), back)  # 1 takes all of what was 2
     everywhere = torch.full_like(before, 1)
     assert torch.equal(with_lost_classes(everywhere, everywhere * 0), everywhere)  # background need not be there
