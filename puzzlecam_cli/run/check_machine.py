@@ -17,7 +17,7 @@ from puzzlecam_cli.engine.free_memory import free_memory
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.method.crf_engines import best_engine, bytes_of
 from puzzlecam_cli.plain_file import why_no_file
-from puzzlecam_cli.recipe.schema import Crf, Predict, Views
+from puzzlecam_cli.recipe.schema import Predict, Views
 from puzzlecam_cli.registry import BACKBONES, LIBRARIES, backbone_factory, installed
 from puzzlecam_cli.registry import crf_engine as load_crf_engine
 from puzzlecam_cli.run.checked import Checked
@@ -32,6 +32,14 @@ MODEL = re.compile(r"[A-Za-z0-9_.-]+")  # how libraries call theirs
 
 SCORE_BYTES = 55  # a pixel of a photo whose maps are scored: measured at 24 megapixels
 PROBABILITY_BYTES = 12  # a pixel and label of a prediction: the sum of all views, one of them, and what they become
+
+
+def _predicted(checked: Checked) -> Iterator[tuple[str, str]]:
+    """The steps to be made that look at photos as `seg.predict` says, and the part whose photos these are."""
+    if checked.makes("seg/model") and checked.run.recipe.seg.parts > 1:
+        yield "seg/model", "train"
+    if checked.makes("seg/predictions"):
+        yield "seg/predictions", "val"
 
 
 def environment(checked: Checked) -> Iterator[UserError]:
@@ -58,14 +66,14 @@ def precision(checked: Checked) -> Iterator[UserError]:
 def crf_engine(checked: Checked) -> Iterator[UserError]:
     """A dense CRF whose engine is not installed or broken."""
     recipe = checked.run.recipe
-    asked: dict[str, tuple[str, Crf]] = {
-        "affinity/labels": ("affinity.labels.crf", recipe.affinity.labels.crf),
-        "rw/pseudo_labels": ("rw.crf", recipe.rw.crf),
-        "seg/predictions": ("seg.predict.crf", recipe.seg.predict.crf),
+    asked = {
+        "affinity.labels.crf": (recipe.affinity.labels.crf, checked.makes("affinity/labels")),
+        "rw.crf": (recipe.rw.crf, checked.makes("rw/pseudo_labels")),
+        "seg.predict.crf": (recipe.seg.predict.crf, any(_predicted(checked))),
     }
     named: dict[str, list[str]] = {}
-    for step, (key, crf) in asked.items():
-        if checked.makes(step) and crf.iterations:
+    for key, (crf, is_used) in asked.items():
+        if is_used and crf.iterations:
             named.setdefault(best_engine() if crf.engine == "auto" else crf.engine, []).append(key)
     for name, keys in named.items():
         if name == "torch":
@@ -199,9 +207,11 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     # part, pixels that are held at once, bytes a pixel, what for
     needs: list[tuple[str, Callable[[Size], float], float, str]] = []
     memory = free_memory()
+    every_label = len(checked.run.photos.classes) + 1
+    predicted = dict(_predicted(checked))
     for step, part, key, views in (
         ("cams", "train", "cams", recipe.cams),
-        ("seg/predictions", "val", "seg.predict", recipe.seg.predict),
+        *((step, part, "seg.predict", recipe.seg.predict) for step, part in predicted.items()),
     ):
         if checked.makes(step):
             scale = max(views.scales)
@@ -213,12 +223,12 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     for step, part, crf in (
         ("affinity/labels", "train", recipe.affinity.labels.crf),
         ("rw/pseudo_labels", "train", recipe.rw.crf),
-        ("seg/predictions", "val", recipe.seg.predict.crf),
+        *((step, part, recipe.seg.predict.crf) for step, part in predicted.items()),
     ):
         if checked.makes(step) and crf.iterations:
-            labels = len(checked.run.photos.classes) + 1 if step == "seg/predictions" else 3
+            labels = every_label if part == "val" else 3  # of tagged photos those of the tags
             workers = checked.at_once
-            views = recipe.seg.predict if step == "seg/predictions" else Views()
+            views = recipe.seg.predict if step in predicted else Views()
             brought = partial(size_within, largest_side=crf.largest_side)
             held = partial(_held, brought=brought, views=views, at_once=workers)
             a_pixel = bytes_of(crf.engine, labels) * workers
@@ -226,11 +236,10 @@ def room_for_photos(checked: Checked) -> Iterator[UserError]:
     if checked.makes("eval/scores") and "score" in checked.scored:
         workers = checked.at_once
         needs.append(("score", prod, SCORE_BYTES * workers, f"the scoring of maps, {workers} at once"))
-    if checked.makes("seg/predictions"):
+    for part in predicted.values():
         brought = partial(size_within, largest_side=recipe.seg.predict.crf.largest_side)
         held = partial(_held, brought=brought, views=recipe.seg.predict, at_once=1)
-        labels = len(checked.run.photos.classes) + 1
-        needs.append(("val", held, labels * PROBABILITY_BYTES, f"the probabilities of {labels} labels"))
+        needs.append((part, held, every_label * PROBABILITY_BYTES, f"the probabilities of {every_label} labels"))
     where: list[str] = []
     ids: dict[str, None] = {}
     for part, held, a_pixel, what in needs:

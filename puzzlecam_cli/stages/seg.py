@@ -17,6 +17,7 @@ from puzzlecam_cli.engine.segment import Segmenter
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.events import Figure, Note
 from puzzlecam_cli.files import is_whole
+from puzzlecam_cli.group.launch import agreed
 from puzzlecam_cli.method.constants import IGNORE
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.recipe.schema import Seg
@@ -62,7 +63,7 @@ def train_segmentation(context: Context) -> None:
     settings, folder, photos = context.recipe.seg, context.folder, context.train_photos
     for number in range(1, settings.parts):
         before, own = (partial(folder.round_label, number + later) for later in (0, 1))
-        if not all(is_whole(own(photo.id)) for photo in photos):
+        if not agreed(all(is_whole(own(photo.id)) for photo in photos), context.accelerator):
             until = settings.epochs * number // settings.parts
             task = f"labels of round {number + 1} of {settings.parts}"
             _label(context, _train(context, until), photos, own, task, before)

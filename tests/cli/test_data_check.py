@@ -118,6 +118,19 @@ def test_photos_that_are_too_large_are_named(farm: Farm, puzzlecam: Run, monkeyp
     assert one["ids"] == ["t40"]
 
 
+@pytest.mark.parametrize(("rounds", "told"), [(1, []), (2, ["t40"])])
+def test_a_training_photo_that_a_later_round_cannot_label_is_named(
+    farm: Farm, puzzlecam: Run, monkeypatch: pytest.MonkeyPatch, rounds: int, told: list[str]
+) -> None:
+    for place in ("check_machine", "survey"):
+        monkeypatch.setattr(f"puzzlecam_cli.run.{place}.free_memory", lambda: 64 * 48 * 16000.0)
+    farm.add("t40", ["cow"], 40, (320, 240))
+    settings = ("cams.scales=[1.0]", "seg.predict.scales=[8.0]", "seg.epochs=2", f"seg.rounds={rounds}")
+    result = puzzlecam("data", "check", farm.recipe, "--json", *(part for one in settings for part in ("--set", one)))
+    findings = [one for one in json.loads(result.stdout)["findings"] if one["finding"] == "photos-too-large"]
+    assert [image_id for one in findings for image_id in one["ids"]] == told
+
+
 def test_what_was_seen_is_remembered_in_a_run_that_is_there_and_nothing_else_changes(
     farm: Farm, tmp_path: Path, puzzlecam: Run
 ) -> None:
