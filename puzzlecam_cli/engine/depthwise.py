@@ -36,7 +36,8 @@ def _is_slow(layer: nn.Conv2d) -> bool:
 
 
 def _forward(layer: nn.Conv2d, own: Any, x: Tensor) -> Tensor:
-    if x.dtype != torch.float32 or torch.is_autocast_enabled(x.device.type):
+    # one that has trained has a bias once its batch normalisation is folded into it
+    if layer.bias is not None or x.dtype != torch.float32 or torch.is_autocast_enabled(x.device.type):
         return own(x)  # type: ignore[no-any-return]
     return _Depthwise.apply(x, layer.weight, layer.padding, layer.dilation)  # type: ignore[no-any-return]
 

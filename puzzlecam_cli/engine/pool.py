@@ -37,17 +37,20 @@ def map_unordered(function: Callable[[Item], Result], items: Iterable[Item], wor
         yield from map(function, items)
         return
     rest = iter(items)
+    under_way = 2 * workers if workers <= FIRST_WORKERS else FIRST_WORKERS  # each may begin a process
+    # Taken before there is a pool: a process that making items forks would inherit its pipes, and where all workers
+    # die, what is on its way to them would wait for ever.
+    first = list(islice(rest, under_way))
+    if len(first) < 2:  # done before a process would have begun
+        yield from map(function, first)
+        return
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
     ) as pool:
         try:
-            under_way = 2 * workers if workers <= FIRST_WORKERS else FIRST_WORKERS  # each may begin a process
-            first = list(islice(rest, under_way))
-            if len(first) < 2:  # done before a process would have begun
-                yield from map(function, first)
-                return
             with signals_held_back():
                 running: set[Future[Result]] = {pool.submit(function, item) for item in first}
+            del first
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:

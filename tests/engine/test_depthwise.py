@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from puzzlecam_cli.engine.depthwise import speed_up_depthwise
+from puzzlecam_cli.engine.fold import fold_batchnorms
 
 
 def depthwise(**settings: Any) -> nn.Conv2d:
@@ -87,3 +88,14 @@ def test_autocast_goes_on_to_choose_the_precision() -> None:
     speed_up_depthwise(layer)
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(torch.rand(1, 6, 9, 9)).dtype == torch.bfloat16
+
+
+def test_what_has_trained_can_be_folded() -> None:
+    network = nn.Sequential(depthwise(), nn.BatchNorm2d(6))
+    network[1].running_mean = torch.linspace(-1, 1, 6)
+    network.eval()
+    exact = network(x := torch.rand(1, 6, 9, 9))
+    speed_up_depthwise(network)
+    network = nn.Sequential(nn.Conv2d(3, 6, 1), network).eval()
+    assert fold_batchnorms(network)
+    torch.testing.assert_close(network[1](x), exact)

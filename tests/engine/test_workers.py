@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -40,6 +41,28 @@ def test_the_death_of_a_worker_ends_the_work_and_the_other_workers() -> None:
     """Memory that runs out looks like this. A pool waits for the others, which must not ignore its SIGTERM."""
     with pytest.raises(BrokenProcessPool):
         list(map_unordered(end_self, range(40), 2))
+
+
+def end_all(_: bytes) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_death_of_all_workers_ends_the_work_while_a_process_that_loads_lives_on() -> None:
+    """It would hold the pipe to the workers open, through which an item larger than the pipe is being sent."""
+    loading: list[int] = []
+
+    def items() -> Iterator[bytes]:
+        loading.append(os.fork())  # as PyTorch's loading processes begin: with the first item
+        if not loading[-1]:
+            time.sleep(60)
+            os._exit(0)
+        yield from [bytes(1 << 20)] * 40
+
+    with pytest.raises(BrokenProcessPool):
+        list(map_unordered(end_all, items(), 2))
+    assert os.waitpid(loading[0], os.WNOHANG) == (0, 0)
+    os.kill(loading[0], signal.SIGKILL)
+    os.waitpid(loading[0], 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
