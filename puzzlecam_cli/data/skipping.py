@@ -167,11 +167,11 @@ class Skipping:
         total = len(self.photos(split)) + len(gone)
         facts = [*self.whole.facts(split)]
         if gone:
-            what = f"{len(gone)} of {several(total, 'photo')} of `{split}` cannot be read and {are(len(gone))} left out"
-            facts.append(f"{what}: {self._some(gone)}")
+            what = f"{len(gone)} of {several(total, 'photo')} of `{split}` {are(len(gone))} left out"
+            facts.append(f"{what}, {why_gone(gone.values())}: {self._some(gone)}")
         if without:
-            what = f"{several(len(without), 'photo')} of `{split}` without a score, as the mask cannot be read"
-            facts.append(f"{what}: {self._some(without)}")
+            what = f"{several(len(without), 'photo')} of `{split}` without a score, as the mask is"
+            facts.append(f"{what} {why_gone(without.values())}: {self._some(without)}")
         return facts
 
     def _some(self, reasons: Mapping[str, str]) -> str:
@@ -212,9 +212,15 @@ class Skipping:
         earlier = {entry.id for entry in before.photos if entry.split == split}
         there = {photo.id for photo in self.photos(split)}
         if mended := [image_id for image_id in sorted(earlier) if image_id in there]:
-            yield f"`{split}`: left out before, and readable now: {', '.join(shorten(list(map(quoted, mended))))}"
+            yield f"`{split}`: left out before, and not now: {', '.join(shorten(list(map(quoted, mended))))}"
         if lost := [image_id for image_id in self.left_out(split) if image_id not in earlier]:
-            yield f"`{split}`: not left out before, and not readable now: {', '.join(shorten(list(map(quoted, lost))))}"
+            yield f"`{split}`: left out now, and not before: {', '.join(shorten(list(map(quoted, lost))))}"
+
+
+def why_gone(reasons: Iterable[str]) -> str:
+    """What photos or masks that are left out are: `missing`, `unreadable`, or both."""
+    missing = {"not there" in reason or "link to nothing" in reason for reason in reasons}
+    return " or ".join(word for is_missing, word in ((True, "missing"), (False, "unreadable")) if is_missing in missing)
 
 
 def state(file: Path) -> str:

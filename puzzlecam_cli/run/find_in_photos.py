@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from puzzlecam_cli.data.photos import Photo
+from puzzlecam_cli.data.skipping import why_gone
 from puzzlecam_cli.errors import shorten
 from puzzlecam_cli.run.finding import Finding, Looked, Weight, by
 from puzzlecam_cli.text import several
@@ -12,6 +13,9 @@ from puzzlecam_cli.text import several
 TINY = 32  # pixels of the shorter side: less than a crop or the network's largest stride can do with
 MOST_ALIKE = 50  # photos of a group that are nearly the same
 EXTREME = 4  # times as long as wide
+
+_ADD, _REPLACE = "put the files there, or take their rows out of the list", "replace the files"
+_TO_DO = {"missing": _ADD, "unreadable": _REPLACE, "missing or unreadable": f"{_ADD}; {_REPLACE} that are unreadable"}
 
 Group = list[tuple[str, Photo]]  # parts and photos that are the same
 
@@ -22,8 +26,9 @@ def left_out(looked: Looked) -> Iterator[Finding]:
     for split in looked.names.values():
         for name, reasons in (("image", data.left_out(split)), ("mask", data.masks_left_out(split))):
             if reasons:
-                said = f"{several(len(reasons), name)} of `{split}` left out as unreadable"
-                yield Finding(f"{name}-left-out", "harms", said, tuple(reasons), _lines(reasons), "replace the files")
+                why = why_gone(reasons.values())
+                said = f"{several(len(reasons), name)} of `{split}` left out: {why}"
+                yield Finding(f"{name}-left-out", "harms", said, tuple(reasons), _lines(reasons), _TO_DO[why])
 
 
 def tiny(looked: Looked) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from puzzlecam_cli.data.photos import Photo
-from puzzlecam_cli.data.skipping import Refused, state
+from puzzlecam_cli.data.skipping import Refused, state, why_gone
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.run.check_data import wrong_with_mask
 from puzzlecam_cli.run.checked import Checked
@@ -58,7 +58,7 @@ def enough_is_left(checked: Checked) -> Iterator[UserError]:
 def _too_many(reference: str, what: str, reasons: Mapping[str, str]) -> UserError:
     return UserError(
         reference,
-        f"{what} cannot be read: too many to be left out",
+        f"{what} are {why_gone(reasons.values())}: too many to be left out",
         shorten([f"{quoted(image_id)}: {reason}" for image_id, reason in reasons.items()]),
         "data.on_error: skip leaves out half of them at most; see whether data.root is the right folder",
     )

@@ -158,7 +158,7 @@ def _data(facts: Facts) -> list[str]:
         without = f"; {several(tags['photos_without'], 'photo')} without one" if tags["photos_without"] else ""
         lines += ["", f"{several(tags['tags'], 'tag')} of {several(tags['classes'], 'class')}, {each}{without}."]
     gone = [f"{number:,} of {_code(split)}" for split, number in facts.left_out.items() if number]
-    lines += ["", f"Left out, as they cannot be read: {', '.join(gone)}." if gone else "No photo was left out."]
+    lines += ["", f"Left out, missing or unreadable: {', '.join(gone)}." if gone else "No photo was left out."]
     return lines
 
 

@@ -87,7 +87,7 @@ def score_notes(scores: Scores) -> list[str]:
     for key, what in (("left_out", "Photos"), ("masks_left_out", "Masks")):
         counts = [f"{number} of `{split}`" for split, number in scores.get(key, {}).items() if number]
         if counts:
-            notes.append(f"{what} that cannot be read and are left out: {', '.join(counts)}; see left_out.json.")
+            notes.append(f"{what} left out, missing or unreadable: {', '.join(counts)}; see left_out.json.")
     for one in [*scores["results"], *scores.get("shown", ())]:
         if one["images"] and (one.get("empty") is True or one.get("empty") == one["images"]):
             notes.append(

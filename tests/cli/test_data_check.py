@@ -160,6 +160,7 @@ def test_photos_that_are_left_out_are_told_and_stop_nothing(farm: Farm, tmp_path
     (one,) = [one for one in told["findings"] if one["finding"] == "image-left-out"]
     assert one["weight"] == "harms"
     assert set(one["ids"]) == {"t03", "t04"}
+    assert one["said"].endswith("left out: missing or unreadable")
     assert told["splits"][0]["photos"] == 14
     assert content(tmp_path) == before
 

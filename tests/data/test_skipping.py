@@ -135,8 +135,8 @@ def test_differences_to_the_time_before_are_told(pile: Pile) -> None:
     data = skipping(pile, "b")
     entries = [refused(photo) for photo in pile.photos("all") if photo.id == "c"]
     assert data.leave_out({"all": entries}, {}) == [
-        "`all`: left out before, and readable now: `b`",
-        "`all`: not left out before, and not readable now: `c`",
+        "`all`: left out before, and not now: `b`",
+        "`all`: left out now, and not before: `c`",
     ]
     assert data.leave_out({"all": entries}, {}) == []
     assert ids(data) == ["a", "b", "d"]

@@ -101,11 +101,11 @@ def test_a_run_that_skips_equals_one_whose_lists_lack_these_photos(
     assert found.pop("left_out") == {"train": 3, "val": 1}
     assert found.pop("masks_left_out") == {}
     assert found == scores(tmp_path / "run")
-    line = "Photos that cannot be read and are left out: 3 of `train`, 1 of `val`; see left_out.json."
+    line = "Photos left out, missing or unreadable: 3 of `train`, 1 of `val`; see left_out.json."
     assert line in said
     table = (run / "eval" / "scores.md").read_text()
     assert table.replace(f"{line}\n\n", "") == (tmp_path / "run" / "eval" / "scores.md").read_text()
-    assert f"3 of 8 photos of `train` cannot be read and are left out: `{ABSENT}` not there" in said
+    assert f"3 of 8 photos of `train` are left out, missing or unreadable: `{ABSENT}` not there" in said
     left = json.loads((run / "left_out.json").read_text())["photos"]
     assert {(entry["split"], entry["id"]) for entry in left} == {
         *(("train", i) for i in (*BROKEN, ABSENT)),
@@ -170,8 +170,8 @@ def test_a_photo_that_is_mended_counts_again_and_one_that_breaks_no_more(
     (root / "SegmentationClass" / f"{BROKEN_VAL}.png").write_bytes(b"")
     result = puzzlecam("run-all", recipe_of(root), "--run", run, *SKIP)
     assert result.exit_code == 0, result.output
-    assert f"`val`: left out before, and readable now: `{BROKEN_VAL}`" in result.output
-    assert "`val`: not left out before, and not readable now: `synthetic_val_0001`" in result.output
+    assert f"`val`: left out before, and not now: `{BROKEN_VAL}`" in result.output
+    assert "`val`: left out now, and not before: `synthetic_val_0001`" in result.output
     assert {path.stem for path in (run / "seg/predictions/val").glob("*")} == {
         f"synthetic_val_000{number}" for number in (2, 3, 4)
     }

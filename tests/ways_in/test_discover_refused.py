@@ -166,7 +166,10 @@ def test_rows_of_photos_that_are_not_there_are_left_out_and_that_is_written(tmp_
     folder = lay(tmp_path / "here", {**TWO, "tags.csv": CSV + "c.jpg,cat\n"})
     (reading,) = discover(Place(folder)).readings
     assert reading.candidate.data["on_error"] == "skip"
-    assert reading.candidate.reasons["on_error"] == "1 row is of a photo that is not here"
+    why = "1 row is of a photo that is not here"
+    assert reading.candidate.reasons["on_error"] == why
+    said = f"tags.csv: {why}: left out (data.on_error: skip, which leaves out unreadable photos, too)"
+    assert said in reading.facts, "the terminal says it as well"
     assert len(reading.photos) == 2
 
 

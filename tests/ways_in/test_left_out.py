@@ -179,7 +179,7 @@ def test_it_is_noted_listed_in_the_run_folder_and_no_reason_to_look_again(name: 
         *(("val", lost_id) for lost_id in lost_val),
     ]
     total = len(train) + len(lost)
-    said = [fact for fact in run.photos.facts("train") if "cannot be read" in fact]
+    said = [fact for fact in run.photos.facts("train") if " left out, missing: " in fact]
     assert bool(said) == bool(lost)
     assert all(fact.startswith(f"{len(lost)} of {total} photos of `train`") and lost[0] in fact for fact in said)
     assert bool(list(enough_is_left(checked))) == (len(lost) > len(train) or len(lost_val) > 1)

@@ -174,7 +174,7 @@ def test_skip_leaves_out_what_is_no_photo(name: str, recipe: Recipe, photos: Pat
     assert list(data.left_out("train")) == ["bad"]
     assert said in data.left_out("train")["bad"]
     assert said in listed(found, "photos")["bad"]
-    assert any(fact.startswith("1 of 4 photos of `train` cannot be read") for fact in data.facts("train"))
+    assert any(fact.startswith("1 of 4 photos of `train` is left out, ") for fact in data.facts("train"))
 
 
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
@@ -217,8 +217,8 @@ def test_a_photo_whose_mask_is_none_is_named_or_not_scored(
 @pytest.mark.parametrize(
     ("photo", "mask", "reference", "said"),
     [
-        pytest.param(b"", None, "image-unreadable", "3 of 4 photos of `train` cannot be read", id="photos"),
-        pytest.param(None, b"", "mask-unreadable", "3 of 4 masks of `train` cannot be read", id="masks"),
+        pytest.param(b"", None, "image-unreadable", "3 of 4 photos of `train` are unreadable", id="photos"),
+        pytest.param(None, b"", "mask-unreadable", "3 of 4 masks of `train` are unreadable", id="masks"),
     ],
 )
 def test_more_than_half_is_refused_with_skip_too(

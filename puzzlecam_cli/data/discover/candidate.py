@@ -62,6 +62,11 @@ class Candidate:
         return replace(self, facts=(*self.facts, fact))
 
 
+def left_out(file: Path, why: str) -> str:
+    """The fact that `data.on_error: skip` is set, and what else that does: nobody asked for it."""
+    return f"{file.name}: {why}: left out (data.on_error: skip, which leaves out unreadable photos, too)"
+
+
 @dataclass(frozen=True)
 class Unusable:
     """What looked as if tags were from it, and why they cannot be: a clause after its name.

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
+from puzzlecam_cli.data.discover.candidate import Candidate, Unusable, left_out
 from puzzlecam_cli.data.discover.parts import by_share
 from puzzlecam_cli.data.discover.place import Place
 from puzzlecam_cli.data.parts.part_of import TRAIN, VAL
@@ -75,11 +75,12 @@ def _candidate(place: Place, parts: dict[str, Path]) -> Candidate | Unusable:
         data["on_error"] = "skip"
         reasons["on_error"] = "not all of its photos are here"
     unused = [str(path) for path in parts.values() if path not in (train, val)]
-    facts = (f"not used: {', '.join(unused)}",) if unused else ()
+    facts = [f"not used: {', '.join(unused)}"] if unused else []
+    facts += [left_out(train, why) for why in reasons.values()]
     divisions = () if val else (replace(by_share(match.found), train=str(train)),)
     what = f"{train}{f' and {val}' if val else ''} (COCO JSON)"
     is_misfit = len(match.missing) > match.found
-    return Candidate(str(train), what, data, reasons, facts, divisions=divisions, is_misfit=is_misfit)
+    return Candidate(str(train), what, data, reasons, tuple(facts), divisions=divisions, is_misfit=is_misfit)
 
 
 def _names(path: Path) -> Iterator[str]:

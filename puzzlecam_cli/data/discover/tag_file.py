@@ -9,7 +9,7 @@ from typing import Any
 
 from puzzlecam_cli.data.classes.class_list import FILES, read_classes
 from puzzlecam_cli.data.discover import voc
-from puzzlecam_cli.data.discover.candidate import Candidate, Unusable
+from puzzlecam_cli.data.discover.candidate import Candidate, Unusable, left_out
 from puzzlecam_cli.data.discover.coco import is_coco
 from puzzlecam_cli.data.discover.masks import masks_here
 from puzzlecam_cli.data.discover.parts import by_share, in_columns, in_folders, in_lists
@@ -107,6 +107,7 @@ def _candidate(path: Path, place: Place) -> Candidate:
     if place.takes_some(match):
         data["on_error"] = "skip"
         reasons["on_error"] = f"{_rows(len(match.missing))} not here"
+        facts.append(left_out(path, reasons["on_error"]))
     above = "" if match.root == place.folder else f"{match.root.relative_to(place.folder).as_posix()}/"
     below = [image_id.removeprefix(above) for image_id in place.walk.files if image_id.startswith(above)]
     if elsewhere := len(place.walk.files) - len(below):

@@ -116,7 +116,7 @@ def _told_by_classes(cells: Iterable[str], classes: frozenset[str]) -> tuple[str
     fitting = {mark: sum(classes.issuperset(_split(cell, mark, None)) for cell in rest) for mark in (*_MARKS, " ")}
     best = max(fitting, key=lambda mark: fitting[mark])
     called = "blanks" if best == " " else quoted(best)
-    return (best, [f"tags are divided by {called}: so they are names of the class list"]) if fitting[best] else None
+    return (best, [f"tags are divided by {called}: then all are names of the class list"]) if fitting[best] else None
 
 
 def _comma(lines: Mapping[str, int], often: Mapping[str, int], known: Known) -> tuple[str, list[str]]:
