@@ -22,8 +22,9 @@ def list_(as_json: JsonOption = False) -> None:
     if as_json:
         print(json.dumps([{"name": name, "about": first.lstrip("# ")} for name, first in found.items()], indent=1))
         return
+    width = max(map(len, found))
     for name, first in found.items():
-        print(f"{name:20} {first.lstrip('# ')}")
+        print(f"{name:{width}}  {first.lstrip('# ')}")
 
 
 @recipes.command()

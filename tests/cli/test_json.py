@@ -54,7 +54,9 @@ def told(puzzlecam: Cli, *arguments: object) -> Any:
 
 
 def test_recipes(puzzlecam: Cli) -> None:
-    assert [entry["name"] for entry in told(puzzlecam, "recipes", "list")] == recipe_names()
+    listed = told(puzzlecam, "recipes", "list")
+    assert [entry["name"] for entry in listed] == recipe_names()
+    assert all(entry["about"].endswith(".") for entry in listed), "the first line of a recipe is a whole"
     shown = told(puzzlecam, "recipes", "show", "quickstart", "--set", "seg.epochs=5")
     assert shown == load_recipe("quickstart", ["seg.epochs=5"]).model_dump(mode="json")
 
