@@ -58,7 +58,7 @@ def _block(kind: str, name: str) -> str:
 
 
 def _table(heading: Any, rows: Any) -> str:
-    return "\n".join(markdown_table(heading, rows)) + "\n"
+    return "\n".join(markdown_table(heading, rows, most=10_000)) + "\n"
 
 
 def stored_result(name: str) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _commands(command: Any, name: str) -> Iterator[str]:
     yield from ["", f"## `{usage}`", "", " ".join((command.help or "").split())]
     options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
     if rows := [(", ".join(f"`{name}`" for name in each.opts), _plain(each.help or "")) for each in options]:
-        yield from ["", *markdown_table(("option", "does"), rows)]
+        yield from ["", *markdown_table(("option", "does"), rows, most=10_000)]
 
 
 def _metavar(argument: Any) -> str:

@@ -53,6 +53,12 @@ def test_each_score_in_the_text_is_in_a_stored_result(page: str) -> None:
     assert said <= stored, sorted(said - stored)
 
 
+def test_each_command_of_a_stored_result_is_shown_in_full() -> None:
+    for path in RESULTS.glob("*.json"):
+        for command in json.loads(path.read_text())["commands"]:
+            assert f"`{command}`" in TEXTS["figures.md"], command
+
+
 def test_each_table_is_shown_and_each_shown_one_is_stored() -> None:
     shown = {name for text in TEXTS.values() for kind, name, _ in BLOCK.findall(text) if kind == "table"}
     assert shown == {path.stem for path in RESULTS.glob("*.json") if not path.stem.startswith(("scores-", "text-"))}
@@ -66,6 +72,17 @@ def test_each_command_and_its_options_exist(puzzlecam: Puzzlecam, line: str) -> 
     assert help_text.exit_code == 0, line
     for option in (word for word in words if word.startswith("--")):
         assert option in help_text.stdout, line
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_no_command_has_a_bracket_that_a_shell_takes_for_a_pattern(page: str) -> None:
+    """zsh answers `--set cams.scales=[1.0]` with `no matches found`. The usage of commands is none of them."""
+    text = re.sub(r"<!-- commands: .*?<!-- end -->", "", TEXTS[page], flags=re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", text.replace("\\\n", " "), flags=re.DOTALL)
+    inline = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    for line in [re.split(r"\s#", line)[0] for block in blocks for line in block.splitlines()] + inline:
+        if line.startswith(("puzzlecam ", "python ", "--set ")):
+            assert not set("[]{}*?") & set(re.sub(r"'[^']*'|\"[^\"]*\"", "", line)), line
 
 
 @pytest.mark.parametrize("page", TEXTS)
