@@ -59,6 +59,18 @@ def test_a_network_goes_through_every_stage(
     assert {row["what"] for row in scores["results"]} == {"cams", "rw", "pseudo-labels", "predictions"}
 
 
+def test_maps_of_several_levels_have_the_cells_of_the_finest(puzzlecam: Run, tiny_recipe: Path, tmp_path: Path) -> None:
+    changes = options(*QUICK, "backbone={name: 'timm:ghostnet_050', pretrained: false}", "train_cls.levels=3")
+    result = puzzlecam("run-all", tiny_recipe, "--until", "cams", "--run", tmp_path / "run", *changes)
+    assert result.exit_code == 0, result.output
+    found = list((tmp_path / "run" / "cams").glob("*.npz"))
+    assert found
+    for path in found:
+        with np.load(path) as maps:
+            assert maps["cell"] == 8
+            assert maps["map_0"].shape[1:] == tuple(-(-side // 8) for side in maps["size"])
+
+
 @pytest.mark.parametrize(
     ("backbone", "change", "words"),
     [

@@ -15,11 +15,15 @@ from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
 from puzzlecam_cli.models.description import Description
 from puzzlecam_cli.models.pair_nets import KINDS, pair_net
-from puzzlecam_cli.recipe.schema import Recipe, Seg
+from puzzlecam_cli.recipe.schema import Recipe, Seg, TrainCls
+
+
+def _classifier(backbone: Backbone, num_classes: int, levels: int = 1) -> Classifier:
+    return Classifier(backbone, num_classes, TrainCls(levels=levels).levels)  # within bounds, whatever a file says
 
 
 def _deeplab(backbone: Backbone, num_classes: int, width: int, norm: Literal["group", "batch"]) -> DeepLab:
-    settings = Seg(width=width, norm=norm)  # within the bounds of a recipe, whatever a file says
+    settings = Seg(width=width, norm=norm)  # as above
     return DeepLab(backbone, num_classes + 1, settings.width, settings.norm)
 
 
@@ -29,7 +33,7 @@ def _pair_net(kind: Any, backbone: Backbone, num_classes: int, canvas: int) -> n
 
 # By kind: a function of a backbone, the number of object classes C, and what else is in a description's `head`.
 HEADS: dict[str, Callable[..., nn.Module]] = {
-    "classifier": Classifier,
+    "classifier": _classifier,
     "deeplab": _deeplab,
     **{kind: partial(_pair_net, kind) for kind in KINDS},
 }
@@ -39,7 +43,8 @@ def head_of(recipe: Recipe, stage: str) -> dict[str, Any]:
     """The `head` of the network that a stage trains: `train-cls`, `affinity` or `seg`."""
     match stage:
         case "train-cls":
-            return {"kind": "classifier"}
+            levels = recipe.train_cls.levels
+            return {"kind": "classifier"} | ({"levels": levels} if levels > 1 else {})  # as older models say it
         case "affinity":
             return {"kind": recipe.affinity.kind, "canvas": recipe.affinity.canvas_side}
         case "seg":

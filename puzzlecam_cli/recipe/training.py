@@ -100,4 +100,10 @@ class TrainCls(Training):
     frozen_levels: Integer = default(
         0, "Of the backbone's five maps, those up to which nothing trains; IRNet: 3 [code].", ge=0, le=5
     )
+    levels: Integer = default(
+        1,
+        "Of the backbone's five maps, the deepest that the head sees; CAMs have the finest one's cells [code].",
+        ge=1,
+        le=5,
+    )
     puzzle: Puzzle = Puzzle()

@@ -42,7 +42,7 @@ def make_cams(context: Context) -> None:
                 yield Made(photos[index], (image.shape[0], image.shape[1]), to_host(of_photo))
 
     def write(one: Made) -> None:
-        seen, cell = size_at(one.size, settings.longer_side), backbone.strides[-1]
+        seen, cell = size_at(one.size, settings.longer_side), classifier.stride
         out, tags = folder.cam(one.photo.id), one.photo.tags
         write_cams(out, tags, one.size, settings.scales, one.maps(), cell, seen=seen)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from puzzlecam_cli.models.backbone import Backbone
 from puzzlecam_cli.models.boundary_net import BoundaryNet
+from puzzlecam_cli.models.build import with_head
 from puzzlecam_cli.models.classifier import Classifier
 from puzzlecam_cli.models.deeplab import DeepLab
 
@@ -55,6 +56,26 @@ def test_the_mean_of_the_classifiers_maps_is_its_logits():
     assert maps.shape == (2, 7, 4, 6)
     pooled = network.backbone(x)[-1].mean(dim=(2, 3))
     torch.testing.assert_close(maps.mean(dim=(2, 3)), nn.functional.linear(pooled, network.head.weight))
+
+
+def test_a_classifier_of_several_levels_sees_each_at_the_finest_ones_cells_and_by_no_means_its_strength():
+    network, x = Classifier(backbone(), 7, levels=3).eval(), images(2, 3, 64, 96)
+    maps = network(x)
+    assert maps.shape == (2, 7, 64 // network.stride, 96 // network.stride)
+    of_each = network.head.weight.split(network.backbone.channels[-3:], dim=1)
+    expected = torch.zeros_like(maps)
+    for level, weight in zip(network.backbone(x)[-3:], of_each, strict=True):
+        for photo in range(2):
+            one = torch.einsum("cd,dhw->chw", weight, level[photo] / level[photo].pow(2).mean().sqrt())
+            size = maps.shape[-2:]
+            expected[photo] += nn.functional.interpolate(one[None], size, mode="bilinear", align_corners=False)[0]
+    torch.testing.assert_close(maps, expected)
+
+
+@pytest.mark.parametrize("levels", [0, 6, "two"])
+def test_a_classifier_of_levels_that_cannot_be_is_refused(levels: object) -> None:
+    with pytest.raises(ValueError, match="levels"):
+        with_head(backbone(), {"kind": "classifier", "levels": levels}, 3)
 
 
 def test_the_classifiers_head_starts_with_he_and_without_bias():
