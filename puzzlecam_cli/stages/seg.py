@@ -60,8 +60,9 @@ class SegmentationLoss(LossModule):
 
 def train_segmentation(context: Context) -> None:
     """Train on the pseudo labels, in later rounds on the network's own, then write `seg/model.safetensors`."""
-    settings, folder, photos = context.recipe.seg, context.folder, context.train_photos
+    settings, folder = context.recipe.seg, context.folder
     for number in range(1, settings.parts):
+        photos = context.train_photos
         before, own = (partial(folder.round_label, number + later) for later in (0, 1))
         if not agreed(all(is_whole(own(photo.id)) for photo in photos), context.accelerator):
             until = settings.epochs * number // settings.parts
