@@ -107,3 +107,8 @@ class TrainCls(Training):
         le=5,
     )
     puzzle: Puzzle = Puzzle()
+    background: Real = default(
+        0.0,
+        "Weight of L_bg: where a tag's map is below 5 % of its highest value, cells are taught not to be it [ours].",
+        ge=0,
+    )

@@ -13,6 +13,7 @@ from puzzlecam_cli.data.loaders import Batch
 from puzzlecam_cli.engine.accelerator import seed_everything
 from puzzlecam_cli.engine.step import LossModule, Terms
 from puzzlecam_cli.events import Note
+from puzzlecam_cli.method.background import background_sum
 from puzzlecam_cli.method.cam import contrast, normalize_cams
 from puzzlecam_cli.method.puzzle import (
     alpha_at,
@@ -30,19 +31,21 @@ from puzzlecam_cli.run.context import Context
 
 
 class PuzzleLosses(LossModule):
-    """The puzzle losses of a batch of images and their tiles, which share the classifier's weights."""
+    """The losses of a batch of images and their tiles, which share the classifier's weights."""
 
     network: Classifier
 
-    def __init__(self, network: Classifier, settings: Puzzle):
+    def __init__(self, network: Classifier, puzzle: Puzzle, background: float = 0.0):
         super().__init__(network)
-        self.settings = settings
+        self.puzzle, self.background = puzzle, background
 
     def forward(self, batch: Batch) -> Terms:
         """`image` (B, 3, S, S), `tags` (B, C) → the losses and the maps' contrast."""
-        puzzle, images, labels = self.settings, batch["image"], batch["tags"]
+        puzzle, images, labels = self.puzzle, batch["image"], batch["tags"]
         whole = self.network(images)  # (B, C, S/16, S/16)
         seen = {"contrast": contrast(whole.detach(), labels).sum()}
+        if self.background:
+            seen["loss_bg"] = background_sum(whole, labels)
         if not puzzle.is_used:
             return {"loss_cls": classification_loss(pool(whole), labels, "sum")} | seen
         merged = merge(self.network(tile(images, puzzle.rows)), puzzle.rows)
@@ -61,17 +64,18 @@ class PuzzleLosses(LossModule):
     def counts(self, batch: Batch) -> Terms:
         """Images, or what L_re compares; of the contrast, tags."""
         labels = batch["tags"]
-        counts = puzzle_counts(labels, mask=self.settings.mask, reduction=self.settings.reduction)
-        return counts | {"contrast": labels.sum().long()}
+        counts = puzzle_counts(labels, mask=self.puzzle.mask, reduction=self.puzzle.reduction)
+        return counts | dict.fromkeys(("contrast", "loss_bg"), labels.sum().long())
 
     def weights(self, step: int, steps: int) -> dict[str, float]:
-        if not self.settings.is_used:
-            return {"loss_cls": 1.0}
-        return puzzle_weights(**self.schedule(step, steps), classify_tiles=self.settings.classify_tiles)
+        background = {"loss_bg": self.background} if self.background else {}
+        if not self.puzzle.is_used:
+            return {"loss_cls": 1.0} | background
+        return puzzle_weights(**self.schedule(step, steps), classify_tiles=self.puzzle.classify_tiles) | background
 
     def schedule(self, step: int, steps: int) -> dict[str, float]:
         """`alpha`, if tiles are used."""
-        puzzle = self.settings
+        puzzle = self.puzzle
         return {"alpha": alpha_at(step, steps, puzzle.alpha, puzzle.ramp)} if puzzle.is_used else {}
 
     def maps(self, batch: Batch) -> Tensor:
@@ -88,7 +92,7 @@ def train_classifier(context: Context) -> None:
     backbone = context.backbone(pretrained=True)
     backbone.eval().freeze(settings.frozen_levels)
     context.train(
-        PuzzleLosses(context.network("train-cls", backbone), settings.puzzle),
+        PuzzleLosses(context.network("train-cls", backbone), settings.puzzle, settings.background),
         settings,
         backbone,
         pretrained=backbone,

@@ -29,6 +29,6 @@ def size(count: int) -> str:
 
 def metric_words(values: dict[str, float]) -> str:
     """`loss 0.412  loss_re 0.081  lr 0.0100`."""
-    names = [name for name in ("loss", "loss_cls", "loss_p_cls", "loss_re", "alpha") if name in values]
+    names = [name for name in ("loss", "loss_cls", "loss_p_cls", "loss_re", "loss_bg", "alpha") if name in values]
     rate = [f"lr {values['lr']:.4g}"] if "lr" in values else []
     return "  ".join([*(f"{name} {values[name]:.3f}" for name in names), *rate])

@@ -16,6 +16,7 @@ from puzzlecam_cli.engine.finite import FiniteWatch
 from puzzlecam_cli.engine.optimiser import make_optimiser
 from puzzlecam_cli.engine.step import LossModule, Terms, add_gradients, averages
 from puzzlecam_cli.method.affinity import affinity_labels, affinity_loss, edges_to_affinity
+from puzzlecam_cli.method.background import background_sum
 from puzzlecam_cli.method.puzzle import alpha_at, merge, puzzle_loss, tile
 from puzzlecam_cli.recipe.schema import Puzzle, TrainCls
 from puzzlecam_cli.stages.affinity import AffinityLosses
@@ -58,8 +59,8 @@ def batch() -> dict[str, Tensor]:
     return {"image": torch.randn(5, 3, 32, 32, generator=generator), "tags": tags, "mask": mask}
 
 
-def puzzle(**settings: Any) -> Callable[[], LossModule]:
-    return lambda: PuzzleLosses(Cells(3), Puzzle(**settings))  # type: ignore[arg-type]
+def puzzle(background: float = 0.0, **settings: Any) -> Callable[[], LossModule]:
+    return lambda: PuzzleLosses(Cells(3), Puzzle(**settings), background)  # type: ignore[arg-type]
 
 
 MODULES: dict[str, Callable[[], LossModule]] = {
@@ -69,6 +70,8 @@ MODULES: dict[str, Callable[[], LossModule]] = {
     "puzzle, all classes, cams, squared": puzzle(mask="none", compare="cams", distance="l2"),
     "puzzle, tiles not classified": puzzle(classify_tiles=False, detach="whole"),
     "no puzzle": puzzle(alpha=0.0, classify_tiles=False),
+    "puzzle, background": puzzle(background=0.5),
+    "no puzzle, background": puzzle(background=0.5, alpha=0.0, classify_tiles=False),
     "affinity": lambda: AffinityLosses(Cells(1), radius=3),  # type: ignore[arg-type]
     "segmentation": lambda: SegmentationLoss(Pixels(3)),
     "segmentation, background weighed less": lambda: SegmentationLoss(Pixels(3), 0.25),
@@ -126,6 +129,15 @@ def test_the_puzzle_is_trained_by_the_papers_sum(settings: dict[str, Any]) -> No
     for name, loss in expected.items():
         assert values[name] == pytest.approx(loss.item(), rel=1e-6), name
     assert module.schedule(STEP, STEPS) == {"alpha": 3.0}
+
+
+@pytest.mark.parametrize("puzzled", [{}, {"alpha": 0.0, "classify_tiles": False}], ids=["puzzle", "no puzzle"])
+def test_the_background_is_added_by_its_weight(puzzled: dict[str, Any]) -> None:
+    module, tags = puzzle(background=0.5, **puzzled)(), batch()["tags"]
+    expected = background_sum(module.network(batch()["image"]), tags) / tags.sum()
+    values, without = trained(module, 1)[0], trained(puzzle(**puzzled)(), 1)[0]
+    assert values["loss_bg"] == pytest.approx(expected.item(), rel=1e-6)
+    assert values["loss"] == pytest.approx(without["loss"] + 0.5 * expected.item(), rel=1e-6)
 
 
 def test_affinities_are_trained_by_irnets_mean_of_means() -> None:

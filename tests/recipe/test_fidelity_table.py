@@ -43,6 +43,7 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("train_cls.batchnorm", "train", "train-cls: mode normal"),
     ("train_cls.frozen_levels", 0, "train-cls: all layers train"),
     ("train_cls.levels", 1, "train-cls: the last map"),
+    ("train_cls.background", 0.0, "train-cls: the three losses of the paper"),
     ("train_cls.puzzle.tiles", 4, "train-cls and paper 3.3"),
     ("train_cls.puzzle.classify_tiles", True, "train-cls and paper, Eq. 5"),
     ("train_cls.puzzle.alpha", 4, "paper 4.1 and README; code's default is 1"),

@@ -45,7 +45,7 @@ def test_for_its_own_photos_nothing_of_small_photos_is_changed() -> None:
 def test_for_more_photos_of_this_size_only_epochs_are_fewer() -> None:
     found = fitting(facts_of([(240, 320)], train=600, classes=6))
     assert {key: fit.value for key, fit in found.items()} == {
-        "train_cls.epochs": 5,  # the composites were measured with 4
+        "train_cls.epochs": 9,
         "affinity.epochs": 3,
         "seg.epochs": 12,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 MOST_POINTS = 240  # of a curve: more are not seen in a picture of some 600 pixels
-LOSSES = ("loss", "loss_cls", "loss_p_cls", "loss_re")  # of them those that are there, in this order, come first
+LOSSES = ("loss", "loss_cls", "loss_p_cls", "loss_re", "loss_bg")  # those that are there, in this order, come first
 APART = ("step", "epoch")
 
 

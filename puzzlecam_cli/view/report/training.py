@@ -8,7 +8,7 @@ from puzzlecam_cli.use.report.facts import Facts
 from puzzlecam_cli.view.html.charts import Series, line_chart, smoothed
 from puzzlecam_cli.view.html.markup import Child, tag
 
-NAMES = {"loss": "all together", "loss_cls": "L_cls", "loss_p_cls": "L_p-cls", "loss_re": "L_re"}
+NAMES = {"loss": "all together", "loss_cls": "L_cls", "loss_p_cls": "L_p-cls", "loss_re": "L_re", "loss_bg": "L_bg"}
 WHAT = {"train-cls": "The classifier", "affinity": "The affinity network", "seg": "The segmentation network"}
 COLOURS = ("s3", "s4", "s5", "s6", "s2", "s1")
 SMOOTH = 9  # points of a curve that its bold line is the mean of
