@@ -11,7 +11,7 @@ FAINT = 0.05  # of a map's highest value; neither 0.02 nor 0.1 was better on two
 
 
 def background_sum(maps: Tensor, labels: Tensor) -> Tensor:
-    """L_bg before it is averaged over tags: where a tag's map is faint, each cell is taught that the class is not there.
+    """L_bg before it is averaged over tags: where a tag's map is faint, cells are taught that the class is not there.
 
     Global average pooling lets a class take its evidence from all of an image, also from what it is often seen with.
     What is already faint is least likely the object.
