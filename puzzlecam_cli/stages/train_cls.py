@@ -42,7 +42,7 @@ class PuzzleLosses(LossModule):
     def forward(self, batch: Batch) -> Terms:
         """`image` (B, 3, S, S), `tags` (B, C) → the losses and the maps' contrast."""
         puzzle, images, labels = self.puzzle, batch["image"], batch["tags"]
-        whole = self.network(images)  # (B, C, S/16, S/16)
+        whole = self.network(images)  # (B, C, h, w), cells of the network's stride
         seen = {"contrast": contrast(whole.detach(), labels).sum()}
         if self.background:
             seen["loss_bg"] = background_sum(whole, labels)
