@@ -154,6 +154,7 @@ def test_a_second_run_does_nothing_and_says_why(finished_run: Path, tiny_recipe:
         ("affinity.lr=0.02", "affinity/model"),
         ("rw.beta=8", "rw/scores"),
         ("rw.background=0.3", "rw/pseudo_labels"),
+        ("rw.colours=1", "rw/pseudo_labels"),
         ("seg.epochs=3", "seg/model"),
         ("seg.predict.flip=false", "seg/predictions"),
         ("eval.thresholds=[0.5]", "eval/scores"),

@@ -128,6 +128,13 @@ class RandomWalk(Section):
         "Walked scores up to this are background; auto: up to a threshold of each photo's own, found without masks "
         "[code].",
     )
+    colours: Real = default(
+        0.0,
+        "How much a pixel's colour counts beside its score, by how common it is in the photo's objects and around "
+        "them: 1 as by Bayes' rule; 0: not at all [code].",
+        ge=0,
+        le=100,
+    )
     crf: PseudoLabelCrf = PseudoLabelCrf()
 
 

@@ -75,7 +75,7 @@ PIPELINE = (
             "rw/scores",
             "puzzlecam_cli.stages.rw:walk",
             keys=("rw", "affinity.kind", "affinity.canvas", *PRECISION),
-            without=("rw.background", "rw.crf"),
+            without=("rw.background", "rw.colours", "rw.crf"),
             saliency=("maps", "walk"),
             needs=("cams", "affinity/model"),
             each="rw/scores/{id}.npz",
@@ -86,7 +86,7 @@ PIPELINE = (
         Step(
             "rw/pseudo_labels",
             "puzzlecam_cli.stages.rw:make_pseudo_labels",
-            keys=("rw.background", "rw.crf"),
+            keys=("rw.background", "rw.colours", "rw.crf"),
             crf="rw.crf",
             needs=("rw/scores",),
             each="rw/pseudo_labels/{id}.png",

@@ -20,6 +20,7 @@ from puzzlecam_cli.data.pixels.photo_file import open_image
 from puzzlecam_cli.data.saliency import SaliencyOf
 from puzzlecam_cli.engine.refine import Segmented, options_of, pixels_within
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.colour_evidence import with_colours
 from puzzlecam_cli.method.crf_engines import FieldOf
 from puzzlecam_cli.method.labels import confident_labels, enlarged, pseudo_labels, with_lost_classes
 from puzzlecam_cli.method.metrics import confusion_matrix, threshold_sweep
@@ -80,11 +81,12 @@ def pseudo_label_photo(job: PseudoLabelJob, fields: FieldOf) -> None:
     seen = (image.shape[0], image.shape[1])
     classes, scores = read_walked(job.scores, stride=1, size=size, num_classes=job.num_classes, seen=seen)
     pixels = torch.from_numpy(image)
+    background = background_of(scores, job.settings.background, lambda: pixels)
     labels = pseudo_labels(
         pixels,
-        scores,
+        with_colours(scores, pixels, background, job.settings.colours),
         torch.from_numpy(classes),
-        background=background_of(scores, job.settings.background, lambda: pixels),
+        background=background,
         **options_of(job.settings.crf, fields),
     )
     write_labels(job.out, enlarged(labels, size))
