@@ -38,18 +38,19 @@ def with_colours(scores: Tensor, image: Tensor, background: float, weight: float
     """
     if not weight or not scores.numel():
         return scores
-    cells = F.avg_pool2d(torch.cat([scores.double(), image.movedim(2, 0).double()]), CELL, CELL, ceil_mode=True)
-    coarse, colours = cells[: len(scores)], cells[len(scores) :]
-    odds = torch.cat([torch.zeros_like(coarse[:1]), _log_odds(coarse, background)])  # background first
+    coarse, colours = (
+        F.avg_pool2d(each, CELL, CELL, ceil_mode=True).double() for each in (scores, image.movedim(2, 0).to(scores))
+    )
+    odds = _log_odds(coarse) - _log_odds(coarse.new_tensor(background))
+    odds = torch.cat([torch.zeros_like(odds[:1]), odds])  # the background's first
     shares = (SHARPNESS * odds).softmax(dim=0)  # (K + 1, h, w)
     said = weight * _log_ratios(shares, _bins(srgb_to_lab(colours / 255)))
-    said = F.interpolate(said[None], scores.shape[1:], mode="bilinear", align_corners=False)[0]
-    threshold = _log_odds(torch.tensor(background, dtype=torch.float64), 0.5)
-    return (_log_odds(scores.double(), background) + said + threshold).sigmoid().to(scores.dtype)
+    said = F.interpolate(said.to(scores)[None], scores.shape[1:], mode="bilinear", align_corners=False)[0]
+    return (_log_odds(scores) + said).sigmoid()
 
 
-def _log_odds(scores: Tensor, background: float) -> Tensor:
-    return scores.clamp(NEAR, 1 - NEAR).logit() - scores.new_tensor(background).clamp(NEAR, 1 - NEAR).logit()
+def _log_odds(scores: Tensor) -> Tensor:
+    return scores.clamp(NEAR, 1 - NEAR).logit()
 
 
 def _bins(lab: Tensor) -> Tensor:
