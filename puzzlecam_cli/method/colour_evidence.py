@@ -41,16 +41,17 @@ def with_colours(scores: Tensor, image: Tensor, background: float, weight: float
     coarse, colours = (
         F.avg_pool2d(each, CELL, CELL, ceil_mode=True).double() for each in (scores, image.movedim(2, 0).to(scores))
     )
-    odds = _log_odds(coarse) - _log_odds(coarse.new_tensor(background))
+    odds = _log_odds(coarse, NEAR) - _log_odds(coarse.new_tensor(background), NEAR)
     odds = torch.cat([torch.zeros_like(odds[:1]), odds])  # the background's first
     shares = (SHARPNESS * odds).softmax(dim=0)  # (K + 1, h, w)
     said = weight * _log_ratios(shares, _bins(srgb_to_lab(colours / 255)))
     said = F.interpolate(said.to(scores)[None], scores.shape[1:], mode="bilinear", align_corners=False)[0]
-    return (_log_odds(scores) + said).sigmoid()
+    near = min(NEAR, background / 2, (1 - background) / 2)  # moves no score across the threshold
+    return (_log_odds(scores, near) + said).sigmoid()
 
 
-def _log_odds(scores: Tensor) -> Tensor:
-    return scores.clamp(NEAR, 1 - NEAR).logit()
+def _log_odds(scores: Tensor, near: float) -> Tensor:
+    return scores.clamp(near, 1 - near).logit()
 
 
 def _bins(lab: Tensor) -> Tensor:

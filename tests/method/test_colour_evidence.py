@@ -65,6 +65,14 @@ def test_where_all_has_one_colour_it_says_nothing(threshold: float) -> None:
     torch.testing.assert_close(with_colours(scores, flat, threshold, 1.0), scores.clamp(NEAR, 1 - NEAR))
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.004, 0.5, 0.996, 1.0])
+def test_without_colours_to_tell_by_no_pixel_crosses_the_threshold(threshold: float) -> None:
+    scores = torch.tensor([0.0, 0.002, 0.006, 0.4, 0.6, 0.994, 0.998, 1.0]).repeat(1, 8, 1)
+    flat = torch.full((8, 8, 3), 90, dtype=torch.uint8)
+    found = with_colours(scores, flat, threshold, 1.0)
+    assert torch.equal(found > threshold, scores > threshold)
+
+
 def test_a_weight_of_0_changes_no_bit() -> None:
     scores = torch.rand(2, 20, 30, generator=torch.Generator().manual_seed(0))
     assert torch.equal(with_colours(scores, torch.zeros(20, 30, 3, dtype=torch.uint8), 0.5, 0.0), scores)
