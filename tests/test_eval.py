@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,3 +125,28 @@ def test_scores_say_how_many_tags_were_learned_from(finished_run: Path) -> None:
         "classes": len(set.union(*names)),
         "photos_without": 0,
     }
+
+
+def test_scores_tell_what_was_made_of_something_older(
+    finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path
+) -> None:
+    def late(run: Path) -> dict[str, str]:
+        results = json.loads((run / "eval/scores.json").read_text())["results"]
+        return {result["what"]: result["out_of_date"] for result in results if "out_of_date" in result}
+
+    run, changed = tmp_path / "run", ("--set", "rw.background=0.4")
+    shutil.copytree(finished_run, run)
+    assert late(run) == {}
+    for stages in ("eval", "rw,eval", "seg,eval"):
+        result = puzzlecam("run-all", tiny_recipe, "--run", run, *changed, "--stages", stages)
+        assert result.exit_code == 0, result.output
+        if stages == "eval":  # the scores' own threshold is the recipe's; labels and predictions are of another
+            why = 'rw/pseudo_labels: rw.background changed: 0.33 → 0.4'
+            assert late(run) == {"pseudo-labels": why, "predictions": why}
+        elif stages == "rw,eval":
+            why = "seg/model: rw/pseudo_labels was made anew"
+            assert late(run) == {"predictions": why}
+            said = f"Out of date: predictions of `val` ({why}); `puzzlecam run-all` makes them anew"
+            assert said in result.stderr
+            assert f"{said}." in (run / "eval/scores.md").read_text()
+    assert late(run) == {}

@@ -1,14 +1,26 @@
-"""How a run was made, as its steps remember: precision of networks, engines of dense CRFs, what told of objects."""
+"""How a run was made, as its steps remember: from what, in which precision, and whether it would be made so again."""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run.describe import SALIENCY
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger, engines_of
 from puzzlecam_cli.run.model_file import read_description
-from puzzlecam_cli.run.plan import PRECISION, TF32
+from puzzlecam_cli.run.pipeline import Stage, all_steps
+from puzzlecam_cli.run.plan import PRECISION, TF32, plan
+from puzzlecam_cli.run.run import Run
+from puzzlecam_cli.run.scores import Result
+
+if TYPE_CHECKING:
+    from puzzlecam_cli.run.context import Context
 
 PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}
+# the step that makes an artifact, by what the scores call it
+MADE_BY = {"cams": "cams", "rw": "rw/scores", "pseudo-labels": "rw/pseudo_labels", "predictions": "seg/predictions"}
 
 
 def how_made(ledger: Ledger) -> dict[str, list[str]]:
@@ -38,3 +50,32 @@ def learned_from(what: str, ledger: Ledger, folder: RunFolder) -> str:
         records = [record for step in ("affinity/labels", "rw/scores") if (record := ledger.get(step))]
         salient = any(key.startswith("saliency.") for record in records for key in record.inputs)
     return "tags + saliency" if salient else "tags"
+
+
+def out_of_date(run: Run, pipeline: tuple[Stage, ...]) -> dict[str, str]:
+    """The finished steps that recipe and inputs would make anew now, each with the first step that changed and why.
+
+    Empty where data cannot be read any more.
+    """
+    try:
+        decisions = {decision.step: decision for decision in plan(run, pipeline, pipeline)}
+    except UserError:
+        return {}
+    late: dict[str, str] = {}
+    for step in all_steps(pipeline):
+        decision, record = decisions[step.name], run.ledger.get(step.name)
+        if decision.action in ("run", "resume") and record and record.is_made:
+            of_before = (late[need] for need in step.needs if need in late)
+            late[step.name] = next(of_before, f"{step.name}: {decision.because}")
+    return late
+
+
+def count_tags(context: Context) -> Result | None:
+    """What was learned from: photos, their tags, and photos without one; null where tags cannot be read any more."""
+    try:
+        photos = context.train_photos
+    except UserError:
+        return None
+    times = Counter(tag for photo in photos for tag in photo.tags)
+    untagged = sum(not photo.tags for photo in photos)
+    return {"photos": len(photos), "tags": times.total(), "classes": len(times), "photos_without": untagged}

@@ -26,6 +26,7 @@ class _Result(_Checked):
     images: Count
     equal: Count = 0
     empty: bool = False
+    out_of_date: str = ""
     supervision: str = "tags"
     miou: Share | None
     fp: Share | None
@@ -41,6 +42,7 @@ class _Shown(_Checked):
     what: Literal["pseudo-labels", "predictions"]
     split: str
     images: Count
+    out_of_date: str = ""
     empty: Count
     classes: dict[str, Count]
 

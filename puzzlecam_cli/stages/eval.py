@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,12 +23,13 @@ from puzzlecam_cli.method.constants import AUTO
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
 from puzzlecam_cli.method.threshold import Background
 from puzzlecam_cli.run.context import Context
-from puzzlecam_cli.run.how_made import how_made, learned_from
+from puzzlecam_cli.run.how_made import MADE_BY, count_tags, how_made, learned_from, out_of_date
 from puzzlecam_cli.run.scores import Result
+from puzzlecam_cli.stages import PIPELINE
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
 from puzzlecam_cli.stages.shown import count_shown
 from puzzlecam_cli.text import shell
-from puzzlecam_cli.view.scores import TITLES, said_of_equal, score_figure, scores_table
+from puzzlecam_cli.view.scores import TITLES, said_of_equal, said_of_late, score_figure, scores_table
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,12 @@ def score(context: Context) -> None:
         return
     scored = [_result(context, row, len(photos[row.what]), totals[row.what]) for row in rows]
     results = [result for result, _ in scored]
+    shown = _shown(context, without, splits)
+    late = out_of_date(context.run, PIPELINE)
+    for result in [*results, *shown]:
+        if because := late.get(MADE_BY[result["what"]]):
+            result["out_of_date"] = because
+            context.note_once(said_of_late(result))
     for result in results:
         if number := int(equal[result["what"]]):
             result["equal"] = number
@@ -119,7 +125,7 @@ def score(context: Context) -> None:
         "classes": list(classes),
         "results": results,
     } | count_left_out(context)
-    if shown := _shown(context, without, splits):
+    if shown:
         scores["shown"] = shown
     for row in rows:
         warn_of_collapse(context, row, totals[row.what])
@@ -144,25 +150,14 @@ def _tell_of_cleaned(context: Context, rows: Sequence[Scored]) -> None:
     there, ledger = {row.what for row in rows}, context.run.ledger
     gone = [
         what
-        for what, step in (("cams", "cams"), ("rw", "rw/scores"))
-        if what not in there and (record := ledger.get(step)) and record.state == "cleaned"
+        for what in ("cams", "rw")
+        if what not in there and (record := ledger.get(MADE_BY[what])) and record.state == "cleaned"
     ]
     if gone:
         run = shell(str(context.run.folder.root))
         again = " && ".join(f"puzzlecam {stage} {run}" for stage in (*gone, "eval"))
         titles = " and ".join(TITLES[what] for what in gone)
         context.note_once(f"{titles} cannot be scored, as their maps are cleaned away: `{again}` brings them back")
-
-
-def count_tags(context: Context) -> Result | None:
-    """What was learned from: photos, their tags, and photos without one; null where tags cannot be read any more."""
-    try:
-        photos = context.train_photos
-    except UserError:
-        return None
-    times = Counter(tag for photo in photos for tag in photo.tags)
-    untagged = sum(not photo.tags for photo in photos)
-    return {"photos": len(photos), "tags": times.total(), "classes": len(times), "photos_without": untagged}
 
 
 def count_left_out(context: Context) -> Result:

@@ -94,6 +94,8 @@ def score_notes(scores: Scores) -> list[str]:
                 f"All {one['images']} {TITLES[one['what']]} of `{one['split']}` are background: nothing was learned "
                 "that shows, or too little."
             )
+        if one.get("out_of_date"):
+            notes.append(f"{said_of_late(one)}.")
     return [*notes, *(f"{said_of_equal(result)}." for result in scores["results"] if result.get("equal"))]
 
 
@@ -109,6 +111,12 @@ def said_of_equal(result: Result) -> str:
     number, what = result["equal"], TITLES[result["what"]]
     masks = f"{number} of {result['images']} masks of `{result['split']}` {are(number)}, pixel for pixel, the {what}"
     return f"{masks} that are scored: uncorrected ones say nothing of how good these are"
+
+
+def said_of_late(result: Result) -> str:
+    """What makes an artifact older than the recipe, or than what it was made from."""
+    what = f"{TITLES[result['what']]} of `{result['split']}`"
+    return f"Out of date: {what} ({result['out_of_date']}); `puzzlecam run-all` makes them anew"
 
 
 def table_2(scores: Scores) -> list[tuple[str, ...]]:
