@@ -45,7 +45,8 @@ def with_colours(scores: Tensor, image: Tensor, background: float, weight: float
     odds = torch.cat([torch.zeros_like(odds[:1]), odds])  # the background's first
     shares = (SHARPNESS * odds).softmax(dim=0)  # (K + 1, h, w)
     said = weight * _log_ratios(shares, _bins(srgb_to_lab(colours / 255)))
-    said = F.interpolate(said.to(scores)[None], scores.shape[1:], mode="bilinear", align_corners=False)[0]
+    said = F.interpolate(said.to(scores)[None], scale_factor=CELL, mode="bilinear", align_corners=False)[0]
+    said = said[:, : scores.shape[1], : scores.shape[2]]  # the last cells may reach beyond the photo
     near = min(NEAR, background / 2, (1 - background) / 2)  # moves no score across the threshold
     return (_log_odds(scores, near) + said).sigmoid()
 

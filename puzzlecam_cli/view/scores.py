@@ -115,8 +115,8 @@ def said_of_equal(result: Result) -> str:
 
 def said_of_late(result: Result) -> str:
     """What makes an artifact older than the recipe, or than what it was made from."""
-    what = f"{TITLES[result['what']]} of `{result['split']}`"
-    return f"Out of date: {what} ({result['out_of_date']}); `puzzlecam run-all` makes them anew"
+    what, why = f"{TITLES[result['what']]} of `{result['split']}`", result["out_of_date"]
+    return f"{what} are older than the recipe or what they are made of ({why}); `puzzlecam run-all RUN` makes them anew"
 
 
 def table_2(scores: Scores) -> list[tuple[str, ...]]:

@@ -48,6 +48,20 @@ def test_an_object_ends_where_its_colours_end(width: float) -> None:
     assert iou(found[0] > 0.5, truth) > 0.8
 
 
+@pytest.mark.parametrize("side", [400, 401, 402, 403])
+@pytest.mark.parametrize("is_wide", [True, False])
+def test_it_ends_there_as_well_where_cells_reach_beyond_the_photo(side: int, is_wide: bool) -> None:
+    edge = 380
+    across = (np.arange(side) < edge).astype(int)[None].repeat(24, 0)
+    scores = ((edge - 8 - torch.arange(side)) / 8).sigmoid()[None, None].repeat(1, 24, 1)
+    image = painted(across, GREEN, RED)
+    if not is_wide:
+        scores, image = scores.transpose(1, 2), image.transpose(0, 1)
+    found = with_colours(scores, image, 0.5, 1.0)[0] > 0.5
+    ends = found.sum(dim=1 if is_wide else 0)
+    assert (ends - edge).abs().max() <= CELL / 2
+
+
 def test_each_tag_has_colours_of_its_own() -> None:
     left, right = (48, 26), (48, 70)
     truth = disc(18, left) + 2 * disc(18, right)
