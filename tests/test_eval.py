@@ -130,23 +130,21 @@ def test_scores_say_how_many_tags_were_learned_from(finished_run: Path) -> None:
 def test_scores_tell_what_was_made_of_something_older(
     finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path
 ) -> None:
-    def late(run: Path) -> dict[str, str]:
-        results = json.loads((run / "eval/scores.json").read_text())["results"]
-        return {result["what"]: result["out_of_date"] for result in results if "out_of_date" in result}
-
-    run, changed = tmp_path / "run", ("--set", "rw.background=0.4")
-    shutil.copytree(finished_run, run)
-    assert late(run) == {}
-    for stages in ("eval", "rw,eval", "seg,eval"):
-        result = puzzlecam("run-all", tiny_recipe, "--run", run, *changed, "--stages", stages)
+    def scored(*stages: str) -> dict[str, dict[str, object]]:
+        result = puzzlecam("run-all", tiny_recipe, "--run", run, *changed, "--stages", ",".join(stages))
         assert result.exit_code == 0, result.output
-        if stages == "eval":  # the scores' own threshold is the recipe's; labels and predictions are of another
-            why = "rw/pseudo_labels: rw.background changed: 0.33 → 0.4"
-            assert late(run) == {"pseudo-labels": why, "predictions": why}
-        elif stages == "rw,eval":
-            why = "seg/model: rw/pseudo_labels was made anew"
-            assert late(run) == {"predictions": why}
-            said = f"predictions of `val` are older than the recipe or what they are made of ({why})"
-            assert said in result.stderr
-            assert said in (run / "eval/scores.md").read_text()
-    assert late(run) == {}
+        return {one["what"]: one for one in json.loads((run / "eval/scores.json").read_text())["results"]}
+
+    def older(results: dict[str, dict[str, object]]) -> dict[str, object]:
+        return {what: result["out_of_date"] for what, result in results.items() if "out_of_date" in result}
+
+    run, changed = tmp_path / "run", ("--set", "rw.background=0.4", "--set", "rw.crf.iterations=0")
+    shutil.copytree(finished_run, run)
+    before = scored("eval")  # by a changed recipe, of labels that were made by the one before
+    assert (before["pseudo-labels"]["threshold"], before["pseudo-labels"]["crf"]) == (0.33, True)
+    assert older(before) == {}
+    between = scored("rw", "eval")
+    assert (between["pseudo-labels"]["threshold"], between["pseudo-labels"]["crf"]) == (0.4, False)
+    assert older(between) == {"predictions": "rw/pseudo_labels was made anew after seg/model"}
+    assert "predictions of `val` are of before: rw/pseudo_labels was made anew" in (run / "eval/scores.md").read_text()
+    assert older(scored("seg", "eval")) == {}

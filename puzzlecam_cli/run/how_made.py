@@ -1,9 +1,10 @@
-"""How a run was made, as its steps remember: from what, in which precision, and whether it would be made so again."""
+"""How a run was made, as its steps remember: from what, in which precision, and what was made anew since."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.errors import UserError
 from puzzlecam_cli.run.describe import SALIENCY
@@ -11,7 +12,7 @@ from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger, engines_of
 from puzzlecam_cli.run.model_file import read_description
 from puzzlecam_cli.run.pipeline import Stage, all_steps
-from puzzlecam_cli.run.plan import PRECISION, TF32, plan
+from puzzlecam_cli.run.plan import PRECISION, TF32
 from puzzlecam_cli.run.run import Run
 from puzzlecam_cli.run.scores import Result
 
@@ -35,6 +36,14 @@ def how_made(ledger: Ledger) -> dict[str, list[str]]:
     return {"precision": sorted(bits), "crf": sorted(engines)}
 
 
+def value_of(key: str, step: str, run: Run) -> Any:
+    """A recipe's value that a step was made with; where no step is known to have made it, that of the recipe now."""
+    record = run.ledger.get(step)
+    if record and record.is_made and key in record.inputs:
+        return record.inputs[key]
+    return reduce(getattr, key.split("."), run.recipe)
+
+
 def learned_from(what: str, ledger: Ledger, folder: RunFolder) -> str:
     """What told of the objects in an artifact: `tags`, or `tags + saliency`, the paper's I and I + S (Table 3).
 
@@ -52,22 +61,20 @@ def learned_from(what: str, ledger: Ledger, folder: RunFolder) -> str:
     return "tags + saliency" if salient else "tags"
 
 
-def out_of_date(run: Run, pipeline: tuple[Stage, ...]) -> dict[str, str]:
-    """The finished steps that recipe and inputs would make anew now, each with the first step that changed and why.
-
-    Empty where data cannot be read any more.
-    """
-    try:
-        decisions = {decision.step: decision for decision in plan(run, pipeline, pipeline)}
-    except UserError:
-        return {}
-    late: dict[str, str] = {}
+def made_before(ledger: Ledger, pipeline: tuple[Stage, ...]) -> dict[str, str]:
+    """The steps, or what they are made of, that are older than something they were made of, with what is newer."""
+    older: dict[str, str] = {}
     for step in all_steps(pipeline):
-        decision, record = decisions[step.name], run.ledger.get(step.name)
-        if decision.action in ("run", "resume") and record and record.is_made:
-            of_before = (late[need] for need in step.needs if need in late)
-            late[step.name] = next(of_before, f"{step.name}: {decision.because}")
-    return late
+        record = ledger.get(step.name)
+        if record is None or not record.is_made:
+            continue
+        for need in step.needs:
+            source = ledger.get(need)
+            if need in older:
+                older[step.name] = older[need]
+            elif source and source.is_made and record.inputs.get(need, source.made) != source.made:
+                older[step.name] = f"{need} was made anew after {step.name}"
+    return older
 
 
 def count_tags(context: Context) -> Result | None:

@@ -19,49 +19,62 @@ from puzzlecam_cli.engine.pool import map_unordered, pool_workers
 from puzzlecam_cli.errors import UserError, shorten
 from puzzlecam_cli.events import Figure, Note
 from puzzlecam_cli.files import as_json, write_text
+from puzzlecam_cli.group.launch import agreed
 from puzzlecam_cli.method.constants import AUTO
 from puzzlecam_cli.method.metrics import iou_from_confusion, over_and_under_activation
 from puzzlecam_cli.method.threshold import Background
 from puzzlecam_cli.run.context import Context
-from puzzlecam_cli.run.how_made import MADE_BY, count_tags, how_made, learned_from, out_of_date
+from puzzlecam_cli.run.how_made import MADE_BY, count_tags, how_made, learned_from, made_before, value_of
 from puzzlecam_cli.run.scores import Result
 from puzzlecam_cli.stages import PIPELINE
 from puzzlecam_cli.stages.photo_jobs import ScoreJob, score_photo
 from puzzlecam_cli.stages.shown import count_shown
 from puzzlecam_cli.text import shell
-from puzzlecam_cli.view.scores import TITLES, said_of_equal, said_of_late, score_figure, scores_table
+from puzzlecam_cli.view.scores import TITLES, said_of_equal, said_of_older, score_figure, scores_table
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One row of the scores: which artifacts of which split, and what is said about them."""
+    """One row of the scores: which artifacts of which split, cut at which thresholds, and what is said about them."""
 
     what: str
     split: str
     kind: Literal["cams", "walked", "labels"]
     folder: Path
     artifact: Callable[[str], Path]
+    thresholds: tuple[Background, ...]  # none of labels; `auto` comes last, if it is among them
     about: Result
+
+    @property
+    def columns(self) -> int:
+        """How many confusion matrices it takes."""
+        return len(self.thresholds) or 1
 
 
 def rows_of(context: Context) -> list[Scored]:
-    """The rows whose artifacts are there, at least in part."""
-    folder, recipe, splits = context.folder, context.recipe, context.splits
+    """The rows whose artifacts are there, at least in part, told as they were made, whatever the recipe is now."""
+    folder, run, splits = context.folder, context.run, context.splits
     train, val = splits.score, splits.val
     swept = {"threshold_from": f"masks of {train}", "crf": False}
-    background, crf = recipe.rw.background, recipe.rw.crf.iterations > 0
+    background: Background = value_of("rw.background", MADE_BY["pseudo-labels"], run)
+    crf = value_of("rw.crf.iterations", MADE_BY["pseudo-labels"], run) > 0
+    tried = context.recipe.eval.thresholds
+    with_labels = (*tried, background)  # which tells what the CRF adds to walked maps
     cut: Result = {"threshold": background, "threshold_from": "recipe", "crf": crf}
     if background == AUTO:
         cut |= {"threshold": None, "threshold_from": "tags"}
-    final = {"threshold": None, "threshold_from": None, "crf": recipe.seg.predict.crf.iterations > 0}
+    else:
+        with_labels = tuple(sorted({*tried, background}))
+    crf = value_of("seg.predict.crf.iterations", MADE_BY["predictions"], run) > 0
+    final = {"threshold": None, "threshold_from": None, "crf": crf}
     rows = [
-        Scored("cams", train, "cams", folder.cams, folder.cam, swept),
-        Scored("rw", train, "walked", folder.walked, folder.walked_scores, swept),
-        Scored("pseudo-labels", train, "labels", folder.pseudo_labels, folder.pseudo_label, cut),
+        Scored("cams", train, "cams", folder.cams, folder.cam, tried, swept),
+        Scored("rw", train, "walked", folder.walked, folder.walked_scores, with_labels, swept),
+        Scored("pseudo-labels", train, "labels", folder.pseudo_labels, folder.pseudo_label, (), cut),
     ]
     if val:
         predicted = partial(folder.prediction, val)
-        rows.append(Scored("predictions", val, "labels", folder.predictions / val, predicted, final))
+        rows.append(Scored("predictions", val, "labels", folder.predictions / val, predicted, (), final))
     return [row for row in rows if row.folder.is_dir() and any(row.folder.iterdir())]
 
 
@@ -71,7 +84,7 @@ def score(context: Context) -> None:
     Raises:
         UserError: nothing to score, an artifact or a mask of some image is missing, or they do not fit.
     """
-    rows = rows_of(context)
+    rows = agreed(rows_of(context), context.accelerator)
     if not rows:
         raise UserError(
             "stage-missing",
@@ -86,7 +99,7 @@ def score(context: Context) -> None:
     jobs = (_job(context, row, photo) for row in rows for photo in mine[row.what])
     total = sum(map(len, mine.values()))
     size = context.num_classes + 1
-    totals = {row.what: torch.zeros(_columns(context, row), size, size, dtype=torch.int64) for row in rows}
+    totals = {row.what: torch.zeros(row.columns, size, size, dtype=torch.int64) for row in rows}
     equal = {row.what: torch.zeros((), dtype=torch.int64) for row in rows}
     report = context.progress("scoring", "files")
     for done, (what, counts, is_equal) in enumerate(
@@ -102,11 +115,11 @@ def score(context: Context) -> None:
     scored = [_result(context, row, len(photos[row.what]), totals[row.what]) for row in rows]
     results = [result for result, _ in scored]
     shown = _shown(context, without, splits)
-    late = out_of_date(context.run, PIPELINE)
+    older = made_before(context.run.ledger, PIPELINE)
     for result in [*results, *shown]:
-        if because := late.get(MADE_BY[result["what"]]):
-            result["out_of_date"] = because
-            context.note_once(said_of_late(result))
+        if newer := older.get(MADE_BY[result["what"]]):
+            result["out_of_date"] = newer
+            context.note_once(said_of_older(result))
     for result in results:
         if number := int(equal[result["what"]]):
             result["equal"] = number
@@ -173,10 +186,6 @@ def count_left_out(context: Context) -> Result:
     }
 
 
-def _columns(context: Context, row: Scored) -> int:
-    return 1 if row.kind == "labels" else len(_thresholds(context, row))
-
-
 def _of_all_processes(counts: Tensor, accelerator: Accelerator) -> Tensor:
     """Whole numbers, so that the sum is the same for any division of the photos."""
     if accelerator.num_processes == 1:
@@ -220,21 +229,9 @@ def _with_masks(context: Context, row: Scored, photos: Sequence[Photo]) -> Seque
 
 def _job(context: Context, row: Scored, photo: Photo) -> ScoreJob:
     assert photo.mask  # `_with_masks` has seen to it
-    thresholds = _thresholds(context, row)
     return ScoreJob(
-        row.what, row.kind, photo.image, row.artifact(photo.id), photo.mask, thresholds, context.num_classes
+        row.what, row.kind, photo.image, row.artifact(photo.id), photo.mask, row.thresholds, context.num_classes
     )
-
-
-def _thresholds(context: Context, row: Scored) -> tuple[Background, ...]:
-    """Those of the recipe; for walked maps also the one at which pseudo labels are cut, to tell what the CRF adds.
-
-    `auto` comes last, if it is among them.
-    """
-    tried, cut = context.recipe.eval.thresholds, context.recipe.rw.background
-    if row.kind != "walked":
-        return tried
-    return (*tried, cut) if cut == AUTO else tuple(sorted({*tried, cut}))
 
 
 def warn_of_collapse(context: Context, row: Scored, counts: Tensor) -> None:
@@ -261,7 +258,7 @@ def _result(context: Context, row: Scored, images: int, counts: Tensor) -> tuple
     if row.kind == "labels":
         return result | measures(counts[0], names), counts[0]
     mean_ious = iou_from_confusion(counts).nanmean(dim=-1)  # (T,)
-    thresholds = _thresholds(context, row)
+    thresholds = row.thresholds
     best = int(mean_ious[: sum(t != AUTO for t in thresholds)].argmax())
     result["threshold"] = thresholds[best]
     result["sweep"] = [[t, round(float(m), 6)] for t, m in zip(thresholds, mean_ious, strict=True)]

@@ -95,7 +95,7 @@ def score_notes(scores: Scores) -> list[str]:
                 "that shows, or too little."
             )
         if one.get("out_of_date"):
-            notes.append(f"{said_of_late(one)}.")
+            notes.append(f"{said_of_older(one)}.")
     return [*notes, *(f"{said_of_equal(result)}." for result in scores["results"] if result.get("equal"))]
 
 
@@ -113,10 +113,10 @@ def said_of_equal(result: Result) -> str:
     return f"{masks} that are scored: uncorrected ones say nothing of how good these are"
 
 
-def said_of_late(result: Result) -> str:
-    """What makes an artifact older than the recipe, or than what it was made from."""
-    what, why = f"{TITLES[result['what']]} of `{result['split']}`", result["out_of_date"]
-    return f"{what} are older than the recipe or what they are made of ({why}); `puzzlecam run-all RUN` makes them anew"
+def said_of_older(result: Result) -> str:
+    """What was made anew since an artifact was made of it."""
+    what, newer = f"{TITLES[result['what']]} of `{result['split']}`", result["out_of_date"]
+    return f"{what} are of before: {newer}; `puzzlecam run-all RUN` brings them up to date"
 
 
 def table_2(scores: Scores) -> list[tuple[str, ...]]:
