@@ -7,6 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from puzzlecam_cli.errors import UserError
+from puzzlecam_cli.method.constants import AUTO
 from puzzlecam_cli.run.describe import SALIENCY
 from puzzlecam_cli.run.folder import RunFolder
 from puzzlecam_cli.run.ledger import Ledger, engines_of
@@ -37,10 +38,11 @@ def how_made(ledger: Ledger) -> dict[str, list[str]]:
 
 
 def value_of(key: str, step: str, run: Run) -> Any:
-    """A recipe's value that a step was made with; where no step is known to have made it, that of the recipe now."""
+    """A number of the recipe, or `auto`, with which a step was made; that of the recipe now where this is not known."""
     record = run.ledger.get(step)
-    if record and record.is_made and key in record.inputs:
-        return record.inputs[key]
+    made_with = record.inputs.get(key) if record and record.is_made else None
+    if type(made_with) in (int, float) or made_with == AUTO:
+        return made_with
     return reduce(getattr, key.split("."), run.recipe)
 
 
