@@ -91,6 +91,23 @@ def test_two_processes_make_the_same_files_and_scores_from_the_same_models(
     assert_same(run, finished_run)
 
 
+@pytest.mark.usefixtures("_preloaded")
+def test_two_processes_score_labels_cut_anew_in_the_same_command_as_one_does(
+    finished_run: Path, tiny_recipe: Path, puzzlecam: Run, tmp_path: Path
+) -> None:
+    """Only the first process knows at which threshold they were cut; all sweep over it."""
+    one, two = (shutil.copytree(finished_run, tmp_path / number) for number in "12")
+    options = ("--set", "rw.background=0.37", "--stages", "rw,eval")
+    result = puzzlecam("run-all", tiny_recipe, "--run", one, *options)
+    assert result.exit_code == 0, result.output
+    command = [sys.executable, "-m", "puzzlecam_cli", "run-all", tiny_recipe, "--run", two, *options]
+    by_two = subprocess.run([*map(str, command), "--num-processes", "2"], capture_output=True, text=True, check=False)
+    assert by_two.returncode == 0, by_two.stderr
+    scores = (two / "eval/scores.json").read_text()
+    assert scores == (one / "eval/scores.json").read_text()
+    assert "0.37" in scores
+
+
 @pytest.mark.skipif(cores() < 2, reason="one core has one thread, whoever asks")
 def test_maps_by_two_processes_are_those_by_one_as_a_user_starts_them(
     finished_run: Path, tiny_recipe: Path, tmp_path: Path
